@@ -1,0 +1,256 @@
+//! What one call is asked to build: complete, checked, every default filled in.
+//!
+//! The rooms to the right (`plan` and on) read these and nothing that a person wrote.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
+
+use super::{Duration, Host, ModelName, Namespace};
+
+/// A model stack, as asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Whose stack it is.
+    pub composite: Composite,
+    /// How composed objects reach the target cluster.
+    pub delivery: Delivery,
+    /// Where everything lands on the target cluster.
+    pub namespace: Namespace,
+    /// The model and its engine.
+    pub model: Model,
+    /// Bounds with scaling, the exact count (`min`) without.
+    pub replicas: Replicas,
+    /// Present where scaling is on.
+    pub scaling: Option<Scaling>,
+    /// The longest a replica takes from nothing to ready.
+    pub cold_start: Duration,
+    /// Present where requests come through a Gateway.
+    pub routing: Option<Routing>,
+    /// The deprecated Ingress host.
+    pub ingress_host: Option<Host>,
+    /// Present where the engines are scraped.
+    pub monitoring: Option<Monitoring>,
+    /// Whether the engines get a `PodDisruptionBudget`.
+    pub disruption_budget: bool,
+    /// Platform labels for every emitted object but `VLLMRuntime`.
+    pub labels: BTreeMap<String, String>,
+    /// Platform annotations for every emitted object but `VLLMRuntime`.
+    pub annotations: BTreeMap<String, String>,
+    /// How soon Crossplane asks again.
+    pub ttl: Ttl,
+}
+
+/// The composite resource's identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composite {
+    /// As observed.
+    pub api_version: String,
+    /// As observed.
+    pub kind: String,
+    /// Its name, and the stem of every composed name.
+    pub name: ModelName,
+    /// `None` for a cluster-scoped composite.
+    pub namespace: Option<String>,
+}
+
+/// How composed objects reach the target cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The wrapper's kind.
+    pub target: Target,
+    /// Kind of the provider configuration; means nothing to `Target::ClusterObject`.
+    pub provider_config_kind: ProviderConfigKind,
+    /// Its name.
+    pub provider_config_name: String,
+}
+
+/// The wrapper around each composed object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// `kubernetes.m.crossplane.io/v1alpha1` `Object`.
+    NamespacedObject,
+    /// `kubernetes.crossplane.io/v1alpha2` `Object`, under cluster-scoped composites only.
+    ClusterObject,
+}
+
+/// Which kind of provider configuration is referred to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderConfigKind {
+    /// In the composite's namespace.
+    ProviderConfig,
+    /// Cluster-scoped.
+    ClusterProviderConfig,
+}
+
+/// The model and its engine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Hugging Face id, path or URI.
+    pub uri: String,
+    /// What clients send as `model`.
+    pub served_name: String,
+    /// GPUs per replica, 0 to 16.
+    pub gpu: u8,
+    /// Priority class of this model's traffic.
+    pub criticality: Criticality,
+    /// The number behind `criticality`.
+    pub priority: i32,
+    /// The engine.
+    pub runtime: Runtime,
+}
+
+/// Priority class of a model's traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Criticality {
+    /// Served first.
+    Critical,
+    /// The default class of requests without an objective.
+    Standard,
+    /// Dropped first.
+    Sheddable,
+}
+
+/// The engine, where the XR or the platform's defaults say something about it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Runtime {
+    /// Full image reference; `None` = the backend's default.
+    pub image: Option<String>,
+    /// Canonical quantity; `None` = `2 x max(1, gpu)`.
+    pub cpu: Option<String>,
+    /// Canonical quantity; `None` = `8 x max(1, gpu) Gi`.
+    pub memory: Option<String>,
+    /// Extra engine arguments.
+    pub args: Vec<String>,
+    /// Extra environment, literal values.
+    pub env: Vec<(String, String)>,
+    /// Weight and activation type; `None` = `auto`.
+    pub dtype: Option<String>,
+    /// Context length.
+    pub max_model_len: Option<i32>,
+    /// Secret that holds the Hugging Face token.
+    pub token_secret: Option<SecretKey>,
+    /// `RuntimeClass` of the pods.
+    pub runtime_class_name: Option<String>,
+    /// Node labels that must match.
+    pub node_selector: BTreeMap<String, String>,
+    /// Pod tolerations.
+    pub tolerations: Vec<Toleration>,
+}
+
+/// A key of a Secret in the model's namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretKey {
+    /// The Secret's name.
+    pub name: String,
+    /// The key in it.
+    pub key: String,
+}
+
+/// Replica bounds; `min <= max` holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replicas {
+    /// Least replicas, or the exact number without scaling.
+    pub min: u32,
+    /// Most replicas.
+    pub max: u32,
+}
+
+/// What to scale on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scaling {
+    /// The engine metric.
+    pub metric: Metric,
+    /// Per replica; `None` = the metric's default.
+    pub target: Option<f64>,
+    /// Where KEDA asks.
+    pub prometheus_address: String,
+}
+
+/// Engine metric to scale on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// Waiting requests.
+    QueueDepth,
+    /// KV cache fraction in use.
+    KvCache,
+}
+
+/// Routing through a Gateway.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Routing {
+    /// The hostname that selects this model.
+    pub host: Host,
+    /// The Gateway.
+    pub gateway: GatewayRef,
+    /// Longest request, before any hold time.
+    pub timeout: Duration,
+    /// The Endpoint Picker.
+    pub picker: Picker,
+}
+
+/// A Gateway, or one listener of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayRef {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// One listener.
+    pub section_name: Option<String>,
+}
+
+/// The Endpoint Picker, as the platform asked for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picker {
+    /// Release, such as `v1.3.1`; known to `plan`.
+    pub version: String,
+    /// Full image reference; `None` = the release's own.
+    pub image: Option<String>,
+    /// Container resources; `None` = modest defaults.
+    pub resources: Option<ResourceRequirements>,
+    /// What the gateway does when the picker does not answer.
+    pub failure_mode: FailureMode,
+    /// Queueing in the picker.
+    pub flow_control: Toggle,
+}
+
+/// What the gateway does when the picker does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureMode {
+    /// The gateway chooses an endpoint itself.
+    FailOpen,
+    /// The request fails.
+    FailClose,
+}
+
+/// A choice that may be left to the function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Toggle {
+    /// On where it is needed.
+    Auto,
+    /// Always on.
+    Enabled,
+    /// Never on.
+    Disabled,
+}
+
+/// Scraping by `ServiceMonitor`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Monitoring {
+    /// Labels that make Prometheus select the monitors.
+    pub labels: BTreeMap<String, String>,
+    /// Scrape interval.
+    pub interval: Duration,
+    /// Whether the picker is scraped too.
+    pub endpoint_picker: Toggle,
+}
+
+/// How soon Crossplane asks again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ttl {
+    /// When everything is as it should be.
+    pub settled: Duration,
+    /// While something is under way.
+    pub pending: Duration,
+}

@@ -1,0 +1,8 @@
+//! A Crossplane composition function that turns one `LLMInference` into a complete inference stack.
+//!
+//! Data takes one way: bytes, `protocol`, `api`, `observe`, `plan`, `compose`, `deliver`, `report`, `protocol`,
+//! bytes. Each room sees only what lies to its left.
+
+pub mod api;
+pub mod observe;
+pub mod plan;

@@ -1,0 +1,136 @@
+//! The composition-resource keys, all of them. Keys are API: renaming one deletes and recreates an object.
+
+/// Names one composed resource of a model stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// The model servers.
+    VllmRuntime,
+    /// Headless, labelled Service for scraping the model servers.
+    ModelMetricsService,
+    /// Keeps node drains from taking every replica.
+    ModelPodDisruptionBudget,
+    /// Scrapes the model servers.
+    ServiceMonitor,
+    /// The set of endpoints that the gateway hands requests to.
+    InferencePool,
+    /// This model's priority.
+    InferenceObjective,
+    /// Host to pool.
+    HttpRoute,
+    /// The picker's configuration.
+    EppConfigMap,
+    /// The picker's identity.
+    EppServiceAccount,
+    /// Lets the picker watch pods.
+    EppRolePodReader,
+    /// Lets the picker watch its pool and objectives.
+    EppRolePoolReader,
+    /// Binds `EppRolePodReader`.
+    EppRoleBindingPodReader,
+    /// Binds `EppRolePoolReader`.
+    EppRoleBindingPoolReader,
+    /// The picker.
+    EppDeployment,
+    /// Where the gateway finds the picker.
+    EppService,
+    /// Scrapes the picker.
+    EppServiceMonitor,
+    /// The autoscaler.
+    ScaledObject,
+    /// The Gateway, observed only.
+    Gateway,
+    /// Replaced by the route; kept for users of `ingressHost`.
+    Ingress,
+}
+
+impl Key {
+    /// Every key, in the order in which they are composed.
+    pub const ALL: [Self; 19] = [
+        Self::VllmRuntime,
+        Self::ModelMetricsService,
+        Self::ModelPodDisruptionBudget,
+        Self::ServiceMonitor,
+        Self::InferencePool,
+        Self::InferenceObjective,
+        Self::HttpRoute,
+        Self::EppConfigMap,
+        Self::EppServiceAccount,
+        Self::EppRolePodReader,
+        Self::EppRolePoolReader,
+        Self::EppRoleBindingPodReader,
+        Self::EppRoleBindingPoolReader,
+        Self::EppDeployment,
+        Self::EppService,
+        Self::EppServiceMonitor,
+        Self::ScaledObject,
+        Self::Gateway,
+        Self::Ingress,
+    ];
+
+    /// The composition-resource name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::VllmRuntime => "vllm_runtime",
+            Self::ModelMetricsService => "model_metrics_service",
+            Self::ModelPodDisruptionBudget => "model_pod_disruption_budget",
+            Self::ServiceMonitor => "service_monitor",
+            Self::InferencePool => "inference_pool",
+            Self::InferenceObjective => "inference_objective",
+            Self::HttpRoute => "http_route",
+            Self::EppConfigMap => "epp_config_map",
+            Self::EppServiceAccount => "epp_service_account",
+            Self::EppRolePodReader => "epp_role_pod_reader",
+            Self::EppRolePoolReader => "epp_role_pool_reader",
+            Self::EppRoleBindingPodReader => "epp_role_binding_pod_reader",
+            Self::EppRoleBindingPoolReader => "epp_role_binding_pool_reader",
+            Self::EppDeployment => "epp_deployment",
+            Self::EppService => "epp_service",
+            Self::EppServiceMonitor => "epp_service_monitor",
+            Self::ScaledObject => "scaled_object",
+            Self::Gateway => "gateway",
+            Self::Ingress => "ingress",
+        }
+    }
+
+    /// The key with that composition-resource name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.as_str() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Key;
+
+    #[test]
+    fn keys_are_api_and_this_list_changes_only_in_a_breaking_release() {
+        let names: Vec<&str> = Key::ALL.into_iter().map(Key::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "vllm_runtime",
+                "model_metrics_service",
+                "model_pod_disruption_budget",
+                "service_monitor",
+                "inference_pool",
+                "inference_objective",
+                "http_route",
+                "epp_config_map",
+                "epp_service_account",
+                "epp_role_pod_reader",
+                "epp_role_pool_reader",
+                "epp_role_binding_pod_reader",
+                "epp_role_binding_pool_reader",
+                "epp_deployment",
+                "epp_service",
+                "epp_service_monitor",
+                "scaled_object",
+                "gateway",
+                "ingress",
+            ]
+        );
+        for key in Key::ALL {
+            assert_eq!(Key::parse(key.as_str()), Some(key));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Names of the objects of one stack, each decided here and nowhere else.
