@@ -6,3 +6,4 @@
 pub mod api;
 pub mod observe;
 pub mod plan;
+pub mod protocol;

@@ -1,0 +1,11 @@
+//! The messages of a call as the function sees them: see `proto/run_function_view.proto`.
+
+#![allow(
+    missing_docs,
+    clippy::pedantic,
+    reason = "generated code; what it lacks is its generator's business"
+)]
+
+tonic::include_proto!("function_inference.view");
+
+pub use super::official::{Condition, Ready, RequestMeta, ResponseMeta, Result, Severity, Status, Target};
