@@ -3,6 +3,7 @@
 #![allow(
     missing_docs,
     clippy::pedantic,
+    clippy::allow_attributes_without_reason,
     reason = "generated code; what it lacks is its generator's business"
 )]
 
