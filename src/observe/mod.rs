@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::api::settings::GatewayRef;
 use crate::plan::keys::Key;
+
+mod parents;
+
+pub use parents::Acceptance;
 
 /// Everything observed of our own composed resources in one call.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -13,8 +18,20 @@ pub struct Observed {
     pub conditions: BTreeMap<String, ObservedCondition>,
 }
 
+impl Observed {
+    /// The live object behind a key, if the provider has seen it and its Object is Synced.
+    pub fn live(&self, key: Key) -> Option<&Live> {
+        self.objects.get(&key)?.live.as_ref()
+    }
+
+    /// Whether that Gateway has accepted the live route, references resolved.
+    pub fn route_accepted(&self, gateway: &GatewayRef) -> bool {
+        self.live(Key::HttpRoute).is_some_and(|route| route.acceptance(gateway) == Acceptance::Accepted)
+    }
+}
+
 /// One of our Objects, and the live object inside.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ObservedObject {
     /// The Object's own Synced condition: `None` = not yet said.
     pub synced: Option<Synced>,
@@ -24,6 +41,8 @@ pub struct ObservedObject {
     pub asked: Asked,
     /// The live object, `None` until the provider has seen it or while the Object is not Synced.
     pub live: Option<Live>,
+    /// Why the live object could not be read, where it is there but is not what its kind promises.
+    pub unreadable: Option<String>,
 }
 
 /// Whether the provider could reconcile the Object.
@@ -49,20 +68,23 @@ pub struct Asked {
 }
 
 /// Facts of a live object.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Live {
     /// `metadata.generation`.
     pub generation: Option<i64>,
     /// The owner annotation of this project, if any.
     pub owner: Option<String>,
+    /// `spec.hostnames` of an `HTTPRoute`; empty for other kinds.
+    pub hostnames: Vec<String>,
     /// By kind.
     pub facts: Facts,
 }
 
 /// Facts by kind; kinds without a status of interest only exist.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub enum Facts {
     /// It exists.
+    #[default]
     Exists,
     /// The model servers.
     VllmRuntime(VllmRuntimeFacts),
@@ -89,6 +111,9 @@ pub struct VllmRuntimeFacts {
     pub available_replicas: Option<u32>,
     /// `status.modelStatus`.
     pub model_status: Option<String>,
+    /// Whether the operator writes counts at all (from 0.1.11): it omits a count of zero, so absence alone says
+    /// nothing. `status.selector` comes with them and is never empty.
+    pub counts: bool,
 }
 
 /// A Deployment's facts.

@@ -150,6 +150,8 @@ pub struct ScaledObjectPlan {
 /// Durations of a model that may sleep, all derived from `coldStart`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ZeroPlan {
+    /// How long a request is held for a model that wakes: its cold start.
+    pub hold_seconds: u32,
     /// `pollingInterval`.
     pub polling_interval_seconds: u32,
     /// `cooldownPeriod`.
