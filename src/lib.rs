@@ -4,6 +4,7 @@
 //! bytes. Each room sees only what lies to its left.
 
 pub mod api;
+pub mod cli;
 pub mod observe;
 pub mod plan;
 pub mod protocol;
