@@ -8,3 +8,4 @@ pub mod cli;
 pub mod observe;
 pub mod plan;
 pub mod protocol;
+pub mod report;

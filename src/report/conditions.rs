@@ -1,0 +1,122 @@
+//! The four conditions, and which reasons each can have.
+
+use super::reasons::{Reason, Truth};
+
+/// A condition of the composite. Crossplane keeps `Ready`, `Synced` and a few more for itself; these are ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConditionType {
+    /// The model servers.
+    WorkloadReady,
+    /// The Endpoint Picker.
+    EndpointPickerReady,
+    /// The Gateway, the pool and the route.
+    GatewayReady,
+    /// The autoscaler.
+    ScalingReady,
+}
+
+impl ConditionType {
+    /// All of them, from the model outwards.
+    pub const ALL: [Self; 4] =
+        [Self::WorkloadReady, Self::EndpointPickerReady, Self::GatewayReady, Self::ScalingReady];
+
+    /// As the composite shows it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WorkloadReady => "WorkloadReady",
+            Self::EndpointPickerReady => "EndpointPickerReady",
+            Self::GatewayReady => "GatewayReady",
+            Self::ScalingReady => "ScalingReady",
+        }
+    }
+}
+
+/// One condition, at one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Which.
+    pub kind: ConditionType,
+    /// Its machine word, and with it its status.
+    pub reason: Reason,
+    /// The layer, the object and the next step, for people.
+    pub message: String,
+}
+
+impl Condition {
+    /// A condition.
+    pub fn new(kind: ConditionType, reason: Reason, message: impl Into<String>) -> Self {
+        Self { kind, reason, message: message.into() }
+    }
+
+    /// Its status.
+    pub const fn truth(&self) -> Truth {
+        self.reason.truth()
+    }
+}
+
+/// Which reasons each condition can have.
+pub const CATALOGUE: [(ConditionType, &[Reason]); 4] = [
+    (
+        ConditionType::WorkloadReady,
+        &[
+            Reason::Available,
+            Reason::ScaledToZero,
+            Reason::Creating,
+            Reason::Starting,
+            Reason::NotServing,
+            Reason::Stopped,
+            Reason::ObjectNotSynced,
+            Reason::ObjectUnreadable,
+            Reason::InvalidSpec,
+        ],
+    ),
+    (
+        ConditionType::EndpointPickerReady,
+        &[
+            Reason::Available,
+            Reason::NotRequested,
+            Reason::Creating,
+            Reason::Starting,
+            Reason::NotServing,
+            Reason::ObjectNotSynced,
+            Reason::ObjectUnreadable,
+            Reason::InvalidSpec,
+        ],
+    ),
+    (
+        ConditionType::GatewayReady,
+        &[
+            Reason::Accepted,
+            Reason::PriorityNotEnforced,
+            Reason::NotRequested,
+            Reason::Creating,
+            Reason::Pending,
+            Reason::NoGateway,
+            Reason::InferencePoolFailed,
+            Reason::HttpRouteFailed,
+            Reason::ObjectNotSynced,
+            Reason::ObjectUnreadable,
+            Reason::InvalidSpec,
+        ],
+    ),
+    (
+        ConditionType::ScalingReady,
+        &[
+            Reason::ScalerReady,
+            Reason::HoldLimited,
+            Reason::MetricsUnavailable,
+            Reason::NotRequested,
+            Reason::Creating,
+            Reason::Pending,
+            Reason::NoWakeUp,
+            Reason::HandoverPending,
+            Reason::TargetNotScalable,
+            Reason::TriggerFailed,
+            Reason::ScalerFailed,
+            Reason::ScalerNotInstalled,
+            Reason::ObjectNotSynced,
+            Reason::ObjectUnreadable,
+            Reason::InvalidSpec,
+        ],
+    ),
+];

@@ -1,0 +1,166 @@
+//! `GatewayReady`: do requests for the host reach the pool?
+
+use crate::api::settings::Criticality;
+use crate::observe::{Acceptance, ConditionFacts, Facts, Live, Observed};
+use crate::plan::keys::Key;
+use crate::plan::{Plan, RoutingPlan};
+
+use super::conditions::{Condition, ConditionType};
+use super::reasons::Reason;
+use super::state::{State, is_unknown_kind, name, quote, state};
+
+const KIND: ConditionType = ConditionType::GatewayReady;
+
+/// Whether the live route serves the host that is asked for, by the word of the chosen Gateway.
+pub(super) fn route_is_ready(routing: &RoutingPlan, live: &Live) -> bool {
+    serves_host(routing, live) && live.acceptance(&routing.gateway) == Acceptance::Accepted
+}
+
+/// Whether the chosen Gateway has accepted the pool.
+pub(super) fn pool_is_ready(routing: &RoutingPlan, live: &Live) -> bool {
+    live.acceptance(&routing.gateway) == Acceptance::Accepted
+}
+
+/// The condition.
+pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
+    let Some(routing) = &plan.routing else {
+        let message = "Routing: no Gateway is needed, since routing is off. Set spec.host to turn it on.";
+        return Condition::new(KIND, Reason::NotRequested, message);
+    };
+    decide(plan, routing, observed).unwrap_or_else(|condition| condition)
+}
+
+/// `Err` is only the shorter way out.
+fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Condition, Condition> {
+    let gateway = name(plan, Key::Gateway);
+    if let State::NotSynced(why) = state(observed, Key::Gateway)
+        && (is_missing(why) || is_unknown_kind(why))
+    {
+        let message = format!(
+            "Routing: there is no {gateway} on the target cluster: {}. Install it, or have the platform's Input, or \
+             spec.gateway.ref, name the one that is there.",
+            quote(why)
+        );
+        return Err(Condition::new(KIND, Reason::NoGateway, message));
+    }
+
+    let pool = stage(plan, routing, observed, Key::InferencePool, Reason::InferencePoolFailed)?;
+    let route = stage(plan, routing, observed, Key::HttpRoute, Reason::HttpRouteFailed)?;
+    // A Gateway refuses a pool for its route's sake (GIE v1.3.1, `HTTPRouteNotAccepted`): then the route says why.
+    let refusals = match (&pool, &route) {
+        (Stage::Refused(word, why), _) if why.reason != "HTTPRouteNotAccepted" => Some((word, why)),
+        (_, Stage::Refused(word, why)) | (Stage::Refused(word, why), _) => Some((word, why)),
+        _ => None,
+    };
+    if let Some((reason, why)) = refusals {
+        let key = if *reason == Reason::InferencePoolFailed { Key::InferencePool } else { Key::HttpRoute };
+        let message = format!(
+            "Routing: {gateway} refuses {object}: {kind} is False, {word}: {text}.",
+            object = name(plan, key),
+            kind = why.kind,
+            word = why.reason,
+            text = quote(&why.message),
+        );
+        return Err(Condition::new(KIND, *reason, message));
+    }
+
+    if let Err(condition) = state(observed, Key::Gateway).live(KIND, "Routing", &gateway) {
+        return Err(if condition.reason == Reason::Creating { looked_up(&gateway) } else { condition });
+    }
+    for (key, stage) in [(Key::HttpRoute, &route), (Key::InferencePool, &pool)] {
+        if *stage == Stage::Waiting {
+            let message = format!(
+                "Routing: {gateway} has not said anything about {object} yet. If this lasts, see whether its \
+                 controller runs and is set up for InferencePools.",
+                object = name(plan, key),
+            );
+            return Err(Condition::new(KIND, Reason::Pending, message));
+        }
+    }
+
+    let programmed = programmed(observed).unwrap_or_default();
+    let accepted = format!(
+        "Routing: {gateway} sends requests for {host} to {pool}.",
+        host = routing.host,
+        pool = name(plan, Key::InferencePool),
+    );
+    if !routing.priority_enforced && plan.workload.model.criticality != Criticality::Standard {
+        let message = format!(
+            "{accepted} It cannot make them name {objective}, so spec.criticality has no effect; a client may send the \
+             header itself. Set spec.criticality to standard, or use a gateway implementation with such a hook.\
+             {programmed}",
+            objective = name(plan, Key::InferenceObjective),
+        );
+        return Ok(Condition::new(KIND, Reason::PriorityNotEnforced, message));
+    }
+    Ok(Condition::new(KIND, Reason::Accepted, accepted + &programmed))
+}
+
+/// The Gateway is somebody else's, and only observed.
+fn looked_up(gateway: &str) -> Condition {
+    let message = format!(
+        "Routing: {gateway} is being looked up. If this lasts, look at the Object that wraps it and at \
+         provider-kubernetes."
+    );
+    Condition::new(KIND, Reason::Creating, message)
+}
+
+/// How far route or pool have come.
+#[derive(Debug, PartialEq)]
+enum Stage {
+    Waiting,
+    Accepted,
+    Refused(Reason, ConditionFacts),
+}
+
+fn stage(
+    plan: &Plan,
+    routing: &RoutingPlan,
+    observed: &Observed,
+    key: Key,
+    failed: Reason,
+) -> Result<Stage, Condition> {
+    let live = state(observed, key).live(KIND, "Routing", &name(plan, key)).map_err(|mut condition| {
+        if condition.reason == Reason::ObjectNotSynced {
+            condition.reason = failed;
+        }
+        condition
+    })?;
+    if key == Key::HttpRoute && !serves_host(routing, live) {
+        return Ok(Stage::Waiting);
+    }
+    Ok(match (live.acceptance(&routing.gateway), live.placeholder_complaint()) {
+        (Acceptance::Refused(why), _) => Stage::Refused(failed, why),
+        (Acceptance::Waiting, Some(why)) => Stage::Refused(failed, why.clone()),
+        (Acceptance::Waiting, None) => Stage::Waiting,
+        (Acceptance::Accepted, _) => Stage::Accepted,
+    })
+}
+
+/// A route that still serves the former host answers nobody who asks for the present one.
+fn serves_host(routing: &RoutingPlan, live: &Live) -> bool {
+    let host = routing.host.to_string();
+    live.hostnames.contains(&host)
+}
+
+/// crossplane-runtime v2, `reconciler.go`: the word for an observed-only object that is not there.
+fn is_missing(why: &str) -> bool {
+    why.contains("external resource does not exist")
+}
+
+/// What the Gateway says of its own data plane, where that is not good.
+///
+/// Not a condition of ours: without a load balancer it stays False (`AddressNotAssigned`) while requests from inside
+/// the cluster are answered.
+fn programmed(observed: &Observed) -> Option<String> {
+    let Facts::Gateway(facts) = &observed.live(Key::Gateway)?.facts else { return None };
+    let condition = facts
+        .conditions
+        .iter()
+        .find(|condition| condition.kind == "Programmed" && condition.status == "False")?;
+    Some(format!(
+        " The Gateway itself says that Programmed is False, {}: {}.",
+        condition.reason,
+        quote(&condition.message)
+    ))
+}

@@ -1,0 +1,63 @@
+//! What is ready, what is wrong and what to do about it. Readiness is decided here, from facts, and nowhere else.
+//!
+//! Reads the plan and the facts; knows nothing of protobuf, and never speaks of the composite's own readiness.
+
+use std::collections::BTreeMap;
+
+use crate::observe::Observed;
+use crate::plan::Plan;
+use crate::plan::keys::Key;
+
+mod conditions;
+mod events;
+mod gateway;
+mod picker;
+pub mod readiness;
+mod reasons;
+mod scaling;
+mod state;
+mod status;
+mod workload;
+
+pub use conditions::{CATALOGUE, Condition, ConditionType};
+pub use events::{Event, Severity};
+pub use reasons::{Reason, Truth};
+pub use status::{GatewayStatus, ReplicasStatus, Status};
+
+/// Everything that one call says beside the objects themselves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Whether each composed object is ready; exactly the keys of the plan.
+    pub ready: BTreeMap<Key, bool>,
+    /// All of them, at every call: Crossplane never removes one that is no longer returned.
+    pub conditions: [Condition; 4],
+    /// The composite's status.
+    pub status: Status,
+    /// What has changed since the last call.
+    pub events: Vec<Event>,
+    /// Whether nothing is expected to change by itself.
+    pub settled: bool,
+}
+
+/// The report on a stack.
+pub fn report(plan: &Plan, observed: &Observed) -> Report {
+    let conditions = [
+        workload::condition(plan, observed),
+        picker::condition(plan, observed),
+        gateway::condition(plan, observed),
+        scaling::condition(plan, observed),
+    ];
+    let status = status::status(plan, observed);
+    Report {
+        ready: readiness::all(plan, observed),
+        events: events::events(plan, observed, &conditions, status.url.as_deref()),
+        settled: conditions.iter().all(|condition| condition.reason.is_settled()),
+        conditions,
+        status,
+    }
+}
+
+/// The conditions of a stack that cannot be decided, because the spec cannot be used.
+pub fn invalid(message: &str) -> [Condition; 4] {
+    ConditionType::ALL.map(|kind| Condition::new(kind, Reason::InvalidSpec, message))
+}

@@ -1,0 +1,103 @@
+//! `EndpointPickerReady`: can the Gateway ask where to send a request?
+
+use crate::observe::{DeploymentFacts, Facts, Live, Observed};
+use crate::plan::Plan;
+use crate::plan::keys::Key;
+
+use super::conditions::{Condition, ConditionType};
+use super::reasons::Reason;
+use super::state::{State, name, notes, quote, state};
+
+const KIND: ConditionType = ConditionType::EndpointPickerReady;
+
+/// What the picker's Deployment cannot do without, in the order in which it needs them.
+const PARTS: [Key; 7] = [
+    Key::EppServiceAccount,
+    Key::EppConfigMap,
+    Key::EppRolePodReader,
+    Key::EppRolePoolReader,
+    Key::EppRoleBindingPodReader,
+    Key::EppRoleBindingPoolReader,
+    Key::EppService,
+];
+
+/// Whether a replica of the current generation is available.
+pub(super) fn is_available(live: &Live) -> bool {
+    let Facts::Deployment(facts) = &live.facts else { return false };
+    is_current(live, facts)
+        && facts.available_replicas.is_some_and(|count| count > 0)
+        && facts.updated_replicas.is_some_and(|count| count > 0)
+        && facts
+            .conditions
+            .iter()
+            .any(|condition| condition.kind == "Available" && condition.status == "True")
+}
+
+/// The condition.
+pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
+    if plan.routing.is_none() {
+        let message = "Endpoint picker: none is needed, since routing is off. Set spec.host to turn it on.";
+        return Condition::new(KIND, Reason::NotRequested, message);
+    }
+    let object = name(plan, Key::EppDeployment);
+    let deployment = state(observed, Key::EppDeployment);
+    if let State::Live(live) = deployment
+        && is_available(live)
+    {
+        let notes = notes(plan, observed, &PARTS)
+            + &notes(plan, observed, &[Key::InferenceObjective, Key::EppServiceMonitor]);
+        return Condition::new(
+            KIND,
+            Reason::Available,
+            format!("Endpoint picker: {object} answers the Gateway.{notes}"),
+        );
+    }
+    // Without one of these the Deployment cannot come up, so they are the cause and it is not.
+    for part in PARTS {
+        if let broken @ State::NotSynced(_) = state(observed, part)
+            && let Err(condition) = broken.live(KIND, "Endpoint picker", &name(plan, part))
+        {
+            return condition;
+        }
+    }
+    let live = match deployment.live(KIND, "Endpoint picker", &object) {
+        Ok(live) => live,
+        Err(condition) => return condition,
+    };
+    let look = format!(
+        "Look at it: kubectl -n {namespace} describe deployment {name}-epp.",
+        namespace = plan.namespace,
+        name = plan.name,
+    );
+    if let Some(gave_up) = gave_up(live) {
+        let message = format!("Endpoint picker: {object} does not come up: {}. {look}", quote(gave_up));
+        return Condition::new(KIND, Reason::NotServing, message);
+    }
+    if served_before(observed) {
+        let message = format!("Endpoint picker: {object} has no available replica. {look}");
+        return Condition::new(KIND, Reason::NotServing, message);
+    }
+    let message = format!("Endpoint picker: {object} starts. If this takes longer than a minute: {look}");
+    Condition::new(KIND, Reason::Starting, message)
+}
+
+/// The Deployment controller's last word on a rollout: `Progressing` is False, `ProgressDeadlineExceeded`.
+fn gave_up(live: &Live) -> Option<&str> {
+    let Facts::Deployment(facts) = &live.facts else { return None };
+    facts
+        .conditions
+        .iter()
+        .find(|condition| condition.kind == "Progressing" && condition.status == "False")
+        .filter(|_| is_current(live, facts))
+        .map(|condition| condition.message.as_str())
+}
+
+fn is_current(live: &Live, facts: &DeploymentFacts) -> bool {
+    matches!((facts.observed_generation, live.generation), (Some(observed), Some(wanted)) if observed >= wanted)
+}
+
+fn served_before(observed: &Observed) -> bool {
+    observed.conditions.get(KIND.as_str()).is_some_and(|before| {
+        [Reason::Available, Reason::NotServing].iter().any(|reason| reason.as_str() == before.reason)
+    })
+}

@@ -1,0 +1,160 @@
+//! One table, a row a key: what the provider waits for, and what we call ready.
+//!
+//! The two are not one thing. The query only makes provider-kubernetes look every 30 s instead of every 10 min until
+//! the object is up; it cannot know the plan. Our own judgement decides, from the facts of the same object. Whatever we
+//! call ready the query must call ready too, or the provider would never rest.
+
+use std::collections::BTreeMap;
+
+use crate::observe::{Live, Observed};
+use crate::plan::keys::Key;
+use crate::plan::{IngressPlan, Plan, ScalingPlan};
+
+use super::state::{State, state};
+use super::workload::Serving;
+use super::{gateway, picker, scaling, workload};
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// For `spec.readiness.celQuery` of the Object, over `object`. Its static type must be bool, and a missing field
+    /// must not be an error (provider-kubernetes v1.2.1, `checkDeriveFromCelQuery`), hence every `has()`.
+    pub cel_query: &'static str,
+    /// Our own judgement.
+    pub judgement: Judgement,
+}
+
+/// Our own judgement of an object.
+#[derive(Debug, Clone, Copy)]
+pub enum Judgement {
+    /// The model serves without it: it never holds back the composite, and its failure is told in a message.
+    Always,
+    /// It has no status of interest, or one that nobody writes.
+    Exists,
+    /// It says so itself.
+    Says(fn(&Plan, &Live) -> bool),
+}
+
+const EXISTS: &str = "true";
+
+/// A count of zero is omitted, and a model that sleeps is as it should be.
+const VLLM_RUNTIME: &str = "has(object.spec) && has(object.spec.deploymentConfig) \
+    && has(object.spec.deploymentConfig.replicas) && object.spec.deploymentConfig.replicas == 0 \
+    || has(object.status) && (has(object.status.availableReplicas) ? object.status.availableReplicas > 0 \
+    : !has(object.status.selector) && has(object.status.modelStatus) && object.status.modelStatus == 'Ready')";
+
+const DEPLOYMENT: &str = "has(object.status) && has(object.status.observedGeneration) \
+    && object.status.observedGeneration >= object.metadata.generation \
+    && has(object.status.availableReplicas) && object.status.availableReplicas > 0 \
+    && has(object.status.updatedReplicas) && object.status.updatedReplicas > 0 \
+    && has(object.status.conditions) \
+    && object.status.conditions.exists(c, c.type == 'Available' && c.status == 'True')";
+
+/// Any Gateway will do here; which one is in the plan.
+const PARENTS: &str = "has(object.status) && has(object.status.parents) \
+    && object.status.parents.exists(p, has(p.conditions) && p.conditions.exists(c, c.type == 'Accepted' \
+    && c.status == 'True' && (!has(c.observedGeneration) || c.observedGeneration >= object.metadata.generation)) \
+    && p.conditions.exists(c, c.type == 'ResolvedRefs' && c.status == 'True' \
+    && (!has(c.observedGeneration) || c.observedGeneration >= object.metadata.generation)))";
+
+const SCALED_OBJECT: &str = "has(object.status) && has(object.status.conditions) \
+    && object.status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')";
+
+/// The table.
+pub const fn rule(key: Key) -> Rule {
+    let (cel_query, judgement) = match key {
+        Key::VllmRuntime => (VLLM_RUNTIME, Judgement::Says(workload_is_ready)),
+        Key::InferencePool => (PARENTS, Judgement::Says(pool_is_ready)),
+        Key::HttpRoute => (PARENTS, Judgement::Says(route_is_ready)),
+        Key::EppDeployment => (DEPLOYMENT, Judgement::Says(picker_is_ready)),
+        Key::ScaledObject => (SCALED_OBJECT, Judgement::Says(scaler_is_ready)),
+        // The picker may only read objectives, so nobody ever writes the status of one.
+        Key::InferenceObjective
+        | Key::ModelMetricsService
+        | Key::EppConfigMap
+        | Key::EppServiceAccount
+        | Key::EppRolePodReader
+        | Key::EppRolePoolReader
+        | Key::EppRoleBindingPodReader
+        | Key::EppRoleBindingPoolReader
+        | Key::EppService
+        | Key::Gateway
+        | Key::Ingress => (EXISTS, Judgement::Exists),
+        Key::ModelPodDisruptionBudget | Key::ServiceMonitor | Key::EppServiceMonitor => {
+            (EXISTS, Judgement::Always)
+        }
+    };
+    Rule { cel_query, judgement }
+}
+
+/// The query for the Object that wraps that object.
+pub const fn cel_query(key: Key) -> &'static str {
+    rule(key).cel_query
+}
+
+/// Whether that object is ready. Nothing observed is not yet, and so is a manifest whose Object is not Synced.
+pub fn is_ready(key: Key, plan: &Plan, observed: &Observed) -> bool {
+    match (rule(key).judgement, state(observed, key)) {
+        (Judgement::Always, _) | (Judgement::Exists, State::Live(_) | State::Unreadable(_)) => true,
+        (Judgement::Says(judge), State::Live(live)) => judge(plan, live),
+        (Judgement::Exists, State::Absent | State::NotSynced(_))
+        | (Judgement::Says(_), State::Absent | State::NotSynced(_) | State::Unreadable(_)) => false,
+    }
+}
+
+/// Every key of the plan.
+pub(super) fn all(plan: &Plan, observed: &Observed) -> BTreeMap<Key, bool> {
+    Key::ALL
+        .into_iter()
+        .filter(|key| is_planned(*key, plan))
+        .map(|key| (key, is_ready(key, plan, observed)))
+        .collect()
+}
+
+fn is_planned(key: Key, plan: &Plan) -> bool {
+    match key {
+        Key::VllmRuntime => true,
+        Key::ModelMetricsService | Key::ServiceMonitor => plan.monitoring.is_some(),
+        Key::ModelPodDisruptionBudget => plan.disruption_budget,
+        Key::InferencePool
+        | Key::InferenceObjective
+        | Key::HttpRoute
+        | Key::EppConfigMap
+        | Key::EppServiceAccount
+        | Key::EppRolePodReader
+        | Key::EppRolePoolReader
+        | Key::EppRoleBindingPodReader
+        | Key::EppRoleBindingPoolReader
+        | Key::EppDeployment
+        | Key::EppService
+        | Key::Gateway => plan.routing.is_some(),
+        Key::EppServiceMonitor => plan.monitoring.as_ref().is_some_and(|monitoring| monitoring.picker),
+        Key::ScaledObject => matches!(plan.scaling, ScalingPlan::On(_)),
+        Key::Ingress => plan.ingress != IngressPlan::Absent,
+    }
+}
+
+/// Asleep is ready while a request would be held and answered; stopped never is, since nothing answers.
+fn workload_is_ready(plan: &Plan, live: &Live) -> bool {
+    match workload::serving(plan, live) {
+        Serving::Yes => true,
+        Serving::Asleep => workload::wakes(plan),
+        Serving::No | Serving::Stopped => false,
+    }
+}
+
+fn pool_is_ready(plan: &Plan, live: &Live) -> bool {
+    plan.routing.as_ref().is_some_and(|routing| gateway::pool_is_ready(routing, live))
+}
+
+fn route_is_ready(plan: &Plan, live: &Live) -> bool {
+    plan.routing.as_ref().is_some_and(|routing| gateway::route_is_ready(routing, live))
+}
+
+fn picker_is_ready(_: &Plan, live: &Live) -> bool {
+    picker::is_available(live)
+}
+
+fn scaler_is_ready(_: &Plan, live: &Live) -> bool {
+    scaling::is_ready(live)
+}

@@ -1,0 +1,158 @@
+//! `ScalingReady`: does the number of replicas follow the load?
+
+use crate::observe::{ConditionFacts, Facts, Live, Observed};
+use crate::plan::keys::Key;
+use crate::plan::{Plan, ScaledObjectPlan, ScalingPlan, Withheld};
+
+use super::conditions::{Condition, ConditionType};
+use super::reasons::{Reason, Truth};
+use super::state::{State, is_unknown_kind, name, quote, state};
+
+const KIND: ConditionType = ConditionType::ScalingReady;
+
+/// Whether KEDA works on the `ScaledObject`.
+pub(super) fn is_ready(live: &Live) -> bool {
+    word(live, "Ready").is_some_and(|ready| ready.status == "True")
+}
+
+/// The condition.
+pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
+    let workload = name(plan, Key::VllmRuntime);
+    let (reason, message) = match &plan.scaling {
+        ScalingPlan::On(scaled_object) => return composed(plan, scaled_object, observed),
+        ScalingPlan::Off => (
+            Reason::NotRequested,
+            "Autoscaler: none is needed, since scaling is off. Set spec.scaling.enabled to turn it on."
+                .to_owned(),
+        ),
+        ScalingPlan::Withheld(Withheld::HandoverPending) => (
+            Reason::HandoverPending,
+            format!(
+                "Autoscaler: {object} is withheld, and {workload} keeps its {replicas} replicas: this function owns that \
+                 field, and letting go of it would reset it to 1. Create the model anew with spec.scaling.enabled, or \
+                 turn scaling off.",
+                object = name(plan, Key::ScaledObject),
+                replicas = plan.workload.replicas.unwrap_or_default(),
+            ),
+        ),
+        ScalingPlan::Withheld(Withheld::TargetNotScalable) => (
+            Reason::TargetNotScalable,
+            format!(
+                "Autoscaler: {object} is withheld: {workload} stands on a stub CRD without a scale subresource, where a \
+                 missing count means no pods. Install the CRDs of the vLLM operator, 0.1.12 or newer.",
+                object = name(plan, Key::ScaledObject),
+            ),
+        ),
+    };
+    Condition::new(KIND, reason, message)
+}
+
+/// What is broken goes first, then what was asked for and cannot work, then what is under way.
+fn composed(plan: &Plan, scaled_object: &ScaledObjectPlan, observed: &Observed) -> Condition {
+    let object = name(plan, Key::ScaledObject);
+    let found = match state(observed, Key::ScaledObject).live(KIND, "Autoscaler", &object) {
+        Ok(live) => by_keda(plan, scaled_object, &object, live),
+        Err(condition) => not_installed(observed, &object).unwrap_or(condition),
+    };
+    let broken = found.truth() == Truth::False && !matches!(found.reason, Reason::Creating | Reason::Pending);
+    if scaled_object.zero.is_some() && !scaled_object.wakes && !broken {
+        let message = format!(
+            "Autoscaler: {object} may put the model to sleep, but nothing can wake it: without routing nobody holds a \
+             request for a model that sleeps. Set spec.host, or spec.minReplicas to 1 or more."
+        );
+        return Condition::new(KIND, Reason::NoWakeUp, message);
+    }
+    found
+}
+
+fn not_installed(observed: &Observed, object: &str) -> Option<Condition> {
+    let State::NotSynced(why) = state(observed, Key::ScaledObject) else { return None };
+    let message = format!(
+        "Autoscaler: the target cluster does not know {object}: {}. Install KEDA, or unset spec.scaling.enabled.",
+        quote(why)
+    );
+    is_unknown_kind(why).then(|| Condition::new(KIND, Reason::ScalerNotInstalled, message))
+}
+
+/// What KEDA v2.20 writes on a `ScaledObject`.
+fn by_keda(plan: &Plan, scaled_object: &ScaledObjectPlan, object: &str, live: &Live) -> Condition {
+    let (reason, message) = match word(live, "Ready") {
+        Some(ready) if ready.status == "True" => working(plan, scaled_object, object, live),
+        // PartialTriggerError is Unknown; a condition that was only initialised is Unknown without a reason.
+        Some(ready) if !ready.reason.is_empty() => {
+            let (reason, next) = failure(ready);
+            let text = format!(
+                "Autoscaler: KEDA cannot work on {object}, {word}: {why}. {next}.",
+                word = ready.reason,
+                why = quote(&ready.message),
+            );
+            (reason, text)
+        }
+        Some(_) | None => (
+            Reason::Pending,
+            format!(
+                "Autoscaler: KEDA has not said anything about {object} yet. If this lasts, see whether its operator \
+                 runs."
+            ),
+        ),
+    };
+    Condition::new(KIND, reason, message)
+}
+
+fn working(plan: &Plan, scaled_object: &ScaledObjectPlan, object: &str, live: &Live) -> (Reason, String) {
+    let ScaledObjectPlan { min, max, .. } = scaled_object;
+    let text =
+        format!("Autoscaler: KEDA keeps {} between {min} and {max} replicas.", name(plan, Key::VllmRuntime));
+    // With a fallback KEDA stays Ready while its triggers fail; since 2.20.2 it does so while the HPA's do.
+    let blind = word(live, "Fallback")
+        .filter(|fallback| fallback.status == "True")
+        .or_else(|| word(live, "HPAActive").filter(|active| active.status == "False"));
+    if let Some(blind) = blind {
+        let text = format!(
+            "Autoscaler: KEDA works on {object}, but cannot read the metric, {}: {}. See that Prometheus answers at \
+             spec.scaling.prometheusAddress and scrapes the model.",
+            blind.reason,
+            quote(&blind.message)
+        );
+        return (Reason::MetricsUnavailable, text);
+    }
+    let hold = scaled_object.zero.map(|zero| zero.hold_seconds);
+    let limit = plan.routing.as_ref().and_then(|routing| routing.hold_limit);
+    match (hold, limit) {
+        (Some(hold), Some(limit)) if u64::from(hold) > limit.as_seconds() => {
+            let limit = limit.as_seconds();
+            let text = format!(
+                "{text} A cold start may take {hold} s, but the gateway holds a request for {limit} s at most: a client \
+                 whose request wakes the model may see a gateway error, and has to try again. Shorten the cold start, or \
+                 set spec.minReplicas to 1."
+            );
+            (Reason::HoldLimited, text)
+        }
+        _ => (Reason::ScalerReady, text),
+    }
+}
+
+/// KEDA v2.20.2: `scaledobject_controller.go`, `scale_scaledobjects.go`, `message.go`. A target that is not there yet
+/// and one without a scale subresource differ only in what the API server answered.
+fn failure(ready: &ConditionFacts) -> (Reason, &'static str) {
+    let is_about_target = ready.message.contains("doesn't have correct scaleTargetRef specification")
+        || ready.reason == "ErrorGettingCurrentReplicas";
+    match ready.reason.as_str() {
+        "TriggerError" | "PartialTriggerError" => (
+            Reason::TriggerFailed,
+            "See that Prometheus answers at spec.scaling.prometheusAddress and scrapes the model",
+        ),
+        _ if is_about_target && is_unknown_kind(&ready.message) => {
+            (Reason::TargetNotScalable, "Install the CRDs of the vLLM operator, 0.1.12 or newer")
+        }
+        _ if is_about_target && ready.message.ends_with("not found") => {
+            (Reason::Pending, "It tries again once the model servers are there")
+        }
+        _ => (Reason::ScalerFailed, "See the events of the ScaledObject"),
+    }
+}
+
+fn word<'a>(live: &'a Live, kind: &str) -> Option<&'a ConditionFacts> {
+    let Facts::ScaledObject(conditions) = &live.facts else { return None };
+    conditions.iter().find(|condition| condition.kind == kind)
+}

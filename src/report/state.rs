@@ -1,0 +1,169 @@
+//! How far one of our objects has come, and how messages name it.
+
+use crate::observe::{Live, Observed, Synced};
+use crate::plan::Plan;
+use crate::plan::keys::Key;
+
+use super::conditions::{Condition, ConditionType};
+use super::reasons::Reason;
+
+/// Longest text of somebody else's that a message repeats: an API server may quote whole objects.
+const QUOTE_MAX: usize = 512;
+
+/// How far an object has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum State<'a> {
+    /// The provider has not said anything about it.
+    Absent,
+    /// The provider cannot reconcile it. Whatever it reported before may be out of date.
+    NotSynced(&'a str),
+    /// It is there and cannot be read.
+    Unreadable(&'a str),
+    /// It is there.
+    Live(&'a Live),
+}
+
+/// How far the object behind a key has come.
+pub(super) fn state(observed: &Observed, key: Key) -> State<'_> {
+    let Some(object) = observed.objects.get(&key) else { return State::Absent };
+    match (&object.synced, &object.live, &object.unreadable) {
+        (Some(Synced::False(why)), _, _) => State::NotSynced(why),
+        (Some(Synced::True), Some(live), _) => State::Live(live),
+        (Some(Synced::True), None, Some(why)) => State::Unreadable(why),
+        (Some(Synced::True), None, None) | (None, _, _) => State::Absent,
+    }
+}
+
+impl<'a> State<'a> {
+    /// The live object, or the condition that says why there is none.
+    pub(super) fn live(self, kind: ConditionType, layer: &str, object: &str) -> Result<&'a Live, Condition> {
+        let (reason, message) = match self {
+            Self::Live(live) => return Ok(live),
+            Self::Absent => (
+                Reason::Creating,
+                format!(
+                    "{layer}: {object} is being created. If this lasts, look at the Object that wraps it and at \
+                     provider-kubernetes."
+                ),
+            ),
+            Self::NotSynced(why) => (
+                Reason::ObjectNotSynced,
+                format!(
+                    "{layer}: {object} cannot be reconciled: {}. Correct that; the Object is tried again by itself.",
+                    quote(why)
+                ),
+            ),
+            Self::Unreadable(why) => (
+                Reason::ObjectUnreadable,
+                format!(
+                    "{layer}: {object} is on the cluster, but is not what its kind promises: {}. Compare the installed \
+                     CRD with the supported version.",
+                    quote(why)
+                ),
+            ),
+        };
+        Err(Condition::new(kind, reason, message))
+    }
+}
+
+/// Whether the cluster does not know the object's kind: the wording of apimachinery (`NoKindMatchError`,
+/// `NoResourceMatchError`) and of server-side discovery.
+pub(super) fn is_unknown_kind(why: &str) -> bool {
+    why.contains("no matches for ") || why.contains("the server could not find the requested resource")
+}
+
+/// What the provider could not apply among objects that do not decide a condition, as an addition to its message.
+pub(super) fn notes(plan: &Plan, observed: &Observed, keys: &[Key]) -> String {
+    keys.iter()
+        .filter_map(|key| match state(observed, *key) {
+            State::NotSynced(why) => {
+                Some(format!(" {} cannot be reconciled: {}.", name(plan, *key), quote(why)))
+            }
+            State::Absent | State::Unreadable(_) | State::Live(_) => None,
+        })
+        .collect()
+}
+
+/// Somebody else's text, without its full stop and bounded.
+pub(super) fn quote(text: &str) -> &str {
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= QUOTE_MAX).last();
+    text.get(..end.unwrap_or_default()).unwrap_or_default().trim_end_matches(['.', ' ', '\n'])
+}
+
+/// An object as messages name it: kind, namespace, name.
+pub(super) fn name(plan: &Plan, key: Key) -> String {
+    let Plan { name, namespace, routing, .. } = plan;
+    let (kind, suffix) = match key {
+        Key::VllmRuntime => ("VLLMRuntime", ""),
+        Key::ModelMetricsService => ("Service", "-metrics"),
+        Key::ModelPodDisruptionBudget => ("PodDisruptionBudget", ""),
+        Key::ServiceMonitor => ("ServiceMonitor", ""),
+        Key::InferencePool => ("InferencePool", ""),
+        Key::InferenceObjective => ("InferenceObjective", ""),
+        Key::HttpRoute => ("HTTPRoute", ""),
+        Key::EppConfigMap => ("ConfigMap", "-epp"),
+        Key::EppServiceAccount => ("ServiceAccount", "-epp"),
+        Key::EppRolePodReader => ("Role", "-epp-pod-reader"),
+        Key::EppRolePoolReader => ("Role", "-epp-pool-reader"),
+        Key::EppRoleBindingPodReader => ("RoleBinding", "-epp-pod-reader"),
+        Key::EppRoleBindingPoolReader => ("RoleBinding", "-epp-pool-reader"),
+        Key::EppDeployment => ("Deployment", "-epp"),
+        Key::EppService => ("Service", "-epp"),
+        Key::EppServiceMonitor => ("ServiceMonitor", "-epp"),
+        Key::ScaledObject => ("ScaledObject", ""),
+        Key::Ingress => ("Ingress", ""),
+        Key::Gateway => {
+            let gateway = routing.as_ref().map(|routing| &routing.gateway);
+            return gateway.map_or_else(
+                || "Gateway".to_owned(),
+                |gateway| format!("Gateway {}/{}", gateway.namespace, gateway.name),
+            );
+        }
+    };
+    format!("{kind} {namespace}/{name}{suffix}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{QUOTE_MAX, is_unknown_kind, quote};
+
+    #[test]
+    fn quotes_are_bounded_between_characters_and_end_without_a_full_stop() {
+        let cases = [
+            ("no such host.", "no such host", "the sentence goes on after it"),
+            ("", "", "nothing to say"),
+            ("a. b.\n", "a. b", "only the end is trimmed"),
+        ];
+        for (text, want, reason) in cases {
+            assert_eq!(quote(text), want, "{reason}");
+        }
+        let long = "ä".repeat(QUOTE_MAX);
+        assert_eq!(quote(&long).len(), QUOTE_MAX, "two bytes a character fit evenly");
+        assert_eq!(quote(&format!("x{long}")).len(), QUOTE_MAX - 1, "a character is never cut");
+    }
+
+    #[test]
+    fn unknown_kinds_are_told_from_other_failures() {
+        let cases = [
+            (
+                r#"observe failed: cannot get object: no matches for kind "ScaledObject" in version "keda.sh/v1alpha1""#,
+                true,
+                "the REST mapper knows the group without the kind, or no such group",
+            ),
+            (
+                "create failed: cannot create object: cannot apply object: the server could not find the requested resource",
+                true,
+                "the kind went away after it was mapped",
+            ),
+            ("connect failed: cannot get provider config", false, "nothing was asked of the cluster"),
+            (
+                r#"admission webhook "vscaledobject.kb.io" denied the request"#,
+                false,
+                "it is known, and refused",
+            ),
+        ];
+        for (why, want, reason) in cases {
+            assert_eq!(is_unknown_kind(why), want, "{reason}");
+        }
+    }
+}

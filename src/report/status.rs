@@ -1,0 +1,148 @@
+//! The composite's status: what to call, what to send, and how much of it there is.
+
+use serde::Serialize;
+
+use crate::observe::{Facts, GatewayFacts, Listener, Observed};
+use crate::plan::keys::Key;
+use crate::plan::{Plan, RoutingPlan};
+
+/// The fields of the composite's status that are ours. What is not known is absent, never guessed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// What to call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// What to send as `model`.
+    pub model_name: String,
+    /// Where requests come in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayStatus>,
+    /// How many serve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<ReplicasStatus>,
+}
+
+/// Where requests come in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayStatus {
+    /// The Gateway's name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its first address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Who implements it.
+    pub implementation: String,
+}
+
+/// How many serve.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplicasStatus {
+    /// Available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<u32>,
+    /// Wanted, by this function or by the autoscaler.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired: Option<u32>,
+}
+
+/// The status.
+pub(super) fn status(plan: &Plan, observed: &Observed) -> Status {
+    let gateway = gateway_facts(observed);
+    Status {
+        url: match &plan.routing {
+            Some(routing) => gateway.and_then(|gateway| routed_url(routing, gateway)),
+            // The operator's Service listens on 80 under the runtime's name.
+            None => Some(format!("http://{}.{}.svc", plan.name, plan.namespace)),
+        },
+        model_name: plan.workload.model.served_name.clone(),
+        gateway: plan.routing.as_ref().map(|routing| GatewayStatus {
+            name: routing.gateway.name.clone(),
+            namespace: routing.gateway.namespace.clone(),
+            address: gateway.and_then(|gateway| gateway.addresses.first().cloned()),
+            implementation: "EnvoyAIGateway".to_owned(),
+        }),
+        replicas: replicas(plan, observed),
+    }
+}
+
+fn gateway_facts(observed: &Observed) -> Option<&GatewayFacts> {
+    let Facts::Gateway(facts) = &observed.live(Key::Gateway)?.facts else { return None };
+    Some(facts)
+}
+
+fn replicas(plan: &Plan, observed: &Observed) -> Option<ReplicasStatus> {
+    let Facts::VllmRuntime(facts) = &observed.live(Key::VllmRuntime)?.facts else { return None };
+    // An operator that counts omits a count of zero.
+    let ready = facts.available_replicas.or(facts.counts.then_some(0));
+    Some(ReplicasStatus { ready, desired: plan.workload.replicas.or(facts.spec_replicas) })
+}
+
+/// Scheme and port of the listener that takes requests for the host.
+fn routed_url(routing: &RoutingPlan, gateway: &GatewayFacts) -> Option<String> {
+    let host = routing.host.to_string();
+    let listener = gateway
+        .listeners
+        .iter()
+        .filter_map(|listener| Some((listener, Scheme::of(listener)?)))
+        .filter(|(listener, _)| match &routing.gateway.section_name {
+            Some(name) => listener.name == *name,
+            None => takes(listener, &host),
+        })
+        // The first of the best: a Gateway may redirect from HTTP to HTTPS, never the other way around.
+        .min_by_key(|(listener, scheme)| (*scheme, listener.port != scheme.default_port()));
+    let (listener, scheme) = listener?;
+    let scheme_name = scheme.as_str();
+    Some(if listener.port == scheme.default_port() {
+        format!("{scheme_name}://{host}")
+    } else {
+        format!("{scheme_name}://{host}:{}", listener.port)
+    })
+}
+
+/// In order of preference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Scheme {
+    Https,
+    Http,
+}
+
+impl Scheme {
+    /// `TLS`, `TCP` and `UDP` listeners take no `HTTPRoute`.
+    fn of(listener: &Listener) -> Option<Self> {
+        match listener.protocol.as_str() {
+            "HTTPS" => Some(Self::Https),
+            "HTTP" => Some(Self::Http),
+            _ => None,
+        }
+    }
+
+    const fn default_port(self) -> u16 {
+        match self {
+            Self::Https => 443,
+            Self::Http => 80,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Https => "https",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// Gateway API: no hostname takes any, `*.example.com` takes names with one or more labels before the suffix.
+fn takes(listener: &Listener, host: &str) -> bool {
+    match listener.hostname.as_deref() {
+        None | Some("") => true,
+        Some(hostname) => match hostname.strip_prefix('*') {
+            Some(suffix) => host.strip_suffix(suffix).is_some_and(|labels| !labels.is_empty()),
+            None => hostname == host,
+        },
+    }
+}

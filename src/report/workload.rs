@@ -1,0 +1,130 @@
+//! `WorkloadReady`: can the model serve?
+
+use crate::observe::{Facts, Live, Observed, VllmRuntimeFacts};
+use crate::plan::keys::Key;
+use crate::plan::{Plan, ScalingPlan};
+
+use super::conditions::{Condition, ConditionType};
+use super::reasons::Reason;
+use super::state::{name, notes, state};
+
+const KIND: ConditionType = ConditionType::WorkloadReady;
+
+/// What the model servers do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Serving {
+    /// At least one replica is available.
+    Yes,
+    /// The autoscaler wants none.
+    Asleep,
+    /// Replicas are wanted and none is available.
+    No,
+    /// None is wanted, for good.
+    Stopped,
+}
+
+/// What the model servers do, by their live object.
+pub(super) fn serving(plan: &Plan, live: &Live) -> Serving {
+    let Facts::VllmRuntime(facts) = &live.facts else { return Serving::No };
+    if is_stopped(plan) {
+        Serving::Stopped
+    } else if is_available(facts) {
+        Serving::Yes
+    } else if facts.spec_replicas == Some(0) && may_sleep(plan) {
+        Serving::Asleep
+    } else {
+        Serving::No
+    }
+}
+
+/// The condition.
+pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
+    let object = name(plan, Key::VllmRuntime);
+    if is_stopped(plan) {
+        let message = format!(
+            "Model servers: {object} is stopped, since spec.minReplicas is 0 and scaling is off. Raise \
+             spec.minReplicas, or set spec.scaling.enabled."
+        );
+        return Condition::new(KIND, Reason::Stopped, message);
+    }
+    let live = match state(observed, Key::VllmRuntime).live(KIND, "Model servers", &object) {
+        Ok(live) => live,
+        Err(condition) => return condition,
+    };
+    let Facts::VllmRuntime(facts) = &live.facts else {
+        return Condition::new(KIND, Reason::Creating, format!("Model servers: {object} has no facts yet."));
+    };
+    let wanted = facts.spec_replicas.or(plan.workload.replicas).unwrap_or(1);
+    let (reason, message) = match serving(plan, live) {
+        Serving::Yes => {
+            let count = facts.available_replicas.map_or_else(String::new, |count| format!("{count} of "));
+            (
+                Reason::Available,
+                format!("Model servers: {object} serves with {count}{wanted} wanted replicas."),
+            )
+        }
+        Serving::Asleep => (
+            Reason::ScaledToZero,
+            format!("Model servers: {object} sleeps, since there were no requests. {}", wake_up(plan)),
+        ),
+        // `Updating` covers a first start and a crash loop alike, so what was true before tells them apart.
+        Serving::No | Serving::Stopped
+            if facts.model_status.as_deref() == Some("NotReady") || served_before(observed) =>
+        {
+            (
+                Reason::NotServing,
+                format!(
+                    "Model servers: {object} has none of {wanted} wanted replicas available. Look at its pods: kubectl \
+                     -n {namespace} describe pods -l app={app}.",
+                    namespace = plan.namespace,
+                    app = plan.name,
+                ),
+            )
+        }
+        Serving::No | Serving::Stopped => (
+            Reason::Starting,
+            format!(
+                "Model servers: {object} starts {wanted} replicas. If this takes longer than spec.scaling.coldStart, \
+                 look at its pods: kubectl -n {namespace} describe pods -l app={app}.",
+                namespace = plan.namespace,
+                app = plan.name,
+            ),
+        ),
+    };
+    let beside = [Key::ModelMetricsService, Key::ServiceMonitor, Key::ModelPodDisruptionBudget, Key::Ingress];
+    Condition::new(KIND, reason, message + &notes(plan, observed, &beside))
+}
+
+/// Whether a request for the sleeping model is held until it is up.
+pub(super) fn wakes(plan: &Plan) -> bool {
+    matches!(&plan.scaling, ScalingPlan::On(scaled_object) if scaled_object.wakes)
+}
+
+fn wake_up(plan: &Plan) -> &'static str {
+    if wakes(plan) { "The next request wakes it." } else { "Nothing can wake it: see ScalingReady." }
+}
+
+fn may_sleep(plan: &Plan) -> bool {
+    matches!(&plan.scaling, ScalingPlan::On(scaled_object) if scaled_object.zero.is_some())
+}
+
+fn is_stopped(plan: &Plan) -> bool {
+    plan.workload.replicas == Some(0)
+}
+
+/// The count decides. Operators before 0.1.11 write none, and their word stands in; others omit a count of zero, and
+/// their word is `Ready` for a model that sleeps.
+fn is_available(facts: &VllmRuntimeFacts) -> bool {
+    match facts.available_replicas {
+        Some(count) => count > 0,
+        None => {
+            !facts.counts && facts.spec_replicas != Some(0) && facts.model_status.as_deref() == Some("Ready")
+        }
+    }
+}
+
+fn served_before(observed: &Observed) -> bool {
+    observed.conditions.get(KIND.as_str()).is_some_and(|before| {
+        [Reason::Available, Reason::NotServing].iter().any(|reason| reason.as_str() == before.reason)
+    })
+}
