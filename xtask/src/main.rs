@@ -1,2 +1,30 @@
-//! Chores.
-fn main() {}
+//! Chores, behind `cargo xtask`: what a person or CI would otherwise do by hand or in shell.
+
+mod package;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", about = "Chores of function-inference")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build the Function and Configuration packages, without a container engine
+    Package(package::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Package(arguments) => package::run(&arguments),
+    }
+}
+
+/// Tells the person at the terminal what goes on.
+#[expect(clippy::print_stderr, reason = "a chore talks to the person who started it")]
+fn say(message: &str) {
+    eprintln!("xtask: {message}");
+}

@@ -1,1 +1,19 @@
-//! End-to-end harness.
+//! The harness of the end-to-end tests: what they build, what they start, what they compare.
+//!
+//! Needs Go beside Rust, which is why this package is not a default member of the workspace: the components of
+//! Crossplane are pinned as Go tools in small modules beside this one, built once and cached under `target/e2e`.
+//! Nothing here needs a container engine, a cluster or, once the tools are built, a network; all traffic is loopback.
+//!
+//! - [`workspace`]: where things are, and our own binary.
+//! - [`tools`]: other people's binaries, from pinned Go modules.
+//! - [`process`]: commands that must end, and servers that must not outlive the test.
+//! - [`render`]: a scenario of `examples/`, rendered by Crossplane and by ourselves.
+//! - [`package`]: what is inside an xpkg.
+//! - [`digest`]: how both are named.
+
+pub mod digest;
+pub mod package;
+pub mod process;
+pub mod render;
+pub mod tools;
+pub mod workspace;

@@ -1,0 +1,149 @@
+//! Other people's binaries, built from Go modules that pin them as tools.
+//!
+//! A tool is built once and kept under `target/e2e/tools`, under a name that changes with everything it was built
+//! from, so a later run needs neither Go nor a network.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::digest::sha256_hex;
+use crate::{process, workspace};
+
+/// Building core and CLI takes six minutes of CPU time, and downloads half a gigabyte first.
+const BUILD_LIMIT: Duration = Duration::from_mins(40);
+
+/// One main package of a Go module beside this crate.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// The folder, beside `src`, whose go.mod pins it.
+    pub module: &'static str,
+    /// What the binary is called in the cache; upstream's own names are not unique.
+    pub name: &'static str,
+    /// The main package, one of the `tool` lines of that go.mod.
+    pub package: &'static str,
+    /// Where the package's version is decided: a line of the same go.mod.
+    pub versioned_by: &'static str,
+    /// The variable that tells the version, which upstream sets when it makes a release.
+    pub version_variable: &'static str,
+}
+
+/// Crossplane itself. Its `internal render` runs the real reconciler on an in-memory client.
+pub const CROSSPLANE_CORE: Tool = Tool {
+    module: "render",
+    name: "crossplane-core",
+    package: "github.com/crossplane/crossplane/v2/cmd/crossplane",
+    versioned_by: "github.com/crossplane/crossplane/v2",
+    version_variable: "github.com/crossplane/crossplane-runtime/v2/pkg/version.version",
+};
+
+/// The command line of Crossplane: `render` and `xpkg build`.
+pub const CROSSPLANE_CLI: Tool = Tool {
+    module: "render",
+    name: "crossplane",
+    package: "github.com/crossplane/cli/v2/cmd/crossplane",
+    versioned_by: "github.com/crossplane/cli/v2",
+    version_variable: "github.com/crossplane/crossplane-runtime/v2/pkg/version.version",
+};
+
+impl Tool {
+    /// The path of the binary, which is built if it is not there yet.
+    pub fn path(&self) -> Result<PathBuf> {
+        let module = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.module);
+        let go_mod = read(&module.join("go.mod"))?;
+        let go_sum = read(&module.join("go.sum"))?;
+        let version = version_in(&go_mod, self.versioned_by)
+            .with_context(|| format!("{} pins no {}", module.join("go.mod").display(), self.versioned_by))?;
+        // Without symbol tables the two weigh 200 MB instead of 290.
+        let ldflags = format!("-s -w -X {}={version}", self.version_variable);
+
+        let key = key(&[&go_mod, &go_sum, self.package, &ldflags]);
+        let dir = workspace::cache()?.join("tools").join(key);
+        let binary = dir.join(self.name);
+        std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+
+        // Tests run side by side, and each may be the first to ask.
+        let lock = File::create(dir.join(format!("{}.lock", self.name)))?;
+        lock.lock().with_context(|| format!("cannot lock {}", dir.display()))?;
+        if !binary.exists() {
+            self.build(&module, &ldflags, &binary)?;
+        }
+        Ok(binary)
+    }
+
+    fn build(&self, module: &Path, ldflags: &str, binary: &Path) -> Result<()> {
+        // A build that is cut off leaves nothing that could be taken for a tool.
+        let partial = binary.with_extension("partial");
+        let mut go = Command::new("go");
+        go.args(["build", "-mod=readonly", "-ldflags", ldflags, "-o"])
+            .arg(&partial)
+            .arg(self.package)
+            // A go.work above the repository would overrule the pins.
+            .env("GOWORK", "off")
+            .current_dir(module);
+        let line = process::describe(&go);
+
+        let built = process::run(&mut go, BUILD_LIMIT).with_context(|| {
+            format!("{} is built by Go, of the version in {}/go.mod", self.name, module.display())
+        })?;
+        if !built.status.success() {
+            let log = process::keep_log(
+                &workspace::cache()?.join("logs"),
+                &format!("{}.log", self.name),
+                &built.stderr,
+            )?;
+            bail!(
+                "cannot build {name}: `{line}` ended with {status}\n{tail}\n\
+                 The whole log is in {log}. Where modules cannot be downloaded, look at `go env GOPROXY GOFLAGS \
+                 GOTOOLCHAIN`; a cut-off download is worth a second try; where memory is short, GOFLAGS=-p=1 helps.",
+                name = self.name,
+                status = built.status,
+                tail = process::tail(&built.stderr),
+                log = log.display(),
+            );
+        }
+        std::fs::rename(&partial, binary).with_context(|| format!("cannot write {}", binary.display()))
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The version that a go.mod requires of a module.
+fn version_in<'a>(go_mod: &'a str, module: &str) -> Option<&'a str> {
+    go_mod.lines().find_map(|line| {
+        let mut words = line.trim().trim_start_matches("require ").split_whitespace();
+        (words.next()? == module).then(|| words.next()).flatten().filter(|version| version.starts_with('v'))
+    })
+}
+
+/// Names a cache folder after everything a tool is built from: long enough to be unique among the few.
+fn key(parts: &[&str]) -> String {
+    // No part holds a NUL, so the joint cannot move unseen.
+    sha256_hex(parts.join("\0").as_bytes()).chars().take(16).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_come_from_the_require_lines() {
+        let go_mod = "module m\ntool example.org/a/v2/cmd/a\nrequire example.org/b v1.0.0\nrequire (\n\
+                      \texample.org/a/v2 v2.3.4 // indirect\n)\nreplace example.org/c => example.org/d v9.9.9\n";
+        assert_eq!(version_in(go_mod, "example.org/a/v2"), Some("v2.3.4"), "inside a block");
+        assert_eq!(version_in(go_mod, "example.org/b"), Some("v1.0.0"), "on a line of its own");
+        assert_eq!(version_in(go_mod, "example.org/c"), None, "a replacement is not a pin");
+        assert_eq!(version_in(go_mod, "example.org/a"), None, "another module whose name starts alike");
+    }
+
+    #[test]
+    fn every_part_changes_the_cache_folder() {
+        assert_ne!(key(&["ab", "c"]), key(&["a", "bc"]));
+        assert_eq!(key(&["a"]), key(&["a"]));
+    }
+}

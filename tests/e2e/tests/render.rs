@@ -1,0 +1,40 @@
+//! The preview prints what Crossplane would do: every example, by both, document by document.
+
+use e2e::render::{self, Answer, Crossplane, Function, Scenario};
+use e2e::workspace;
+
+#[test]
+fn every_example_renders_as_crossplane_renders_it() -> anyhow::Result<()> {
+    let scenarios = render::scenarios(&workspace::root().join("examples"))?;
+    let crossplane = Crossplane::build()?;
+    let binary = workspace::function()?;
+    let function = Function::start(&binary)?;
+
+    let mut problems = Vec::new();
+    for scenario in &scenarios {
+        let answers = (crossplane.render(scenario, &function.target)?, render::preview(&binary, scenario)?);
+        let found = judge(scenario, answers);
+        problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", scenario.name)));
+    }
+    render::report(&problems)
+}
+
+fn judge(scenario: &Scenario, (crossplane, preview): (Answer, Answer)) -> Vec<String> {
+    match (crossplane, preview) {
+        (Answer::Rendered(_), Answer::Rendered(_)) if scenario.is_refused() => {
+            vec!["both render it, although its name says that it is refused".to_owned()]
+        }
+        (Answer::Rendered(crossplane), Answer::Rendered(preview)) => {
+            if crossplane.composed.is_empty() {
+                return vec!["nothing is composed".to_owned()];
+            }
+            render::differences(&crossplane, &preview)
+        }
+        (Answer::Refused(_), Answer::Refused(_)) if scenario.is_refused() => Vec::new(),
+        (Answer::Refused(theirs), Answer::Refused(ours)) => {
+            vec![format!("both refuse it.\nCrossplane: {theirs}\npreview: {ours}")]
+        }
+        (Answer::Refused(why), Answer::Rendered(_)) => vec![format!("Crossplane alone refuses it: {why}")],
+        (Answer::Rendered(_), Answer::Refused(why)) => vec![format!("the preview alone refuses it: {why}")],
+    }
+}
