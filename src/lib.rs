@@ -9,3 +9,4 @@ pub mod observe;
 pub mod plan;
 pub mod protocol;
 pub mod report;
+pub mod server;

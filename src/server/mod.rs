@@ -1,0 +1,204 @@
+//! The gRPC server, as an official SDK's looks from outside. The only room that knows tonic.
+//!
+//! It moves bytes and counts; what a request means it does not know.
+
+use std::future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time;
+use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::server::HealthReporter;
+
+use self::metrics::{Metrics, listener};
+use self::service::Runner;
+use crate::protocol::service::function_runner_service_server::FunctionRunnerServiceServer;
+
+mod address;
+mod health;
+pub mod limits;
+mod metrics;
+mod reflection;
+mod service;
+pub mod shutdown;
+mod tls;
+
+pub use address::{Address, AddressError};
+pub use limits::{MessageSize, MessageSizeError};
+pub use service::Function;
+pub use shutdown::Shutdown;
+pub use tls::TlsError;
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where Crossplane calls.
+    pub address: Address,
+    /// Who may call.
+    pub transport: Transport,
+    /// The largest request.
+    pub max_recv_message_size: MessageSize,
+    /// Where Prometheus scrapes, if it does.
+    pub metrics_address: Option<Address>,
+}
+
+/// Who may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// Everybody, in the clear.
+    Insecure,
+    /// Clients with a certificate that `ca.crt` in this directory signed; `tls.crt` and `tls.key` are the server's.
+    MutualTls(PathBuf),
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Certificates are missing or do not fit.
+    #[error("cannot set up TLS")]
+    Tls(#[from] TlsError),
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: Address,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A descriptor set that was built in is broken.
+    #[error("cannot describe the services")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The transport failed as a whole; what happens to one connection is not an error here.
+    #[error("cannot serve")]
+    Serve(#[from] tonic::transport::Error),
+}
+
+/// A server that already listens: calls that come in wait until it serves.
+#[derive(Debug)]
+pub struct Server {
+    builder: tonic::transport::Server,
+    routes: Routes,
+    listener: TcpListener,
+    address: SocketAddr,
+    transport: Transport,
+    health: HealthReporter,
+    metrics: Metrics,
+    metrics_listener: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Server {
+    /// Reads certificates and starts to listen.
+    ///
+    /// Metrics that cannot be had, because their port is taken, say, are no reason not to serve, as in the SDKs.
+    pub async fn bind(function: Function, options: &Options) -> Result<Self, ServerError> {
+        let Options { address, transport, max_recv_message_size, metrics_address } = options;
+        let mut builder = tonic::transport::Server::builder();
+        if let Transport::MutualTls(directory) = transport {
+            builder = tls::configure(builder, directory)?;
+        }
+
+        let metrics = Metrics::new();
+        let (health, health_service) = health::serving().await;
+        let runner = FunctionRunnerServiceServer::new(Runner { function, metrics: metrics.clone() })
+            .max_decoding_message_size(max_recv_message_size.bytes());
+        let routes = Routes::new(runner)
+            .add_service(health_service)
+            .add_service(reflection::current()?)
+            .add_service(reflection::alpha()?);
+
+        let listen_error = |source| ServerError::Listen { address: address.clone(), source };
+        let listener = address.listen().await.map_err(listen_error)?;
+        let local_address = listener.local_addr().map_err(listen_error)?;
+        let metrics_listener = match metrics_address {
+            Some(address) => listen_for_scrapes(address).await,
+            None => None,
+        };
+        Ok(Self {
+            builder,
+            routes,
+            listener,
+            address: local_address,
+            transport: transport.clone(),
+            health,
+            metrics,
+            metrics_listener,
+        })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it can be scraped.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_listener.as_ref().map(|(_, address)| *address)
+    }
+
+    /// Serves until it is told to stop and running calls have ended, [`limits::GRACE`] is over, or it is told again.
+    pub async fn serve(self, mut shutdown: Shutdown) -> Result<(), ServerError> {
+        let Self { builder, routes, listener, address, transport, health, metrics, metrics_listener } = self;
+        tracing::info!(
+            %address,
+            tls = match transport {
+                Transport::Insecure => "off",
+                Transport::MutualTls(_) => "mutual",
+            },
+            metrics = metrics_listener.as_ref().map(|(_, address)| tracing::field::display(address)),
+            version = env!("CARGO_PKG_VERSION"),
+            "serving"
+        );
+
+        // Scrapes are answered for as long as calls are, and no longer.
+        let scrapes = async {
+            match metrics_listener {
+                Some((listener, _)) => listener::serve(listener, metrics.registry()).await,
+                None => future::pending().await,
+            }
+        };
+        let (stop, stopped) = oneshot::channel();
+        let calls = builder.layer(metrics.calls.clone()).add_routes(routes).serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            async {
+                // Dropped without a word is no reason to go on either.
+                let _ = stopped.await;
+            },
+        );
+        let stop_politely = async {
+            shutdown.requested().await;
+            tracing::info!("stopping: no new calls, running ones may finish");
+            health::stopping(&health).await;
+            let _ = stop.send(());
+            tokio::select! {
+                () = time::sleep(limits::GRACE) => tracing::warn!("stopped with calls running: their time is over"),
+                () = shutdown.requested() => tracing::warn!("stopped with calls running: told to stop again"),
+            }
+        };
+
+        tokio::select! {
+            result = calls => {
+                result?;
+                tracing::info!("stopped");
+            }
+            () = stop_politely => {}
+            never = scrapes => match never {},
+        }
+        Ok(())
+    }
+}
+
+async fn listen_for_scrapes(address: &Address) -> Option<(TcpListener, SocketAddr)> {
+    let listen = async {
+        let listener = address.listen().await?;
+        let local_address = listener.local_addr()?;
+        Ok::<_, io::Error>((listener, local_address))
+    };
+    listen
+        .await
+        .inspect_err(|error| tracing::error!(%address, %error, "cannot listen for scrapes: no metrics"))
+        .ok()
+}

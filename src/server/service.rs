@@ -1,0 +1,52 @@
+//! One call: from the wire's messages to the function and back.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::JoinSet;
+use tonic::{Request, Response, Status};
+
+use super::metrics::Metrics;
+use crate::protocol::service::function_runner_service_server::FunctionRunnerService;
+use crate::protocol::view::{RunFunctionRequest, RunFunctionResponse};
+
+/// What is served: a pure function of the request.
+pub type Function = Arc<dyn Fn(RunFunctionRequest) -> RunFunctionResponse + Send + Sync>;
+
+/// Calls the function.
+pub(super) struct Runner {
+    pub(super) function: Function,
+    pub(super) metrics: Metrics,
+}
+
+#[tonic::async_trait]
+impl FunctionRunnerService for Runner {
+    /// Answers with what the function says, its failures too: those are Fatal results. The one gRPC error from here is
+    /// INTERNAL for a panic. Never UNIMPLEMENTED: Crossplane would call the older protocol instead.
+    async fn run_function(
+        &self,
+        request: Request<RunFunctionRequest>,
+    ) -> Result<Response<RunFunctionResponse>, Status> {
+        let request = request.into_inner();
+        let tag = request.tag().to_owned();
+        let function = Arc::clone(&self.function);
+        let metrics = self.metrics.clone();
+
+        // Beside the threads that serve sockets: a request of many megabytes must not hold up health checks, signals
+        // and other calls. A set, because its tasks go with it: a call that is cancelled while it waits never runs.
+        let mut tasks = JoinSet::new();
+        tasks.spawn_blocking(move || {
+            let begin = Instant::now();
+            let response = function(request);
+            let duration = begin.elapsed();
+            metrics.ran(duration, &response);
+            (response, duration)
+        });
+        let Some(Ok((response, duration))) = tasks.join_next().await else {
+            tracing::error!(tag, "the function panicked");
+            return Err(Status::internal("the function panicked: its log says where"));
+        };
+        tracing::debug!(tag, ?duration, results = response.results.len(), "ran");
+        Ok(Response::new(response))
+    }
+}
