@@ -1,6 +1,28 @@
 //! What people write: `LLMInference`, `ModelStack`; validation; schema generation.
+//!
+//! `read` turns a composite and an Input into `Settings`, or into every problem with them. The types here are the only
+//! source of the schemas in `package/`. Knows nothing of the protocol, of live objects or of what is composed.
 
+mod leaves;
+pub mod llm_inference;
+pub mod model_stack;
+mod policy;
+mod problem;
+mod quantity;
+mod read;
+mod reading;
+mod resolve;
+mod rules;
+#[cfg(any(test, feature = "schema"))]
+pub mod schema;
 pub mod settings;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod unsupported;
 mod values;
 
+pub use problem::{Path, Problem, Source, Step};
+pub use read::{Document, Metadata, read, read_input};
+pub use shape::Shape;
 pub use values::{Duration, Host, ModelName, Namespace};

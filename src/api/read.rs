@@ -1,0 +1,171 @@
+//! From what people wrote to `Settings`, or to everything that is wrong with it.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::llm_inference::{self, Spec};
+use super::model_stack::{self, StackSpec};
+use super::problem::{Path, Problem, Problems, Source, Step, shown};
+use super::reading::{Node, Read};
+use super::resolve::{self, Identity};
+use super::settings::Settings;
+use super::unsupported;
+use super::values::{ModelName, Namespace};
+
+/// What is read of a Kubernetes object; the rest may be large, and is skipped.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Document {
+    /// Group and version.
+    pub api_version: Value,
+    /// Kind.
+    pub kind: Value,
+    /// Name and namespace.
+    pub metadata: Option<Metadata>,
+    /// What was asked for.
+    pub spec: Value,
+}
+
+/// What is read of an object's metadata.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Metadata {
+    /// Its name.
+    pub name: Value,
+    /// Its namespace; none for a cluster-scoped object.
+    pub namespace: Value,
+}
+
+impl Document {
+    fn group_version_kind(&self) -> (&str, &str) {
+        (self.api_version.as_str().unwrap_or_default(), self.kind.as_str().unwrap_or_default())
+    }
+}
+
+/// Reads a composite resource and the step's Input.
+///
+/// Nothing else is looked at: what may not change on a live model is for those to refuse who see the live objects.
+pub fn read(composite: &Document, input: Option<&Document>) -> Result<Settings, Vec<Problem>> {
+    let (stack, mut input_problems) = match input {
+        Some(input) => read_stack(input)?,
+        None => (StackSpec::default(), Problems::new(Source::Input, Path::dotted("spec"))),
+    };
+    if input_problems.doubt(&Path::dotted("specPath")) {
+        return Err(input_problems.in_order(StackSpec::SHAPE));
+    }
+    let spec_path = stack.spec_path.as_ref().map_or("spec", |path| path.0.as_str());
+    let mut problems = Problems::new(Source::Composite, Path::dotted(spec_path));
+
+    let identity = read_identity(composite, stack.spec_path.is_some(), &mut problems);
+    let settings = if let Some(fields) = fields_at(composite, spec_path) {
+        let spec = Spec::read(Node::root(fields), &mut problems);
+        unsupported::refuse(fields, Source::Composite, &mut problems);
+        spec.zip(identity).and_then(|(spec, identity)| {
+            resolve::settle(identity, spec, stack, &mut problems, &mut input_problems)
+        })
+    } else {
+        let want = match stack.spec_path {
+            Some(_) => "the Input's specPath says that the model is described there",
+            None => "it is required",
+        };
+        problems.add(&Path::default(), "missing", want);
+        None
+    };
+
+    let mut found = problems.in_order(Spec::SHAPE);
+    found.extend(input_problems.in_order(StackSpec::SHAPE));
+    match settings {
+        Some(settings) if found.is_empty() => Ok(settings),
+        _ => Err(found),
+    }
+}
+
+/// Every problem of an Input that can be seen without a composite.
+pub fn read_input(input: &Document) -> Vec<Problem> {
+    match read_stack(input) {
+        Ok((_, problems)) => problems.in_order(StackSpec::SHAPE),
+        Err(problems) => problems,
+    }
+}
+
+/// The Input's fields, or why it is no Input that could be read.
+fn read_stack(input: &Document) -> Result<(StackSpec, Problems), Vec<Problem>> {
+    let mut problems = Problems::new(Source::Input, Path::dotted("spec"));
+    let known = format!("{}/{}", model_stack::GROUP, model_stack::VERSION);
+    let (api_version, kind) = input.group_version_kind();
+    if api_version != known {
+        problems.add_at(Path::dotted("apiVersion"), shown(&input.api_version), format!("must be {known}"));
+    } else if kind == "ClusterExtension" {
+        let want = format!("not supported yet, use {}", model_stack::KIND);
+        problems.add_at(Path::dotted("kind"), shown(&input.kind), want);
+    } else if kind != model_stack::KIND {
+        problems.add_at(Path::dotted("kind"), shown(&input.kind), format!("must be {}", model_stack::KIND));
+    } else {
+        if input.spec.is_null() {
+            return Ok((StackSpec::default(), problems));
+        }
+        let stack = StackSpec::read(Node::root(&input.spec), &mut problems).unwrap_or_default();
+        unsupported::refuse(&input.spec, Source::Input, &mut problems);
+        return Ok((stack, problems));
+    }
+    Err(problems.in_order(StackSpec::SHAPE))
+}
+
+/// Who the composite is. Another kind than ours has to be meant.
+fn read_identity(composite: &Document, spec_path_is_set: bool, problems: &mut Problems) -> Option<Identity> {
+    let group_version = format!("{}/{}", llm_inference::GROUP, llm_inference::VERSION);
+    let (api_version, kind) = composite.group_version_kind();
+    if !spec_path_is_set {
+        const OR: &str = "or the Input's specPath must say where the model is described";
+        if api_version != group_version {
+            let want = format!("must be {group_version}, {OR}");
+            problems.add_at(Path::dotted("apiVersion"), shown(&composite.api_version), want);
+        }
+        if kind != llm_inference::KIND {
+            let want = format!("must be {}, {OR}", llm_inference::KIND);
+            problems.add_at(Path::dotted("kind"), shown(&composite.kind), want);
+        }
+    }
+
+    let absent = Metadata::default();
+    let metadata = composite.metadata.as_ref().unwrap_or(&absent);
+    let name = metadata.name.as_str().and_then(ModelName::parse);
+    if name.is_none() {
+        let too_long = metadata.name.as_str().is_some_and(|name| name.len() > ModelName::MAX);
+        let want = if too_long {
+            format!(
+                "must be at most {} characters long, since it becomes the name of a Service",
+                ModelName::MAX
+            )
+        } else {
+            "must consist of lower-case letters, digits and dashes, and start with a letter, since it becomes the name \
+             of a Service"
+                .to_owned()
+        };
+        problems.add_at(Path::dotted("metadata.name"), shown(&metadata.name), want);
+    }
+    let namespace = metadata.namespace.as_str().filter(|text| !text.is_empty());
+    let malformed = namespace.is_none() && !matches!(&metadata.namespace, Value::Null | Value::String(_));
+    if malformed || namespace.is_some_and(|text| Namespace::parse(text).is_none()) {
+        let want = "must be a namespace: lower-case letters, digits and dashes";
+        problems.add_at(Path::dotted("metadata.namespace"), shown(&metadata.namespace), want);
+        return None;
+    }
+    Some(Identity {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        name: name?,
+        namespace: namespace.map(str::to_owned),
+    })
+}
+
+/// The value that the fields live in. `path` starts with `spec`.
+fn fields_at<'a>(composite: &'a Document, path: &str) -> Option<&'a Value> {
+    let mut steps = Path::dotted(path).0.into_iter();
+    steps.next();
+    let fields = steps.try_fold(&composite.spec, |value, step| match step {
+        Step::Field(field) => value.get(&field),
+        Step::Index(index) => value.get(index),
+    });
+    fields.filter(|fields| !fields.is_null())
+}

@@ -1,0 +1,492 @@
+//! What is in effect: the composite's word, else the platform's, else ours; and whether the platform lets it.
+
+use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use super::llm_inference as xr;
+use super::llm_inference::Spec;
+use super::model_stack as stack;
+use super::model_stack::StackSpec;
+use super::policy::{self, Star};
+use super::problem::{Path, Problems};
+use super::reading::Map;
+use super::rules;
+use super::settings::{
+    Composite, Criticality, Delivery, FailureMode, GatewayRef, Metric, Model, Monitoring, Picker,
+    ProviderConfigKind, Replicas, Routing, Runtime, Scaling, SecretKey, Settings, Target, Toggle, Ttl,
+};
+use super::values::{Duration, ModelName, Namespace};
+
+const DEFAULT_MAX_REPLICAS: i64 = 3;
+const DEFAULT_COLD_START: Duration = Duration::from_seconds(600);
+const DEFAULT_GATEWAY: (&str, &str) = ("eg", "envoy-gateway-system");
+const DEFAULT_TIMEOUT: Duration = Duration::from_seconds(300);
+const DEFAULT_PICKER: &str = "v1.3.1";
+/// Where kube-prometheus-stack listens when it is installed as its documentation says, in this namespace.
+const DEFAULT_PROMETHEUS: &str = "http://kube-prometheus-stack-prometheus.prometheus-system:9090";
+/// How kube-prometheus-stack selects monitors, unless told otherwise.
+const DEFAULT_MONITOR_LABEL: (&str, &str) = ("release", "kube-prometheus-stack");
+const DEFAULT_TOKEN_KEY: &str = "token";
+
+/// Who the composite is.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) api_version: String,
+    pub(super) kind: String,
+    pub(super) name: ModelName,
+    pub(super) namespace: Option<String>,
+}
+
+/// Everything decided, or `None` and the reasons among the problems.
+///
+/// Problems do not stop it early: the rest is checked too.
+#[expect(clippy::too_many_lines, reason = "one destructuring, so that a new field has to be considered here")]
+pub(super) fn settle(
+    identity: Identity,
+    spec: Spec,
+    platform: StackSpec,
+    problems: &mut Problems,
+    input: &mut Problems,
+) -> Option<Settings> {
+    let Spec {
+        model,
+        served_model_name,
+        gpu,
+        provider_config_name,
+        target_namespace,
+        host,
+        criticality,
+        min_replicas,
+        max_replicas,
+        scaling,
+        gateway,
+        runtime,
+        lora: _,
+        ingress_host,
+    } = spec;
+    let StackSpec {
+        target,
+        provider_config_kind,
+        spec_path: _,
+        defaults,
+        policy,
+        workload: _,
+        endpoint_picker,
+        gateway: platform_gateway,
+        priorities,
+        monitoring,
+        prometheus,
+        hardening,
+        nodes: _,
+        labels,
+        annotations,
+        ttl,
+    } = platform;
+    let stack::Defaults { runtime: runtime_defaults, scaling: scaling_defaults } =
+        defaults.unwrap_or_default();
+    let policy = policy.unwrap_or_default();
+    let runtime = runtime.unwrap_or_default();
+    let gateway = gateway.unwrap_or_default();
+    let platform_gateway = platform_gateway.unwrap_or_default();
+    let scaling = scaling.unwrap_or_default();
+    let scaling_defaults = scaling_defaults.unwrap_or_default();
+    let runtime_defaults = runtime_defaults.unwrap_or_default();
+    let gpu = gpu.map_or(1, |gpu| gpu.0);
+
+    let own_gateway = platform_gateway_ref(&platform_gateway);
+    let delivery = delivery(
+        &identity,
+        target,
+        provider_config_kind,
+        provider_config_name.map(|name| name.0),
+        &policy,
+        problems,
+        input,
+    );
+    let gateway_ref = gateway_ref(&gateway, &own_gateway, &policy, problems);
+    let namespace =
+        namespace(&identity, target_namespace.map(|it| it.0), &own_gateway, &gateway_ref, &policy, problems);
+    check_image(&runtime, &policy, problems);
+    check_environment(&runtime, &runtime_defaults, gpu, problems, input);
+
+    let served_name =
+        served_model_name.map(|it| it.0).or_else(|| model.as_ref().map(|model| model.0.clone()));
+    if let (Some(name), Some(served)) = (&gateway.model_name, &served_name)
+        && name.0 != *served
+    {
+        let want = format!("must be {served:?}, the served name, where the platform routes by host");
+        problems.add(&Path::dotted("gateway.modelName"), format!("{:?}", name.0), want);
+    }
+
+    let min = min_replicas.map_or(1, |min| min.0);
+    let replicas = Replicas {
+        min: u32::try_from(min).ok()?,
+        max: u32::try_from(max_replicas.map_or(min.max(DEFAULT_MAX_REPLICAS), |max| max.0)).ok()?,
+    };
+
+    let cold_start = scaling.cold_start.or(scaling_defaults.cold_start).map_or(DEFAULT_COLD_START, |it| it.0);
+    let scaling = settle_scaling(scaling, &scaling_defaults, prometheus, problems);
+
+    let host_in_doubt = problems.doubt(&Path::dotted("host"));
+    let routing = match (gateway.enabled, host) {
+        (Some(true), None) if !host_in_doubt => {
+            problems.add(&Path::dotted("host"), "missing", "must be there where gateway.enabled is true");
+            None
+        }
+        (Some(false), _) | (_, None) => None,
+        (_, Some(host)) => Some(Routing {
+            host: host.0,
+            gateway: gateway_ref,
+            timeout: platform_gateway.timeout.map_or(DEFAULT_TIMEOUT, |timeout| timeout.0),
+            picker: picker(endpoint_picker.unwrap_or_default()),
+        }),
+    };
+    let monitoring = settle_monitoring(monitoring.unwrap_or_default());
+    check_name(&identity.name, monitoring.is_some(), routing.is_some(), problems);
+
+    let criticality = criticality.unwrap_or(Criticality::Critical);
+    let ttl = ttl.unwrap_or_default();
+    Some(Settings {
+        composite: Composite {
+            api_version: identity.api_version,
+            kind: identity.kind,
+            name: identity.name,
+            namespace: identity.namespace,
+        },
+        delivery: delivery?,
+        namespace: namespace?,
+        model: Model {
+            uri: model?.0,
+            served_name: served_name?,
+            gpu: u8::try_from(gpu).ok()?,
+            criticality,
+            priority: priority(criticality, &priorities.unwrap_or_default())?,
+            runtime: settle_runtime(runtime, runtime_defaults),
+        },
+        replicas,
+        scaling,
+        cold_start,
+        routing,
+        ingress_host: ingress_host.map(|host| host.0),
+        monitoring,
+        disruption_budget: hardening.unwrap_or_default().pod_disruption_budget.unwrap_or(true),
+        labels: labels.map(texts).unwrap_or_default(),
+        annotations: annotations.map(texts).unwrap_or_default(),
+        ttl: Ttl {
+            settled: ttl.settled.map_or(Duration::from_seconds(600), |it| it.0),
+            pending: ttl.pending.map_or(Duration::from_seconds(30), |it| it.0),
+        },
+    })
+}
+
+/// How objects get there. Crossplane forbids a namespaced composite to compose anything cluster-scoped; and under a
+/// cluster-scoped one, no namespace says where a namespaced Object belongs.
+fn delivery(
+    identity: &Identity,
+    target: Option<stack::Wrapper>,
+    provider_config_kind: Option<ProviderConfigKind>,
+    provider_config_name: Option<String>,
+    policy: &stack::Policy,
+    problems: &mut Problems,
+    input: &mut Problems,
+) -> Option<Delivery> {
+    let path = Path::dotted("target");
+    let target = match (target, &identity.namespace) {
+        (Some(stack::Wrapper::ClusterObject), None) => Target::ClusterObject,
+        (Some(stack::Wrapper::ClusterObject), Some(_)) => {
+            input.add(
+                &path,
+                r#""ClusterObject""#,
+                "must be NamespacedObject, since the composite is namespaced",
+            );
+            return None;
+        }
+        (Some(stack::Wrapper::Direct), _) => return None,
+        (Some(stack::Wrapper::NamespacedObject) | None, Some(_)) => Target::NamespacedObject,
+        (written, None) => {
+            if !input.doubt(&path) {
+                let seen = if written.is_some() { r#""NamespacedObject""# } else { "missing" };
+                input.add(&path, seen, "must be ClusterObject, since the composite is cluster-scoped");
+            }
+            return None;
+        }
+    };
+    if target == Target::ClusterObject && provider_config_kind.is_some() {
+        input.add(
+            &Path::dotted("providerConfigKind"),
+            "set",
+            "must be left out where target is ClusterObject, which knows one kind only",
+        );
+    }
+
+    let path = Path::dotted("providerConfigName");
+    let Some(provider_config_name) = provider_config_name else {
+        problems.add(&path, "missing", "must name the provider configuration of the target cluster");
+        return None;
+    };
+    if let Some(patterns) = policy::patterns(policy.provider_configs.as_ref())
+        && !policy::allows(&patterns, &provider_config_name, Star::NoSlash)
+    {
+        problems.add(&path, format!("{provider_config_name:?}"), policy::permitted(&patterns));
+    }
+    Some(Delivery {
+        target,
+        provider_config_kind: provider_config_kind.unwrap_or(ProviderConfigKind::ProviderConfig),
+        provider_config_name,
+    })
+}
+
+fn platform_gateway_ref(gateway: &stack::StackGateway) -> GatewayRef {
+    let written = gateway.reference.clone().unwrap_or_default();
+    let (name, namespace) = DEFAULT_GATEWAY;
+    GatewayRef {
+        name: written.name.map_or_else(|| name.to_owned(), |it| it.0),
+        namespace: written.namespace.map_or_else(|| namespace.to_owned(), |it| it.0.to_string()),
+        section_name: written.section_name.map(|it| it.0),
+    }
+}
+
+/// The composite's Gateway, leaf by leaf over the platform's. A listener of the platform's Gateway means nothing on
+/// another one.
+fn gateway_ref(
+    gateway: &xr::Gateway,
+    own: &GatewayRef,
+    policy: &stack::Policy,
+    problems: &mut Problems,
+) -> GatewayRef {
+    let xr::GatewayReference { name, namespace, section_name } =
+        gateway.reference.clone().unwrap_or_default();
+    let name = name.map_or_else(|| own.name.clone(), |it| it.0);
+    let namespace = namespace.map_or_else(|| own.namespace.clone(), |it| it.0.to_string());
+    let is_own = name == own.name && namespace == own.namespace;
+    let seen = format!("{namespace}/{name}");
+    let own_name = format!("{}/{}", own.namespace, own.name);
+    let patterns = policy::patterns(policy.gateways.as_ref()).unwrap_or_else(|| vec![&own_name]);
+    if !is_own && !policy::allows(&patterns, &seen, Star::NoSlash) {
+        problems.add(&Path::dotted("gateway.ref"), seen, policy::permitted(&patterns));
+    }
+    let section_name =
+        section_name.map(|it| it.0).or_else(|| if is_own { own.section_name.clone() } else { None });
+    GatewayRef { name, namespace, section_name }
+}
+
+fn namespace(
+    identity: &Identity,
+    written: Option<Namespace>,
+    own_gateway: &GatewayRef,
+    gateway: &GatewayRef,
+    policy: &stack::Policy,
+    problems: &mut Problems,
+) -> Option<Namespace> {
+    let path = Path::dotted("targetNamespace");
+    let own = identity.namespace.as_deref();
+    let Some(namespace) = written else {
+        if own.is_none() {
+            problems.add(&path, "missing", "must be there, since the composite is cluster-scoped");
+        }
+        return own.and_then(Namespace::parse);
+    };
+    if own != Some(namespace.as_str()) {
+        let patterns = policy::patterns(policy.target_namespaces.as_ref());
+        let gateways = [own_gateway.namespace.as_str(), gateway.namespace.as_str()];
+        if let Some(want) = policy::refuse_namespace(patterns.as_deref(), namespace.as_str(), &gateways) {
+            problems.add(&path, format!("{:?}", namespace.as_str()), want);
+        }
+    }
+    Some(namespace)
+}
+
+fn check_image(runtime: &xr::Runtime, policy: &stack::Policy, problems: &mut Problems) {
+    if let (Some(image), Some(patterns)) = (&runtime.image, policy::patterns(policy.images.as_ref()))
+        && !policy::allows(&patterns, &image.0, Star::Anything)
+    {
+        problems.add(&Path::dotted("runtime.image"), format!("{:?}", image.0), policy::permitted(&patterns));
+    }
+}
+
+/// With several GPUs the function decides how workers start.
+fn check_environment(
+    runtime: &xr::Runtime,
+    defaults: &xr::Runtime,
+    gpu: i64,
+    problems: &mut Problems,
+    input: &mut Problems,
+) {
+    let sets = |runtime: &xr::Runtime| {
+        let variables = runtime.env.iter().flat_map(|env| &env.0);
+        let mut names = variables.filter_map(|variable| variable.name.as_ref());
+        gpu > 1 && names.any(|name| name.0 == rules::WORKER_METHOD_ENV)
+    };
+    let want = "the function sets it where gpu is above 1";
+    if sets(runtime) {
+        problems.add(&Path::dotted("runtime.env"), rules::WORKER_METHOD_ENV, want);
+    } else if runtime.env.is_none() && sets(defaults) {
+        input.add(&Path::dotted("defaults.runtime.env"), rules::WORKER_METHOD_ENV, want);
+    }
+}
+
+/// A name is refused only where one that is really derived from it would be too long for a Service.
+fn check_name(name: &ModelName, monitored: bool, routed: bool, problems: &mut Problems) {
+    let suffixes = [(monitored, ModelName::METRICS_SUFFIX), (routed, ModelName::PICKER_SUFFIX)];
+    let suffix =
+        suffixes.into_iter().filter(|(used, _)| *used).map(|(_, suffix)| suffix).max_by_key(|it| it.len());
+    let Some(suffix) = suffix else { return };
+    let max = ModelName::MAX - suffix.len();
+    if name.as_str().len() > max {
+        let want =
+            format!("must be at most {max} characters long, since Service <name>{suffix} is made from it");
+        problems.add_at(Path::dotted("metadata.name"), format!("{:?}", name.as_str()), want);
+    }
+}
+
+/// The target belongs to its metric: the platform's is taken only where it was meant for the metric in effect.
+fn settle_scaling(
+    scaling: xr::Scaling,
+    defaults: &stack::ScalingDefaults,
+    prometheus: Option<stack::Prometheus>,
+    problems: &mut Problems,
+) -> Option<Scaling> {
+    let xr::Scaling { enabled, metric, target, latency: _, prometheus_address, cold_start: _ } = scaling;
+    let stack::ScalingDefaults { metric: default_metric, target: default_target, latency: _, cold_start: _ } =
+        defaults;
+    let meant_for = default_metric.unwrap_or(xr::Metric::QueueDepth);
+    let metric = metric.unwrap_or(meant_for);
+    if let Some(target) = target.filter(|target| metric == xr::Metric::KvCache && target.0 > 1.0) {
+        problems.add(&Path::dotted("scaling.target"), target.0.to_string(), rules::NO_FRACTION);
+    }
+    if enabled != Some(true) {
+        return None;
+    }
+    let target = target.or_else(|| default_target.filter(|_| metric == meant_for));
+    Some(Scaling {
+        metric: match metric {
+            xr::Metric::QueueDepth => Metric::QueueDepth,
+            xr::Metric::KvCache => Metric::KvCache,
+            xr::Metric::Latency => return None,
+        },
+        target: target.map(|target| target.0),
+        prometheus_address: prometheus_address
+            .or_else(|| prometheus.and_then(|prometheus| prometheus.address))
+            .map_or_else(|| DEFAULT_PROMETHEUS.to_owned(), |address| address.0),
+    })
+}
+
+fn settle_runtime(runtime: xr::Runtime, defaults: xr::Runtime) -> Runtime {
+    let xr::Runtime {
+        image,
+        cpu,
+        memory,
+        args,
+        env,
+        dtype,
+        max_model_len,
+        shared_memory: _,
+        token_secret,
+        runtime_class_name,
+        node_selector,
+        tolerations,
+    } = runtime;
+    let env = env.or(defaults.env).map(|env| env.0).unwrap_or_default();
+    let tolerations = tolerations.or(defaults.tolerations).map(|list| list.0).unwrap_or_default();
+    Runtime {
+        image: image.or(defaults.image).map(|it| it.0),
+        cpu: cpu.or(defaults.cpu).map(|it| it.0),
+        memory: memory.or(defaults.memory).map(|it| it.0),
+        args: args
+            .or(defaults.args)
+            .map(|args| args.0.into_iter().map(|arg| arg.0).collect())
+            .unwrap_or_default(),
+        env: env.into_iter().filter_map(|variable| Some((variable.name?.0, variable.value?.0))).collect(),
+        dtype: dtype.or(defaults.dtype).map(|dtype| dtype.as_str().to_owned()),
+        max_model_len: max_model_len.or(defaults.max_model_len).and_then(|it| i32::try_from(it.0).ok()),
+        token_secret: token(token_secret, defaults.token_secret),
+        runtime_class_name: runtime_class_name.or(defaults.runtime_class_name).map(|it| it.0),
+        node_selector: node_selector.or(defaults.node_selector).map(texts).unwrap_or_default(),
+        tolerations: tolerations.into_iter().map(toleration).collect(),
+    }
+}
+
+fn token(written: Option<xr::TokenSecret>, default: Option<xr::TokenSecret>) -> Option<SecretKey> {
+    let written = written.unwrap_or_default();
+    let default = default.unwrap_or_default();
+    let name = written.name.or(default.name)?.0;
+    let key = written.key.or(default.key).map_or_else(|| DEFAULT_TOKEN_KEY.to_owned(), |key| key.0);
+    Some(SecretKey { name, key })
+}
+
+fn toleration(toleration: xr::Toleration) -> Toleration {
+    let xr::Toleration { key, operator, value, effect, toleration_seconds } = toleration;
+    Toleration {
+        key: key.map(|it| it.0),
+        operator: operator.map(|it| it.as_str().to_owned()),
+        value: value.map(|it| it.0),
+        effect: effect.map(|it| it.as_str().to_owned()),
+        toleration_seconds: toleration_seconds.map(|it| it.0),
+    }
+}
+
+fn priority(criticality: Criticality, priorities: &stack::Priorities) -> Option<i32> {
+    let stack::Priorities { critical, standard, sheddable } = priorities;
+    let (written, default) = match criticality {
+        Criticality::Critical => (critical, 100),
+        Criticality::Standard => (standard, 0),
+        Criticality::Sheddable => (sheddable, -10),
+    };
+    written.map_or(Some(default), |priority| i32::try_from(priority.0).ok())
+}
+
+fn picker(picker: stack::EndpointPicker) -> Picker {
+    let stack::EndpointPicker {
+        version,
+        family: _,
+        image,
+        replicas: _,
+        resources,
+        failure_mode,
+        flow_control,
+        scorers: _,
+        config: _,
+        metrics_auth: _,
+        existing: _,
+    } = picker;
+    Picker {
+        version: version.map_or_else(|| DEFAULT_PICKER.to_owned(), |it| it.0),
+        image: image.map(|it| it.0),
+        resources: resources.map(|stack::Resources { limits, requests }| ResourceRequirements {
+            limits: limits.map(quantities),
+            requests: requests.map(quantities),
+            ..ResourceRequirements::default()
+        }),
+        failure_mode: failure_mode.unwrap_or(FailureMode::FailClose),
+        flow_control: flow_control.unwrap_or(Toggle::Auto),
+    }
+}
+
+fn settle_monitoring(monitoring: stack::Monitoring) -> Option<Monitoring> {
+    let stack::Monitoring { kind, labels, interval, endpoint_picker, external: _, rules: _ } = monitoring;
+    match kind {
+        Some(stack::MonitoringKind::None) => return None,
+        Some(stack::MonitoringKind::ServiceMonitor | stack::MonitoringKind::PodMonitor) | None => {}
+    }
+    let (label, value) = DEFAULT_MONITOR_LABEL;
+    Some(Monitoring {
+        labels: labels.map_or_else(|| [(label.to_owned(), value.to_owned())].into(), texts),
+        interval: interval.map_or(Duration::from_seconds(15), |it| it.0),
+        endpoint_picker: endpoint_picker.unwrap_or(Toggle::Auto),
+    })
+}
+
+fn texts<K, R, const MAX: usize>(
+    map: Map<K, super::leaves::Text<R>, MAX>,
+) -> std::collections::BTreeMap<String, String>
+where
+    R: super::leaves::TextRule<Value = String>,
+{
+    map.0.into_iter().map(|(key, value)| (key, value.0)).collect()
+}
+
+fn quantities<K, const MAX: usize>(
+    map: Map<K, super::leaves::Quantity, MAX>,
+) -> std::collections::BTreeMap<String, Quantity> {
+    map.0.into_iter().map(|(name, quantity)| (name, Quantity(quantity.0))).collect()
+}

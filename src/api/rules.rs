@@ -1,0 +1,236 @@
+//! What holds between values, twice: as CEL for the API server, and in Rust, since the API server skips every CEL rule
+//! when the schema already fails, and Inputs never meet it. A test compares the two.
+
+use super::leaves::{Real, Target};
+use super::llm_inference::{Effect, EnvVariable, Metric, Operator, Scaling, Spec, Toleration};
+use super::model_stack::ScalingDefaults;
+use super::problem::Problems;
+use super::reading::Node;
+
+/// Flags that the function sets itself, and the field to use.
+///
+/// The engine takes `_` for `-` in them (`vllm`, `FlexibleArgumentParser`).
+const MANAGED_FLAGS: [(&str, &str); 13] = [
+    ("--model", "the function sets it, use the field model"),
+    ("--served-model-name", "the function sets it, use the field servedModelName"),
+    ("--tensor-parallel-size", "the function sets it, use the field gpu"),
+    ("-tp", "the function sets it, use the field gpu"),
+    ("--dtype", "the function sets it, use the field runtime.dtype"),
+    ("--max-model-len", "the function sets it, use the field runtime.maxModelLen"),
+    ("--gpu-memory-utilization", "the function sets it to 0.9"),
+    ("--enable-prefix-caching", "it is on, since the Endpoint Picker reckons with it"),
+    ("--no-enable-prefix-caching", "it is on, since the Endpoint Picker reckons with it"),
+    ("--enable-chunked-prefill", "it is on"),
+    ("--no-enable-chunked-prefill", "it is on"),
+    ("--port", "the function chooses the port"),
+    ("--host", "the function chooses the address"),
+];
+
+/// The managed flag that an argument sets, and what to do instead.
+pub(super) fn managed_flag(argument: &str) -> Option<(&'static str, &'static str)> {
+    let flag = argument.split('=').next().unwrap_or(argument).replace('_', "-");
+    MANAGED_FLAGS.into_iter().find(|(managed, _)| *managed == flag)
+}
+
+/// Environment variables that the function sets itself, or that would hold a secret in plain sight.
+const MANAGED_ENV: [(&str, &str); 3] = [
+    ("HF_TOKEN", "a token comes from a Secret, use the field runtime.tokenSecret"),
+    ("HUGGING_FACE_HUB_TOKEN", "a token comes from a Secret, use the field runtime.tokenSecret"),
+    ("VLLM_USE_V1", "the function sets it"),
+];
+
+/// How worker processes start; the function sets it to `spawn` where one replica has several GPUs.
+pub(super) const WORKER_METHOD_ENV: &str = "VLLM_WORKER_MULTIPROC_METHOD";
+
+/// Twin of `SPEC`, but for what may not change: that is compared with the observed objects.
+pub(super) fn spec(spec: &Spec, node: Node<'_>, problems: &mut Problems) {
+    let (Some(min), Some(max)) = (spec.min_replicas, spec.max_replicas) else { return };
+    if min.0 > max.0 {
+        let want = format!("must not be more than maxReplicas ({})", max.0);
+        problems.add(&node.path_of("minReplicas"), min.0.to_string(), want);
+    }
+}
+
+/// Twin of `SCALING`.
+pub(super) fn scaling(scaling: &Scaling, node: Node<'_>, problems: &mut Problems) {
+    fraction(scaling.metric, scaling.target.as_ref(), node, problems);
+}
+
+/// Twin of `SCALING`, for the platform's defaults.
+pub(super) fn scaling_defaults(defaults: &ScalingDefaults, node: Node<'_>, problems: &mut Problems) {
+    fraction(defaults.metric, defaults.target.as_ref(), node, problems);
+}
+
+fn fraction(metric: Option<Metric>, target: Option<&Real<Target>>, node: Node<'_>, problems: &mut Problems) {
+    let (Some(Metric::KvCache), Some(target)) = (metric, target) else { return };
+    if target.0 > 1.0 {
+        problems.add(&node.path_of("target"), target.0.to_string(), NO_FRACTION);
+    }
+}
+
+/// What a target of `kv-cache` has to be.
+pub(super) const NO_FRACTION: &str =
+    "must be a fraction of the cache, at most 1, where the metric is kv-cache";
+
+/// Twin of `ENV_VARIABLE`.
+pub(super) fn env_variable(variable: &EnvVariable, node: Node<'_>, problems: &mut Problems) {
+    let written = |field| node.value.get(field).is_some_and(|value| !value.is_null());
+    match (written("value"), written("secretKeyRef")) {
+        (true, true) => {
+            problems.add(&node.path_of("secretKeyRef"), "set", "must be left out where there is a value");
+        }
+        (false, false) => problems.add(&node.path_of("value"), "missing", "must be there, or secretKeyRef"),
+        (true, false) | (false, true) => {}
+    }
+    let Some(name) = &variable.name else { return };
+    if let Some((name, instead)) = MANAGED_ENV.into_iter().find(|(managed, _)| *managed == name.0) {
+        problems.add(&node.path_of("name"), name, instead);
+    }
+}
+
+/// Twin of `TOLERATION`, which is what the API server asks of a pod.
+pub(super) fn toleration(toleration: &Toleration, node: Node<'_>, problems: &mut Problems) {
+    let Toleration { key, operator, value, effect, toleration_seconds } = toleration;
+    let written = |field| node.value.get(field).is_some_and(|value| !value.is_null());
+    let exists = *operator == Some(Operator::Exists);
+    if key.is_none() && !written("key") && !exists {
+        let seen = if operator.is_some() { "Equal" } else { "missing" };
+        problems.add(&node.path_of("operator"), seen, "must be Exists where there is no key");
+    }
+    if let Some(value) = value.as_ref().filter(|value| exists && !value.0.is_empty()) {
+        let seen = format!("{:?}", value.0);
+        problems.add(&node.path_of("value"), seen, "must be left out where the operator is Exists");
+    }
+    if let Some(seconds) = toleration_seconds
+        && *effect != Some(Effect::NoExecute)
+    {
+        problems.add(&node.path_of("tolerationSeconds"), seconds.0.to_string(), "needs the effect NoExecute");
+    }
+}
+
+#[cfg(any(test, feature = "schema"))]
+pub(super) use cel::*;
+
+/// The same as CEL.
+#[cfg(any(test, feature = "schema"))]
+mod cel {
+    use serde::Serialize;
+
+    /// One `x-kubernetes-validations` entry.
+    #[derive(Debug, Clone, Copy, Serialize)]
+    #[serde(rename_all = "camelCase")]
+    #[expect(clippy::struct_field_names, reason = "as in the CRD")]
+    pub(in crate::api) struct Rule {
+        rule: &'static str,
+        message: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field_path: Option<&'static str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        optional_old_self: Option<bool>,
+    }
+
+    const fn rule(rule: &'static str, message: &'static str) -> Rule {
+        Rule { rule, message, field_path: None, optional_old_self: None }
+    }
+
+    impl Rule {
+        const fn at(self, path: &'static str) -> Self {
+            Self { field_path: Some(path), ..self }
+        }
+    }
+
+    /// Not asked of objects that exist: a name cannot be changed, and a rule that refused every update would leave
+    /// such an object undeletable by anything that has to remove a finalizer first.
+    pub(in crate::api) const NAME: [Rule; 1] = [Rule {
+        rule: "oldSelf.hasValue() || self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+        message: "metadata.name becomes the name of Services: it must consist of lower-case letters, digits and dashes, and start with a letter",
+        field_path: None,
+        optional_old_self: Some(true),
+    }];
+
+    pub(in crate::api) const SPEC: [Rule; 3] = [
+        // It may appear: nothing was composed without it.
+        rule(
+            "!has(oldSelf.providerConfigName) || (has(self.providerConfigName) && self.providerConfigName == oldSelf.providerConfigName)",
+            "cannot be changed: what runs on the old cluster would stay there. Delete this LLMInference and create it again",
+        )
+        .at(".providerConfigName"),
+        rule(
+            "has(self.targetNamespace) == has(oldSelf.targetNamespace) && (!has(self.targetNamespace) || self.targetNamespace == oldSelf.targetNamespace)",
+            "cannot be changed: what runs in the old namespace would stay there. Delete this LLMInference and create it again",
+        )
+        .at(".targetNamespace"),
+        rule(
+            "!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
+            "must not be more than maxReplicas",
+        )
+        .at(".minReplicas"),
+    ];
+
+    pub(in crate::api) const SCALING: [Rule; 1] = [rule(
+        "!has(self.metric) || self.metric != 'kv-cache' || !has(self.target) || self.target <= 1.0",
+        "must be a fraction of the cache, at most 1, where the metric is kv-cache",
+    )
+    .at(".target")];
+
+    pub(in crate::api) const ENV_VARIABLE: [Rule; 2] = [
+        rule("has(self.value) != has(self.secretKeyRef)", "must have either a value or a secretKeyRef"),
+        rule(
+            "!(self.name in ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN', 'VLLM_USE_V1'])",
+            "is set by the function; a token comes from a Secret, through runtime.tokenSecret",
+        )
+        .at(".name"),
+    ];
+
+    pub(in crate::api) const ARGUMENT: [Rule; 1] = [rule(
+        "!self.matches('^(--model|--served[-_]model[-_]name|--tensor[-_]parallel[-_]size|-tp|--dtype|--max[-_]model[-_]len|--gpu[-_]memory[-_]utilization|--(no[-_])?enable[-_]prefix[-_]caching|--(no[-_])?enable[-_]chunked[-_]prefill|--port|--host)(=|$)')",
+        "is a flag that the function sets: use the fields model, servedModelName, gpu, runtime.dtype and runtime.maxModelLen",
+    )];
+
+    pub(in crate::api) const TOLERATION: [Rule; 3] = [
+        rule(
+            "has(self.key) || (has(self.operator) && self.operator == 'Exists')",
+            "must be Exists where there is no key",
+        )
+        .at(".operator"),
+        rule(
+            "!has(self.operator) || self.operator != 'Exists' || !has(self.value) || self.value == ''",
+            "must be left out where the operator is Exists",
+        )
+        .at(".value"),
+        rule(
+            "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+            "needs the effect NoExecute",
+        )
+        .at(".tolerationSeconds"),
+    ];
+
+    pub(in crate::api) const NO_IP: [Rule; 1] =
+        [rule("!isIP(self)", "must be a hostname, not an IP address")];
+
+    pub(in crate::api) const POSITIVE_QUANTITY: [Rule; 1] = [rule(
+        "type(self) == string ? quantity(self).isGreaterThan(quantity('0')) : self > 0",
+        "must be above 0",
+    )];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::managed_flag;
+
+    #[test]
+    fn flags_are_recognised_however_they_are_spelt() {
+        let cases = [
+            ("--dtype", true, "alone"),
+            ("--dtype=half", true, "with its value"),
+            ("--max_model_len=4096", true, "with underscores, which the engine accepts too"),
+            ("-tp=2", true, "in its short form"),
+            ("--dtypes", false, "only whole flags"),
+            ("--max-num-seqs=64", false, "what the function does not set"),
+            ("--port-range", false, "only whole flags"),
+        ];
+        for (argument, want, reason) in cases {
+            assert_eq!(managed_flag(argument).is_some(), want, "{argument}: {reason}");
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! What people write, and what they are told: whole documents in, settings or exact messages out.
+#![expect(clippy::needless_pass_by_value, reason = "documents are written where they are used")]
+
+use serde_json::{Value, json};
+
+use super::settings::{Settings, Target};
+use super::{Document, read};
+
+fn document(value: Value) -> Document {
+    serde_json::from_value(value).unwrap()
+}
+
+/// A composite with the least that is needed, and these fields.
+pub(super) fn composite(fields: Value) -> Value {
+    let mut spec = json!({"model": "Qwen/Qwen2.5-3B-Instruct", "providerConfigName": "gpu-cluster"});
+    merge(&mut spec, fields);
+    json!({
+        "apiVersion": "inference.devopstoolkit.ai/v1alpha1",
+        "kind": "LLMInference",
+        "metadata": {"name": "qwen", "namespace": "models"},
+        "spec": spec,
+    })
+}
+
+/// An Input with these fields.
+pub(super) fn input(fields: Value) -> Value {
+    json!({"apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ModelStack", "spec": fields})
+}
+
+/// Objects are joined, anything else replaced.
+pub(super) fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
+}
+
+/// What is wrong, line by line.
+pub(super) fn problems(composite: Value, input: Option<Value>) -> Vec<String> {
+    match read(&document(composite), input.map(document).as_ref()) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect(),
+    }
+}
+
+pub(super) fn settings(composite: Value, input: Option<Value>) -> Settings {
+    read(&document(composite), input.map(document).as_ref()).unwrap()
+}
+
+#[test]
+fn a_manifest_of_crossplane_inference_0_1_6_still_works() {
+    let settings = settings(
+        json!({
+            "apiVersion": "inference.devopstoolkit.ai/v1alpha1",
+            "kind": "LLMInference",
+            "metadata": {"name": "my-llm", "namespace": "a-team"},
+            "spec": {
+                "model": "Qwen/Qwen2.5-1.5B-Instruct",
+                "gpu": 1,
+                "ingressHost": "my-llm.127.0.0.1.nip.io",
+                "providerConfigName": "a-team-cluster",
+                "targetNamespace": "production",
+            },
+        }),
+        None,
+    );
+    assert_eq!(settings.ingress_host.unwrap().as_str(), "my-llm.127.0.0.1.nip.io");
+    assert_eq!(settings.namespace.as_str(), "production");
+    assert_eq!(settings.delivery.target, Target::NamespacedObject);
+    assert_eq!((settings.replicas.min, settings.replicas.max), (1, 3));
+    assert_eq!(settings.routing, None);
+    assert_eq!(settings.scaling, None);
+}
+
+#[test]
+fn every_bad_input_is_told_what_would_be_right() {
+    let cases = [
+        (
+            json!({"criticality": "urgent"}),
+            r#"spec.criticality is "urgent": must be critical, standard or sheddable"#,
+        ),
+        (
+            json!({"minReplicas": 4, "maxReplicas": 2}),
+            "spec.minReplicas is 4: must not be more than maxReplicas (2)",
+        ),
+        (json!({"gpu": -1}), "spec.gpu is -1: must be a whole number from 0 to 16"),
+        (json!({"gpu": "2"}), r#"spec.gpu is "2": must be a whole number from 0 to 16"#),
+        (json!({"gpu": 1.5}), "spec.gpu is 1.5: must be a whole number from 0 to 16"),
+        (json!({"model": null}), "spec.model is missing: it is required"),
+        (
+            json!({"model": ["a"]}),
+            "spec.model is a list of 1: must be a Hugging Face id, a path or a URI, without blanks and not starting with a dash",
+        ),
+        (
+            json!({"host": "https://llama.example.com"}),
+            r#"spec.host is "https://llama.example.com": must be a hostname such as llama.example.com, and no IP address"#,
+        ),
+        (
+            json!({"host": "10.0.0.1"}),
+            r#"spec.host is "10.0.0.1": must be a hostname such as llama.example.com, and no IP address"#,
+        ),
+        (json!({"scaling": true}), "spec.scaling is true: must be an object"),
+        (json!({"scaling": {"enabled": "yes"}}), r#"spec.scaling.enabled is "yes": must be true or false"#),
+        (
+            json!({"scaling": {"metric": "kv-cache", "target": 3}}),
+            "spec.scaling.target is 3: must be a fraction of the cache, at most 1, where the metric is kv-cache",
+        ),
+        (
+            json!({"scaling": {"coldStart": "10"}}),
+            r#"spec.scaling.coldStart is "10": must be a duration from 1s to 24h, such as 90s, 10m or 1h30m"#,
+        ),
+        (
+            json!({"runtime": {"args": ["--max-num-seqs=64", "--dtype=half"]}}),
+            "spec.runtime.args[1] is --dtype: the function sets it, use the field runtime.dtype",
+        ),
+        (
+            json!({"runtime": {"env": [{"name": "HF_TOKEN", "value": "hf_secret"}]}}),
+            "spec.runtime.env[0].name is HF_TOKEN: a token comes from a Secret, use the field runtime.tokenSecret",
+        ),
+        (
+            json!({"runtime": {"env": [{"name": "A", "value": 1}]}}),
+            "spec.runtime.env[0].value is no text: must be a text: put quotes around numbers and booleans",
+        ),
+        (
+            json!({"runtime": {"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}}),
+            r#"spec.runtime.env[1].name is "A": an earlier entry has that name"#,
+        ),
+        (
+            json!({"gpu": 2, "runtime": {"env": [{"name": "VLLM_WORKER_MULTIPROC_METHOD", "value": "fork"}]}}),
+            "spec.runtime.env is VLLM_WORKER_MULTIPROC_METHOD: the function sets it where gpu is above 1",
+        ),
+        (
+            json!({"runtime": {"runtimeClassName": ""}}),
+            r#"spec.runtime.runtimeClassName is "": must be the name of a RuntimeClass; leave it out for nvidia, since VLLMRuntime cannot express none at all"#,
+        ),
+        (
+            json!({"runtime": {"memory": "8GB"}}),
+            r#"spec.runtime.memory is "8GB": must be a quantity above 0, such as 2, 500m or 16Gi"#,
+        ),
+        (
+            json!({"runtime": {"sharedMemory": "8Gi"}}),
+            r#"spec.runtime.sharedMemory is "8Gi": not supported yet, VLLMRuntime 0.1.12 has no field for it; leave it out"#,
+        ),
+        (
+            json!({"scaling": {"metric": "latency"}}),
+            r#"spec.scaling.metric is "latency": not supported yet, use queue-depth or kv-cache"#,
+        ),
+        (
+            json!({"gateway": {"enabled": true}}),
+            "spec.host is missing: must be there where gateway.enabled is true",
+        ),
+        (
+            json!({"gateway": {"modelName": "other"}}),
+            r#"spec.gateway.modelName is "other": must be "Qwen/Qwen2.5-3B-Instruct", the served name, where the platform routes by host"#,
+        ),
+        (
+            json!({"gateway": {"ref": {"name": "mine"}}}),
+            "spec.gateway.ref is envoy-gateway-system/mine: the platform's policy permits envoy-gateway-system/eg",
+        ),
+        (
+            json!({"targetNamespace": "kube-system"}),
+            r#"spec.targetNamespace is "kube-system": the platform's policy permits any namespace but kube-*, crossplane-system and the Gateway's"#,
+        ),
+        (
+            json!({"providerConfigName": null}),
+            "spec.providerConfigName is missing: must name the provider configuration of the target cluster",
+        ),
+    ];
+    for (fields, want) in cases {
+        assert_eq!(problems(composite(fields.clone()), None), [want], "{fields}");
+    }
+}
+
+#[test]
+fn the_platform_decides_what_may_be_asked_for() {
+    let policy = json!({"policy": {
+        "targetNamespaces": ["team-*"],
+        "providerConfigs": ["gpu-*", "cpu-*"],
+        "images": ["registry.example.com/*"],
+        "gateways": [],
+    }});
+    let cases = [
+        (json!({"targetNamespace": "team-a"}), None),
+        (json!({"targetNamespace": "models"}), None),
+        (
+            json!({"targetNamespace": "prod"}),
+            Some(r#"spec.targetNamespace is "prod": the platform's policy permits team-*"#),
+        ),
+        (
+            json!({"providerConfigName": "admin"}),
+            Some(r#"spec.providerConfigName is "admin": the platform's policy permits gpu-* or cpu-*"#),
+        ),
+        (json!({"runtime": {"image": "registry.example.com/a/vllm:v1"}}), None),
+        (
+            json!({"runtime": {"image": "docker.io/vllm/vllm-openai:v1"}}),
+            Some(
+                r#"spec.runtime.image is "docker.io/vllm/vllm-openai:v1": the platform's policy permits registry.example.com/*"#,
+            ),
+        ),
+        (
+            json!({"gateway": {"ref": {"namespace": "infra"}}}),
+            Some("spec.gateway.ref is infra/eg: the platform's policy permits none"),
+        ),
+        (json!({"gateway": {"ref": {"name": "eg", "sectionName": "https"}}}), None),
+    ];
+    for (fields, want) in cases {
+        let found = problems(composite(fields.clone()), Some(input(policy.clone())));
+        assert_eq!(found, want.into_iter().collect::<Vec<_>>(), "{fields}");
+    }
+
+    let defaults = json!({"defaults": {"runtime": {"image": "docker.io/lmcache/vllm-openai:v1"}}});
+    let mut both = policy;
+    merge(&mut both, defaults);
+    assert_eq!(problems(composite(json!({})), Some(input(both))), [""; 0], "defaults are the platform's own");
+}
+
+#[test]
+fn every_problem_is_told_at_once_and_in_order() {
+    let mut bad =
+        composite(json!({"maxReplicas": 0, "gpu": 99, "runtime": {"dtype": "int4"}, "host": "a b"}));
+    bad["metadata"]["name"] = json!("3-qwen");
+    assert_eq!(
+        problems(bad, Some(input(json!({"ttl": {"pending": "1ms"}, "target": "Direct"})))),
+        [
+            r#"metadata.name is "3-qwen": must consist of lower-case letters, digits and dashes, and start with a letter, since it becomes the name of a Service"#,
+            "spec.gpu is 99: must be a whole number from 0 to 16",
+            r#"spec.host is "a b": must be a hostname such as llama.example.com, and no IP address"#,
+            "spec.maxReplicas is 0: must be a whole number from 1 to 1000",
+            r#"spec.runtime.dtype is "int4": must be auto, bfloat16, float, float16, float32 or half"#,
+            r#"Input spec.target is "Direct": not supported yet, use NamespacedObject or ClusterObject"#,
+            r#"Input spec.ttl.pending is "1ms": must be a duration from 1s to 24h, such as 90s, 10m or 1h30m"#,
+        ]
+    );
+}
+
+#[test]
+fn composites_of_another_kind_have_to_be_meant() {
+    let other = json!({
+        "apiVersion": "devopstoolkit.live/v1beta1",
+        "kind": "Cluster",
+        "metadata": {"name": "qwen"},
+        "spec": {"parameters": {"llm": {
+            "model": "Qwen/Qwen2.5-3B-Instruct", "providerConfigName": "gpu", "targetNamespace": "models", "gpu": 2
+        }}},
+    });
+    assert_eq!(
+        problems(other.clone(), None)[..2],
+        [
+            r#"apiVersion is "devopstoolkit.live/v1beta1": must be inference.devopstoolkit.ai/v1alpha1, or the Input's specPath must say where the model is described"#,
+            r#"kind is "Cluster": must be LLMInference, or the Input's specPath must say where the model is described"#,
+        ]
+    );
+    let path = |path: &str| Some(input(json!({"specPath": path, "target": "ClusterObject"})));
+    assert_eq!(settings(other.clone(), path("spec.parameters.llm")).model.gpu, 2);
+    assert_eq!(
+        problems(other.clone(), path("spec.parameters.lm")),
+        ["spec.parameters.lm is missing: the Input's specPath says that the model is described there"]
+    );
+    assert_eq!(
+        problems(other.clone(), path("status.llm")),
+        [
+            r#"Input spec.specPath is "status.llm": must be a path of fields that starts with spec, such as spec.parameters.llm"#
+        ]
+    );
+    let mut unscoped = other;
+    unscoped["spec"]["parameters"]["llm"]["gpu"] = json!(17);
+    unscoped["spec"]["parameters"]["llm"]["targetNamespace"] = json!(null);
+    assert_eq!(
+        problems(unscoped, Some(input(json!({"specPath": "spec.parameters.llm"})))),
+        [
+            "spec.parameters.llm.gpu is 17: must be a whole number from 0 to 16",
+            "spec.parameters.llm.targetNamespace is missing: must be there, since the composite is cluster-scoped",
+            "Input spec.target is missing: must be ClusterObject, since the composite is cluster-scoped",
+        ]
+    );
+    assert_eq!(
+        problems(composite(json!({})), Some(input(json!({"target": "ClusterObject"})))),
+        [
+            r#"Input spec.target is "ClusterObject": must be NamespacedObject, since the composite is namespaced"#
+        ]
+    );
+}
+
+#[test]
+fn inputs_of_another_kind_are_refused_before_anything_is_made_of_them() {
+    let with = |field: &str, value: Value| {
+        let mut input = input(json!({"specPath": 7}));
+        input[field] = value;
+        problems(composite(json!({"gpu": 99})), Some(input))
+    };
+    assert_eq!(
+        with("apiVersion", json!("inference.fn.crossplane.io/v1")),
+        [
+            r#"Input apiVersion is "inference.fn.crossplane.io/v1": must be inference.fn.crossplane.io/v1beta1"#
+        ]
+    );
+    assert_eq!(with("kind", json!("ModelStak")), [r#"Input kind is "ModelStak": must be ModelStack"#]);
+    assert_eq!(
+        with("kind", json!("ClusterExtension")),
+        [r#"Input kind is "ClusterExtension": not supported yet, use ModelStack"#]
+    );
+    assert_eq!(with("kind", json!(null)), ["Input kind is missing: must be ModelStack"]);
+}
+
+#[test]
+fn names_are_as_long_as_what_is_made_of_them_allows() {
+    let named = |length: usize, fields: Value, monitoring: &str| {
+        let mut composite = composite(fields);
+        composite["metadata"]["name"] = json!("a".repeat(length));
+        problems(composite, Some(input(json!({"monitoring": {"kind": monitoring}}))))
+    };
+    let routed = json!({"host": "llama.example.com"});
+    let cases = [
+        (63, json!({}), "None", true, "the model's own Service"),
+        (64, json!({}), "None", false, "no Service name is longer"),
+        (55, json!({}), "ServiceMonitor", true, "-metrics"),
+        (56, json!({}), "ServiceMonitor", false, "-metrics"),
+        (59, routed.clone(), "None", true, "-epp"),
+        (60, routed, "None", false, "-epp"),
+    ];
+    for (length, fields, monitoring, fits, reason) in cases {
+        assert_eq!(named(length, fields, monitoring).is_empty(), fits, "{length}: {reason}");
+    }
+    assert_eq!(
+        named(56, json!({}), "ServiceMonitor"),
+        [format!(
+            r#"metadata.name is "{}": must be at most 55 characters long, since Service <name>-metrics is made from it"#,
+            "a".repeat(56)
+        )]
+    );
+}
+
+#[test]
+fn each_value_comes_from_the_composite_else_the_platform_else_us() {
+    let platform = json!({
+        "defaults": {
+            "runtime": {"cpu": 4, "memory": "16384Mi", "args": ["--a"], "tokenSecret": {"name": "hf", "key": "TOKEN"}},
+            "scaling": {"metric": "kv-cache", "target": 0.5, "coldStart": "20m"},
+        },
+        "priorities": {"sheddable": 0},
+        "prometheus": {"address": "http://prometheus:9090"},
+    });
+    let of = |fields: Value| settings(composite(fields), Some(input(platform.clone())));
+
+    let left_out = of(json!({"scaling": {"enabled": true}, "criticality": "sheddable", "minReplicas": 5}));
+    assert_eq!(left_out.model.runtime.cpu.as_deref(), Some("4"));
+    assert_eq!(left_out.model.runtime.memory.as_deref(), Some("16Gi"), "quantities are canonical");
+    assert_eq!(left_out.model.priority, 0);
+    assert_eq!((left_out.replicas.min, left_out.replicas.max), (5, 5));
+    let scaling = left_out.scaling.unwrap();
+    assert_eq!(scaling.target, Some(0.5));
+    assert_eq!(scaling.prometheus_address, "http://prometheus:9090");
+    assert_eq!(left_out.cold_start.to_string(), "20m");
+
+    let written = of(json!({
+        "runtime": {"cpu": "500m", "args": [], "tokenSecret": {"name": "mine"}},
+        "scaling": {"enabled": true, "metric": "queue-depth", "coldStart": "5m"},
+    }));
+    assert_eq!(written.model.runtime.cpu.as_deref(), Some("500m"));
+    assert_eq!(written.model.runtime.args, [""; 0], "lists are replaced");
+    let token = written.model.runtime.token_secret.unwrap();
+    assert_eq!((token.name.as_str(), token.key.as_str()), ("mine", "TOKEN"));
+    assert_eq!(written.scaling.unwrap().target, None, "a target for another metric is no default");
+    assert_eq!(written.cold_start.to_string(), "5m");
+}

@@ -1,0 +1,140 @@
+//! What the schemas offer and this version cannot do. This table shall shrink to nothing.
+//!
+//! Whoever writes such a field is told so: nothing is silently ignored.
+
+use serde_json::Value;
+
+use super::problem::{Path, Problems, Source, Step, shown};
+
+/// Which values cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// Any.
+    Set,
+    /// True.
+    True,
+    /// These.
+    Is(&'static [&'static str]),
+    /// All but this one.
+    IsNot(&'static str),
+    /// Any number but this one.
+    NumberIsNot(i64),
+}
+
+/// One thing that cannot be had.
+#[derive(Debug)]
+pub(super) struct Unsupported {
+    pub(super) source: Source,
+    /// Below the fields' base; `[]` stands for every entry of a list.
+    pub(super) path: &'static str,
+    pub(super) when: When,
+    /// What can be had.
+    instead: &'static str,
+}
+
+const fn composite(path: &'static str, when: When, instead: &'static str) -> Unsupported {
+    Unsupported { source: Source::Composite, path, when, instead }
+}
+
+const fn input(path: &'static str, when: When, instead: &'static str) -> Unsupported {
+    Unsupported { source: Source::Input, path, when, instead }
+}
+
+/// Everything that cannot be had.
+pub(super) const TABLE: &[Unsupported] = &[
+    composite("scaling.metric", When::Is(&["latency"]), "use queue-depth or kv-cache"),
+    composite("scaling.latency", When::Set, "scale on queue-depth or kv-cache"),
+    // VLLMRuntime of operator 0.1.12 has no place for these two.
+    composite("runtime.sharedMemory", When::Set, "VLLMRuntime 0.1.12 has no field for it; leave it out"),
+    composite(
+        "runtime.env[].secretKeyRef",
+        When::Set,
+        "VLLMRuntime 0.1.12 takes literal values only; a Hugging Face token goes through tokenSecret",
+    ),
+    composite("lora", When::Set, "leave it out"),
+    input("target", When::Is(&["Direct"]), "use NamespacedObject or ClusterObject"),
+    input("defaults.runtime.sharedMemory", When::Set, "VLLMRuntime 0.1.12 has no field for it; leave it out"),
+    input(
+        "defaults.runtime.env[].secretKeyRef",
+        When::Set,
+        "VLLMRuntime 0.1.12 takes literal values only; a Hugging Face token goes through tokenSecret",
+    ),
+    input("defaults.scaling.metric", When::Is(&["latency"]), "use queue-depth or kv-cache"),
+    input("defaults.scaling.latency", When::Set, "scale on queue-depth or kv-cache"),
+    input("workload.backend", When::IsNot("VLLMRuntime"), "use VLLMRuntime"),
+    input("workload.operatorVersion", When::IsNot("0.1.12"), "use 0.1.12"),
+    input("endpointPicker.version", When::IsNot("v1.3.1"), "use v1.3.1"),
+    input(
+        "endpointPicker.family",
+        When::IsNot("GatewayAPIInferenceExtension"),
+        "use GatewayAPIInferenceExtension, which v1.3.1 is a release of",
+    ),
+    input("endpointPicker.replicas", When::NumberIsNot(1), "use 1"),
+    input("endpointPicker.scorers", When::Set, "leave it out for queue, KV cache and prefix cache"),
+    input("endpointPicker.config", When::Set, "leave it out"),
+    input("endpointPicker.metricsAuth", When::IsNot("None"), "use None"),
+    input("endpointPicker.existing", When::Set, "leave it out: each model gets a picker of its own"),
+    input("gateway.implementation", When::IsNot("EnvoyAIGateway"), "use EnvoyAIGateway"),
+    input("gateway.discovery", When::True, "name the Gateway in gateway.ref"),
+    input("gateway.discoveryLabel", When::Set, "name the Gateway in gateway.ref"),
+    input("gateway.routeBy", When::IsNot("Host"), "use Host"),
+    input("monitoring.kind", When::Is(&["PodMonitor"]), "use ServiceMonitor or None"),
+    input("monitoring.external", When::Set, "use kind ServiceMonitor"),
+    input("monitoring.rules", When::True, "leave it out"),
+    input("prometheus.authRef", When::Set, "use a Prometheus that KEDA may ask without credentials"),
+    input("hardening.networkPolicy", When::True, "leave it out"),
+    input("nodes.protect", When::True, "leave it out"),
+    input("nodes.annotations", When::Set, "leave it out"),
+];
+
+/// Notes every use of what cannot be had, in what lies at the fields' base.
+pub(super) fn refuse(fields: &Value, source: Source, problems: &mut Problems) {
+    for entry in TABLE.iter().filter(|entry| entry.source == source) {
+        let mut trail = Path::default();
+        entry.walk(fields, entry.path, &mut trail, problems);
+    }
+}
+
+impl Unsupported {
+    fn walk(&self, value: &Value, path: &str, trail: &mut Path, problems: &mut Problems) {
+        if path.is_empty() {
+            if self.when.holds(value) {
+                problems.add(trail, shown(value), format!("not supported yet, {}", self.instead));
+            }
+            return;
+        }
+        if let Some(rest) = path.strip_prefix("[]") {
+            let rest = rest.strip_prefix('.').unwrap_or(rest);
+            for (index, entry) in value.as_array().into_iter().flatten().enumerate() {
+                trail.0.push(Step::Index(index));
+                self.walk(entry, rest, trail, problems);
+                trail.0.pop();
+            }
+            return;
+        }
+        let end = path.find(['.', '[']).unwrap_or(path.len());
+        let (field, rest) = path.split_at(end);
+        if let Some(value) = value.get(field) {
+            trail.0.push(Step::Field(field.to_owned()));
+            self.walk(value, rest.strip_prefix('.').unwrap_or(rest), trail, problems);
+            trail.0.pop();
+        }
+    }
+}
+
+impl When {
+    fn holds(self, value: &Value) -> bool {
+        if value.is_null() {
+            return false;
+        }
+        match self {
+            Self::Set => true,
+            Self::True => value.as_bool() == Some(true),
+            Self::Is(values) => value.as_str().is_some_and(|value| values.contains(&value)),
+            Self::IsNot(only) => value.as_str().is_some_and(|value| value != only),
+            Self::NumberIsNot(only) => {
+                value.as_f64().is_some_and(|value| value.to_string() != only.to_string())
+            }
+        }
+    }
+}
