@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use prost::{DecodeError, Message};
 
+use super::official;
 use super::view::{
-    Condition, ObservedResource, ObservedState, ResponseMeta, Result, RunFunctionRequest, Severity, Status,
-    Target,
+    Condition, ObservedResource, ObservedState, ResponseMeta, Result, RunFunctionRequest,
+    RunFunctionResponse, Severity, Status, Target,
 };
 
 /// The parts of one message as one encoding of it.
@@ -30,6 +32,11 @@ pub fn join(parts: &[Bytes]) -> Option<Bytes> {
 }
 
 impl RunFunctionRequest {
+    /// The view of an official request.
+    pub fn from_official(request: &official::RunFunctionRequest) -> std::result::Result<Self, DecodeError> {
+        Self::decode(Bytes::from(request.encode_to_vec()))
+    }
+
     /// The tag to hand back.
     pub fn tag(&self) -> &str {
         self.meta.as_ref().map_or("", |meta| &meta.tag)
@@ -63,6 +70,18 @@ impl ObservedResource {
     /// The resource as one `Struct`, if there is one.
     pub fn object(&self) -> Option<Bytes> {
         join(&self.resource)
+    }
+}
+
+impl RunFunctionResponse {
+    /// The official response that this is a view of.
+    pub fn to_official(&self) -> std::result::Result<official::RunFunctionResponse, DecodeError> {
+        official::RunFunctionResponse::decode(Bytes::from(self.encode_to_vec()))
+    }
+
+    /// How many bytes this takes on the wire.
+    pub fn size(&self) -> usize {
+        self.encoded_len()
     }
 }
 
@@ -126,8 +145,6 @@ impl Condition {
 
 #[cfg(test)]
 mod tests {
-    use prost::Message;
-
     use super::*;
     use crate::protocol::view::{ObservedEntry, RequestMeta};
 

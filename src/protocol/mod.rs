@@ -5,12 +5,30 @@
 //!
 //! What stays bytes is a slice of the request's buffer: reading a request copies nothing of what others put into it.
 
+mod de;
+pub mod desired;
+mod error;
 mod messages;
 pub mod official;
+mod ser;
+mod ser_key;
 pub mod service;
+mod value;
 pub mod view;
+mod wire;
+mod writer;
 
+pub use de::{Deserializer, from_struct};
+pub use error::{DEPTH_LIMIT, INTEGER_LIMIT, StructError};
 pub use messages::join;
+pub use ser::to_struct;
 
 /// The official protocol's file descriptor set, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/run_function.fds"));
+
+#[cfg(test)]
+mod pass_through_tests;
+#[cfg(test)]
+mod struct_tests;
+#[cfg(test)]
+mod testing;
