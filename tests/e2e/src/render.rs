@@ -18,15 +18,15 @@ const RENDER_LIMIT: Duration = Duration::from_mins(1);
 /// The function listens within milliseconds.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// The conditions that Crossplane itself sets on every composite resource (its `apis/common/v1/condition.go`). A
-/// function has no say in them, so our own preview need not print them.
+/// The conditions that Crossplane itself sets on composite resources (its `apis/core/v2/condition.go` and
+/// `apis/apiextensions/v1/conditions.go`). A function has no say in them, so our own preview need not print them.
 const CROSSPLANES_CONDITIONS: [&str; 3] = ["Ready", "Responsive", "Synced"];
 
 /// The annotation that names a composed resource's key.
 const KEY: &str = "crossplane.io/composition-resource-name";
 
 /// One composite resource of `examples/<scenario>/` and what it is rendered with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Scenario {
     /// Folder and file, for messages.
     pub name: String,

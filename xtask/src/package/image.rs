@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// The name of the binary in the image's root.
 const BINARY: &str = "function-inference";
 
-/// The user that Crossplane runs functions as (`internal/controller/pkg/runtime/runtime_defaults.go`), so the image
+/// The user that Crossplane runs functions as (`internal/controller/pkg/runtime/runtime.go`), so the image
 /// behaves the same where nothing says so.
 const USER: &str = "2000:2000";
 
