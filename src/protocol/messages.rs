@@ -192,4 +192,25 @@ mod tests {
         let meta = ResponseMeta::new("t", Duration::from_millis(1500));
         assert_eq!(meta.ttl, Some(prost_types::Duration { seconds: 1, nanos: 500_000_000 }));
     }
+
+    #[test]
+    fn results_and_conditions_are_for_the_composite() {
+        let result = Result::warning("message").because("Reason");
+        let want = Result {
+            severity: Severity::Warning.into(),
+            message: "message".to_owned(),
+            reason: Some("Reason".to_owned()),
+            target: Some(Target::Composite.into()),
+        };
+        assert_eq!(result, want);
+        let condition = Condition::new("RoutingReady", Status::ConditionFalse, "Waiting").saying("message");
+        let want = Condition {
+            r#type: "RoutingReady".to_owned(),
+            status: Status::ConditionFalse.into(),
+            reason: "Waiting".to_owned(),
+            message: Some("message".to_owned()),
+            target: Some(Target::Composite.into()),
+        };
+        assert_eq!(condition, want);
+    }
 }

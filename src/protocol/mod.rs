@@ -1,7 +1,7 @@
 //! The protocol between Crossplane and a composition function, and nothing of what the function does with it.
 //!
-//! The only room that knows prost. It turns messages into typed values and back, and hands back what the
-//! function has no opinion on byte for byte. It takes no decision.
+//! The only room that knows prost. It turns messages into typed values and back ([`from_struct`], [`to_struct`]),
+//! and hands back what the function has no opinion on byte for byte ([`desired`]). It takes no decision.
 //!
 //! What stays bytes is a slice of the request's buffer: reading a request copies nothing of what others put into it.
 

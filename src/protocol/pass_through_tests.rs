@@ -8,7 +8,7 @@ use prost_types::value::Kind;
 use prost_types::{Struct, Value};
 use serde_json::{Value as Json, json};
 
-use super::testing::{Rng, field, json_of, object, request, struct_of, unknown};
+use super::testing::{Rng, field, json_of, object, request, state, struct_of, unknown};
 use super::view::{Ready, ResponseMeta, RunFunctionRequest, RunFunctionResponse};
 use super::{StructError, desired, official, to_struct};
 
@@ -250,6 +250,24 @@ fn malformed_desired_state_is_an_error() {
     assert_eq!(desired::keys(&not_text).collect::<Vec<_>>(), [Err(StructError::NotUtf8)]);
     let not_an_entry = vec![Bytes::from_static(&[0x10, 0x01])];
     assert_eq!(desired::keys(&not_an_entry).collect::<Vec<_>>(), [Err(StructError::Malformed)]);
+}
+
+#[test]
+fn damaged_desired_state_never_panics() {
+    let mut refused = 0;
+    for seed in 0..5_000 {
+        let mut rng = Rng(seed);
+        let mut state = state(&mut rng);
+        for _ in 0..=rng.below(3) {
+            let at = rng.below(state.len() + 1);
+            state.insert(at, rng.next().to_le_bytes()[0]);
+        }
+        let parts = [Bytes::from(state)];
+        let keys: Result<Vec<_>, _> = desired::keys(&parts).collect();
+        let status = desired::Part::default().status("v1", "X", &json!({ "a": { "b": {} } }), &parts);
+        refused += usize::from(keys.is_err() || status.is_err());
+    }
+    assert!(refused > 1000, "damage so often goes unnoticed: {refused}");
 }
 
 #[test]

@@ -140,6 +140,29 @@ fn nesting_is_read_and_written_up_to_a_limit() {
 }
 
 #[test]
+fn the_deepest_value_fits_the_stack_of_a_thread_whatever_reads_it() {
+    // Both keep what they read in a buffer of serde's and read it a second time from there.
+    #[derive(Deserialize)]
+    struct Flat {
+        #[serde(flatten)]
+        rest: BTreeMap<String, Untagged>,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        #[allow(dead_code, reason = "tried in vain")]
+        Number(u32),
+        Json(Json),
+    }
+    let bytes = nested_lists(usize::from(DEPTH_LIMIT) - 1);
+    let flat: Flat = from_struct(&bytes).unwrap();
+    let Untagged::Json(json) = &flat.rest["lists"] else { panic!("a list is no number") };
+    assert_eq!(to_struct(&json!({ "lists": json })).unwrap(), bytes);
+    let deeper = from_struct::<Flat>(&nested_lists(10_000)).map(|_| ());
+    assert_eq!(deeper, Err(StructError::TooDeep), "the error stays itself");
+}
+
+#[test]
 fn what_nobody_asks_for_may_be_nested_too_deep_or_no_text() {
     #[derive(Debug, PartialEq, Deserialize)]
     struct Wanted {

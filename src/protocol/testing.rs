@@ -131,7 +131,7 @@ fn resource(rng: &mut Rng) -> Vec<u8> {
 }
 
 /// A `State`.
-fn state(rng: &mut Rng) -> Vec<u8> {
+pub(super) fn state(rng: &mut Rng) -> Vec<u8> {
     let mut fields: Vec<_> = (0..rng.pick(&[0, 1, 1, 1, 2])).map(|_| field(1, &resource(rng))).collect();
     fields.extend((0..rng.below(5)).map(|_| entry(rng, resource, 2)));
     shuffled(rng, fields)
