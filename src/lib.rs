@@ -5,6 +5,10 @@
 
 pub mod api;
 pub mod cli;
+pub mod compose;
+pub mod deliver;
+pub mod digest;
+pub mod kinds;
 pub mod observe;
 pub mod plan;
 pub mod protocol;

@@ -3,12 +3,14 @@
 //! `read` turns a composite and an Input into `Settings`, or into every problem with them. The types here are the only
 //! source of the schemas in `package/`. Knows nothing of the protocol, of live objects or of what is composed.
 
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod leaves;
 pub mod llm_inference;
 pub mod model_stack;
 mod policy;
 mod problem;
-mod quantity;
+pub mod quantity;
 mod read;
 mod reading;
 mod resolve;

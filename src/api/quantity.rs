@@ -7,7 +7,7 @@ use std::fmt;
 
 /// A positive quantity, in thousandths of its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Quantity {
+pub struct Quantity {
     milli: u128,
     /// Kibibytes and friends: kept apart, since `1Gi` must not become `1073741824`.
     binary: bool,
@@ -42,7 +42,7 @@ impl Quantity {
     pub(super) const MAX_LENGTH: usize = 27;
 
     /// Reads a quantity of at least one thousandth, and no finer than that.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (number, suffix) = text.split_at_checked(end)?;
         let (whole, fraction) = match number.split_once('.') {
@@ -68,6 +68,11 @@ impl Quantity {
         let scaled = digits.checked_mul(factor)?;
         // Kubernetes rounds finer values up where they are used, and never finds the result equal to what it was given.
         (scaled > 0 && scaled.is_multiple_of(scale)).then_some(Self { milli: scaled / scale, binary })
+    }
+
+    /// Whole units, rounded up: bytes of memory.
+    pub fn units(self) -> u128 {
+        self.milli.div_ceil(1_000)
     }
 
     /// A whole number of its unit.

@@ -6,11 +6,20 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 
-use crate::api::settings::{Delivery, FailureMode, GatewayRef, Model, Ttl};
-use crate::api::{Duration, Host, ModelName, Namespace};
+use crate::api::settings::{
+    Composite, Delivery, FailureMode, GatewayRef, Model, Monitoring, Routing, Settings, Toggle, Ttl,
+};
+use crate::api::{Duration, Host, ModelName, Namespace, Problem};
+use crate::observe::Observed;
 
+mod checks;
+pub mod endpoint_picker;
+pub mod gateway;
+mod ingress;
 pub mod keys;
 pub mod names;
+mod scaling;
+mod workload;
 
 /// One model stack, decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +96,8 @@ pub struct RoutingPlan {
     pub gateway: GatewayRef,
     /// `timeouts.request` of the route, hold time included.
     pub request_timeout: Duration,
+    /// Which implementation serves it.
+    pub implementation: gateway::Implementation,
     /// How long the implementation can hold a request.
     pub hold_limit: Option<Duration>,
     /// Whether the implementation lets us name the objective before the picker reads the headers.
@@ -108,6 +119,19 @@ pub struct PickerPlan {
     pub failure_mode: FailureMode,
     /// Whether requests wait in the picker.
     pub flow_control: bool,
+    /// Gates of its configuration.
+    pub feature_gates: Vec<&'static str>,
+    /// What it scores endpoints by.
+    pub scorers: Vec<Scorer>,
+}
+
+/// A scorer and its share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scorer {
+    /// Plugin type.
+    pub plugin: &'static str,
+    /// GIE v1.3.x refuses fractions.
+    pub weight: u32,
 }
 
 /// The autoscaler, or why there is none.
@@ -182,4 +206,92 @@ pub enum IngressPlan {
     Kept(String),
 }
 
-pub mod endpoint_picker;
+/// Decides everything, or says what cannot be done, all of it.
+pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Problem>> {
+    let mut problems = checks::long_names(settings);
+    problems.extend(checks::moved(settings, observed));
+    let sleeps = scaling::sleeps(settings);
+    let routing = settings.routing.as_ref().and_then(|routing| {
+        plan_routing(routing, settings.cold_start, sleeps).map_err(|found| problems.extend(found)).ok()
+    });
+    let picker = routing.as_ref().map(|routing| &routing.picker);
+    let asks_picker = scaling::asks_picker(settings, picker);
+    let monitoring = settings.monitoring.as_ref().and_then(|monitoring| {
+        plan_monitoring(monitoring, picker.is_some(), asks_picker).map_err(|found| problems.push(found)).ok()
+    });
+    if settings.scaling.is_some() && settings.monitoring.is_none() {
+        problems.push(checks::input(
+            "spec.monitoring.kind",
+            "None",
+            "must be ServiceMonitor where the model scales: the autoscaler would ask for series that nobody scrapes",
+        ));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+
+    let scaling::Decision { replicas, scaling } = scaling::decide(settings, observed, picker);
+    Ok(Plan {
+        owner: owner(&settings.composite),
+        name: settings.composite.name.clone(),
+        namespace: settings.namespace.clone(),
+        delivery: settings.delivery.clone(),
+        labels: settings.labels.clone(),
+        annotations: settings.annotations.clone(),
+        workload: workload::decide(&settings.model, replicas),
+        monitoring,
+        ingress: ingress::decide(settings, observed),
+        routing,
+        scaling,
+        disruption_budget: settings.disruption_budget,
+        ttl: settings.ttl,
+    })
+}
+
+const fn sum(a: Duration, b: Duration) -> Duration {
+    Duration::from_millis(a.as_millis().saturating_add(b.as_millis()))
+}
+
+fn owner(composite: &Composite) -> String {
+    format!("{}/{}", composite.namespace.as_deref().unwrap_or_default(), composite.name)
+}
+
+fn plan_routing(routing: &Routing, cold_start: Duration, sleeps: bool) -> Result<RoutingPlan, Vec<Problem>> {
+    let Routing { host, gateway, timeout, picker } = routing;
+    let implementation = gateway::Implementation::EnvoyAiGateway;
+    let traits = implementation.traits();
+    Ok(RoutingPlan {
+        host: host.clone(),
+        gateway: gateway.clone(),
+        request_timeout: if sleeps { sum(cold_start, *timeout) } else { *timeout },
+        implementation,
+        hold_limit: traits.hold_limit,
+        priority_enforced: traits.names_objective,
+        picker: endpoint_picker::decide(picker, sleeps)?,
+    })
+}
+
+/// A picker that the autoscaler asks must be scraped.
+fn plan_monitoring(
+    monitoring: &Monitoring,
+    routed: bool,
+    autoscaler_asks: bool,
+) -> Result<MonitoringPlan, Problem> {
+    let Monitoring { labels, interval, endpoint_picker } = monitoring;
+    let picker = match endpoint_picker {
+        Toggle::Auto => autoscaler_asks,
+        Toggle::Enabled => routed,
+        Toggle::Disabled if autoscaler_asks => {
+            return Err(checks::input(
+                "spec.monitoring.endpointPicker",
+                "Disabled",
+                "must be Auto or Enabled where a model scales and its requests wait in the picker",
+            ));
+        }
+        Toggle::Disabled => false,
+    };
+    Ok(MonitoringPlan { labels: labels.clone(), interval: *interval, picker })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,83 @@
-//! Names of the objects of one stack, each decided here and nowhere else.
+//! Names, labels and ports of the objects of one stack, each decided here and nowhere else.
+
+use crate::api::ModelName;
+
+/// Marks every emitted object with `<composite namespace>/<composite name>`.
+pub const OWNER_ANNOTATION: &str = "inference.devopstoolkit.ai/owner";
+/// On pod templates: changes when configuration changes that would not roll the pods by itself.
+pub const CONFIG_HASH_ANNOTATION: &str = "inference.devopstoolkit.ai/config-hash";
+/// Names the model on our Services; the monitors copy it to every series.
+pub const MODEL_LABEL: &str = "inference.devopstoolkit.ai/model";
+/// Tells our Services of one model apart.
+pub const COMPONENT_LABEL: &str = "app.kubernetes.io/component";
+/// The only label of the model servers' pods that the vLLM operator promises.
+pub const APP_LABEL: &str = "app";
+
+/// `COMPONENT_LABEL` of what belongs to the model servers.
+pub const MODEL_SERVER: &str = "model-server";
+/// `COMPONENT_LABEL` of what belongs to the picker.
+pub const ENDPOINT_PICKER: &str = "endpoint-picker";
+
+/// Where the engines serve the API, health and metrics.
+pub const ENGINE_PORT: u16 = 8000;
+/// Port of the Service that the vLLM operator makes for a `VLLMRuntime`, under the runtime's own name.
+pub const OPERATOR_SERVICE_PORT: u16 = 80;
+/// Name of the engine port on our Services.
+pub const ENGINE_PORT_NAME: &str = "http";
+/// Where the picker answers gateways.
+pub const PICKER_PORT: u16 = 9002;
+/// Where the picker answers probes.
+pub const PICKER_HEALTH_PORT: u16 = 9003;
+/// Where the picker serves metrics.
+pub const PICKER_METRICS_PORT: u16 = 9090;
+/// Name of the picker's metrics port on its Service.
+pub const PICKER_METRICS_PORT_NAME: &str = "http-metrics";
+/// Metrics path of engines and picker.
+pub const METRICS_PATH: &str = "/metrics";
+
+/// A Kubernetes label as Prometheus writes it on a series.
+///
+/// What Prometheus cannot spell becomes an underscore (prometheus/prometheus v3, `util/strutil`).
+pub fn series_label(label: &str) -> String {
+    label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
+/// Derived names.
+impl ModelName {
+    /// The picker, its Service, Deployment, `ServiceAccount`, configuration and monitor.
+    pub fn picker(&self) -> String {
+        format!("{self}{}", Self::PICKER_SUFFIX)
+    }
+
+    /// Lets the picker watch pods.
+    pub fn picker_pod_reader(&self) -> String {
+        format!("{}-pod-reader", self.picker())
+    }
+
+    /// Lets the picker watch its pool and objectives.
+    pub fn picker_pool_reader(&self) -> String {
+        format!("{}-pool-reader", self.picker())
+    }
+
+    /// The headless Service for scraping the engines.
+    pub fn metrics_service(&self) -> String {
+        format!("{self}{}", Self::METRICS_SUFFIX)
+    }
+
+    /// The `HorizontalPodAutoscaler` below the `ScaledObject`.
+    ///
+    /// KEDA would name it `keda-hpa-<name>` and refuse a result above 63 characters (v2.20, `scaledobject_webhook.go`).
+    pub fn autoscaler(&self) -> String {
+        format!("{self}-hpa")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MODEL_LABEL, series_label};
+
+    #[test]
+    fn series_labels_are_spelled_as_prometheus_spells_them() {
+        assert_eq!(series_label(MODEL_LABEL), "inference_devopstoolkit_ai_model");
+    }
+}

@@ -1,0 +1,83 @@
+//! Settings for tests, as sentences: `llm().hosted("llama.example.com").scaled(0, 4)`.
+
+use std::collections::BTreeMap;
+
+use super::settings::{
+    Composite, Criticality, Delivery, FailureMode, GatewayRef, Metric, Model, Monitoring, Picker,
+    ProviderConfigKind, Replicas, Routing, Runtime, Scaling, Settings, Target, Toggle, Ttl,
+};
+use super::{Duration, Host, ModelName, Namespace};
+
+/// A model as the shortest manifest on the default platform asks for it.
+pub(crate) fn llm() -> Settings {
+    Settings {
+        composite: Composite {
+            api_version: "inference.devopstoolkit.ai/v1alpha1".to_owned(),
+            kind: "LLMInference".to_owned(),
+            name: ModelName::parse("llama").unwrap(),
+            namespace: Some("team-a".to_owned()),
+        },
+        delivery: Delivery {
+            target: Target::NamespacedObject,
+            provider_config_kind: ProviderConfigKind::ProviderConfig,
+            provider_config_name: "gpu-cluster".to_owned(),
+        },
+        namespace: Namespace::parse("team-a").unwrap(),
+        model: Model {
+            uri: "Qwen/Qwen2.5-3B-Instruct".to_owned(),
+            served_name: "Qwen/Qwen2.5-3B-Instruct".to_owned(),
+            gpu: 1,
+            criticality: Criticality::Critical,
+            priority: 100,
+            runtime: Runtime::default(),
+        },
+        replicas: Replicas { min: 1, max: 3 },
+        scaling: None,
+        cold_start: Duration::from_seconds(600),
+        routing: None,
+        ingress_host: None,
+        monitoring: Some(Monitoring {
+            labels: BTreeMap::from([("release".to_owned(), "kube-prometheus-stack".to_owned())]),
+            interval: Duration::from_seconds(15),
+            endpoint_picker: Toggle::Auto,
+        }),
+        disruption_budget: true,
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        ttl: Ttl { settled: Duration::from_seconds(600), pending: Duration::from_seconds(30) },
+    }
+}
+
+impl Settings {
+    /// Routed by host through the default Gateway.
+    pub(crate) fn hosted(mut self, host: &str) -> Self {
+        self.routing = Some(Routing {
+            host: Host::parse(host).unwrap(),
+            gateway: GatewayRef {
+                name: "eg".to_owned(),
+                namespace: "envoy-gateway-system".to_owned(),
+                section_name: None,
+            },
+            timeout: Duration::from_seconds(300),
+            picker: Picker {
+                version: "v1.3.1".to_owned(),
+                image: None,
+                resources: None,
+                failure_mode: FailureMode::FailClose,
+                flow_control: Toggle::Auto,
+            },
+        });
+        self
+    }
+
+    /// Scaled on queue depth.
+    pub(crate) fn scaled(mut self, min: u32, max: u32) -> Self {
+        self.replicas = Replicas { min, max };
+        self.scaling = Some(Scaling {
+            metric: Metric::QueueDepth,
+            target: None,
+            prometheus_address: "http://prometheus:9090".to_owned(),
+        });
+        self
+    }
+}

@@ -1,0 +1,127 @@
+//! From the plan to typed Kubernetes objects, one file per family. Decides nothing that is not in the plan.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+
+use crate::kinds::Manifest;
+use crate::plan::keys::Key;
+use crate::plan::names::{APP_LABEL, COMPONENT_LABEL, MODEL_LABEL, OWNER_ANNOTATION};
+use crate::plan::{IngressPlan, Plan, ScalingPlan};
+
+mod disruption;
+mod gateway;
+mod ingress;
+mod monitoring;
+mod picker;
+mod pool;
+mod route;
+mod scaling;
+mod workload;
+
+/// One composed object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Composed {
+    /// Its composition-resource name.
+    pub key: Key,
+    /// The object.
+    pub manifest: Manifest,
+}
+
+/// Why a stack could not be written down.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    /// The picker's configuration file.
+    #[error("cannot write the endpoint picker's configuration")]
+    PickerConfig(#[source] serde_yaml::ser::Error),
+}
+
+/// The whole stack, in the order of `Key::ALL`.
+pub fn compose(plan: &Plan) -> Result<Vec<Composed>, ComposeError> {
+    let mut stack = Vec::with_capacity(Key::ALL.len());
+    for key in Key::ALL {
+        stack.extend(manifest(plan, key)?.map(|manifest| Composed { key, manifest }));
+    }
+    Ok(stack)
+}
+
+/// The object behind a key, if the plan has one.
+fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
+    let routing = plan.routing.as_ref();
+    let monitoring = plan.monitoring.as_ref();
+    let picker = routing.map(|routing| &routing.picker);
+    Ok(match key {
+        Key::VllmRuntime => Some(workload::vllm_runtime(plan).into()),
+        Key::ModelMetricsService => monitoring.map(|_| monitoring::model_metrics_service(plan).into()),
+        Key::ModelPodDisruptionBudget => {
+            plan.disruption_budget.then(|| disruption::model_pod_disruption_budget(plan).into())
+        }
+        Key::ServiceMonitor => {
+            monitoring.map(|monitoring| monitoring::service_monitor(plan, monitoring).into())
+        }
+        Key::InferencePool => routing.map(|routing| pool::inference_pool(plan, routing).into()),
+        Key::InferenceObjective => routing.map(|_| pool::inference_objective(plan).into()),
+        Key::HttpRoute => routing.map(|routing| route::http_route(plan, routing).into()),
+        Key::EppConfigMap => match picker {
+            Some(picker) => Some(picker::config_map(plan, picker)?.into()),
+            None => None,
+        },
+        Key::EppServiceAccount => picker.map(|_| picker::service_account(plan).into()),
+        Key::EppRolePodReader => picker.map(|_| picker::role_pod_reader(plan).into()),
+        Key::EppRolePoolReader => picker.map(|picker| picker::role_pool_reader(plan, picker).into()),
+        Key::EppRoleBindingPodReader => picker.map(|_| picker::role_binding_pod_reader(plan).into()),
+        Key::EppRoleBindingPoolReader => picker.map(|_| picker::role_binding_pool_reader(plan).into()),
+        Key::EppDeployment => picker.map(|picker| picker::deployment(plan, picker).into()),
+        Key::EppService => picker.map(|_| picker::service(plan).into()),
+        Key::EppServiceMonitor => monitoring
+            .filter(|monitoring| monitoring.picker)
+            .map(|monitoring| monitoring::picker_service_monitor(plan, monitoring).into()),
+        Key::ScaledObject => match &plan.scaling {
+            ScalingPlan::On(scaled_object) => Some(scaling::scaled_object(plan, scaled_object).into()),
+            ScalingPlan::Off | ScalingPlan::Withheld(_) => None,
+        },
+        Key::Gateway => routing.map(|routing| gateway::observed(routing).into()),
+        Key::Ingress => match &plan.ingress {
+            IngressPlan::Wanted(host) | IngressPlan::Kept(host) => Some(ingress::ingress(plan, host).into()),
+            IngressPlan::Absent => None,
+        },
+    })
+}
+
+/// Metadata of an object of ours: where it is, whose it is, and what the platform puts on everything.
+fn meta(plan: &Plan, name: String) -> ObjectMeta {
+    let mut annotations = plan.annotations.clone();
+    annotations.insert(OWNER_ANNOTATION.to_owned(), plan.owner.clone());
+    ObjectMeta {
+        name: Some(name),
+        namespace: Some(plan.namespace.to_string()),
+        labels: (!plan.labels.is_empty()).then(|| plan.labels.clone()),
+        annotations: Some(annotations),
+        ..ObjectMeta::default()
+    }
+}
+
+/// The same, with labels of our own; ours win, since selectors rely on them.
+fn labelled(plan: &Plan, name: String, labels: BTreeMap<String, String>) -> ObjectMeta {
+    let mut meta = meta(plan, name);
+    meta.labels.get_or_insert_default().extend(labels);
+    meta
+}
+
+/// Labels that tell this model's objects of one component from all others.
+fn component_labels(plan: &Plan, component: &str) -> BTreeMap<String, String> {
+    labels([(MODEL_LABEL, &plan.name.to_string()), (COMPONENT_LABEL, component)])
+}
+
+/// The model servers' pods.
+fn model_server_pods(plan: &Plan) -> BTreeMap<String, String> {
+    labels([(APP_LABEL, &plan.name.to_string())])
+}
+
+fn labels<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn select(labels: BTreeMap<String, String>) -> LabelSelector {
+    LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }
+}

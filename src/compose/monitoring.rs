@@ -1,0 +1,65 @@
+//! What gets the series into Prometheus that the autoscaler asks for.
+
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::kinds::Resource;
+use crate::kinds::prometheus_operator::{Endpoint, ServiceMonitorSpec};
+use crate::plan::names::{
+    ENDPOINT_PICKER, ENGINE_PORT, ENGINE_PORT_NAME, METRICS_PATH, MODEL_LABEL, MODEL_SERVER,
+    PICKER_METRICS_PORT_NAME,
+};
+use crate::plan::{MonitoringPlan, Plan};
+
+use super::{component_labels, labelled, model_server_pods, select};
+
+/// A Service for scraping alone: the one that the vLLM operator makes has no labels to select it by.
+pub(super) fn model_metrics_service(plan: &Plan) -> Service {
+    Service {
+        metadata: labelled(plan, plan.name.metrics_service(), component_labels(plan, MODEL_SERVER)),
+        spec: Some(ServiceSpec {
+            type_: Some("ClusterIP".to_owned()),
+            cluster_ip: Some("None".to_owned()),
+            selector: Some(model_server_pods(plan)),
+            ports: Some(vec![ServicePort {
+                name: Some(ENGINE_PORT_NAME.to_owned()),
+                protocol: Some("TCP".to_owned()),
+                port: i32::from(ENGINE_PORT),
+                target_port: Some(IntOrString::Int(i32::from(ENGINE_PORT))),
+                ..ServicePort::default()
+            }]),
+            ..ServiceSpec::default()
+        }),
+        status: None,
+    }
+}
+
+/// Scrapes the model servers.
+pub(super) fn service_monitor(plan: &Plan, monitoring: &MonitoringPlan) -> Resource<ServiceMonitorSpec> {
+    monitor(plan, monitoring, plan.name.to_string(), MODEL_SERVER, ENGINE_PORT_NAME)
+}
+
+/// Scrapes the picker.
+pub(super) fn picker_service_monitor(
+    plan: &Plan,
+    monitoring: &MonitoringPlan,
+) -> Resource<ServiceMonitorSpec> {
+    monitor(plan, monitoring, plan.name.picker(), ENDPOINT_PICKER, PICKER_METRICS_PORT_NAME)
+}
+
+fn monitor(
+    plan: &Plan,
+    monitoring: &MonitoringPlan,
+    name: String,
+    component: &str,
+    port: &'static str,
+) -> Resource<ServiceMonitorSpec> {
+    Resource::new(
+        labelled(plan, name, monitoring.labels.clone()),
+        ServiceMonitorSpec {
+            selector: select(component_labels(plan, component)),
+            target_labels: vec![MODEL_LABEL.to_owned()],
+            endpoints: vec![Endpoint { port, path: METRICS_PATH, interval: monitoring.interval.to_string() }],
+        },
+    )
+}

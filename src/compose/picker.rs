@@ -1,0 +1,290 @@
+//! The Endpoint Picker: configuration, identity, rights, pod and Service.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
+use k8s_openapi::api::core::v1::{
+    Capabilities, ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource,
+    GRPCAction, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, SeccompProfile,
+    SecurityContext, Service, ServiceAccount, ServicePort, ServiceSpec, Volume, VolumeMount,
+};
+use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::digest::digest;
+use crate::kinds::inference::GROUP;
+use crate::kinds::picker_config::{EndpointPickerConfig, Plugin, Profile, ProfilePlugin};
+use crate::plan::names::{
+    CONFIG_HASH_ANNOTATION, ENDPOINT_PICKER, PICKER_HEALTH_PORT, PICKER_METRICS_PORT,
+    PICKER_METRICS_PORT_NAME, PICKER_PORT,
+};
+use crate::plan::{PickerPlan, Plan};
+
+use super::{ComposeError, component_labels, labelled, meta, select};
+
+/// Where the configuration is mounted.
+const CONFIG_DIRECTORY: &str = "/config";
+/// Its file there, and its key in the `ConfigMap`.
+const CONFIG_FILE: &str = "epp.yaml";
+/// The user of the distroless `nonroot` images that the picker is built on; written as a number, since the kubelet
+/// cannot tell whether a name is root.
+const NONROOT_UID: i64 = 65532;
+/// Running requests may take as long as the engines take to drain (GIE charts).
+const GRACE_SECONDS: i64 = 130;
+/// Port names inside the pod.
+const GRPC: &str = "grpc";
+const GRPC_HEALTH: &str = "grpc-health";
+const METRICS: &str = "metrics";
+/// The group of RBAC kinds.
+const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
+/// What the picker needs of everything it reads.
+const READ: [&str; 3] = ["get", "list", "watch"];
+
+/// The picker's configuration.
+pub(super) fn config_map(plan: &Plan, picker: &PickerPlan) -> Result<ConfigMap, ComposeError> {
+    let text = serde_yaml::to_string(&config(picker)).map_err(ComposeError::PickerConfig)?;
+    Ok(ConfigMap {
+        metadata: labelled(plan, plan.name.picker(), component_labels(plan, ENDPOINT_PICKER)),
+        data: Some(BTreeMap::from([(CONFIG_FILE.to_owned(), text)])),
+        ..ConfigMap::default()
+    })
+}
+
+fn config(picker: &PickerPlan) -> EndpointPickerConfig {
+    let plugins = picker.scorers.iter().map(|scorer| Plugin { kind: scorer.plugin });
+    let weighted = picker
+        .scorers
+        .iter()
+        .map(|scorer| ProfilePlugin { plugin_ref: scorer.plugin, weight: scorer.weight });
+    EndpointPickerConfig {
+        api_version: picker.release.traits().config_api_version,
+        kind: "EndpointPickerConfig",
+        feature_gates: picker.feature_gates.clone(),
+        plugins: plugins.collect(),
+        scheduling_profiles: vec![Profile { name: "default", plugins: weighted.collect() }],
+    }
+}
+
+/// The picker's identity.
+pub(super) fn service_account(plan: &Plan) -> ServiceAccount {
+    ServiceAccount {
+        metadata: labelled(plan, plan.name.picker(), component_labels(plan, ENDPOINT_PICKER)),
+        ..ServiceAccount::default()
+    }
+}
+
+/// Lets the picker watch the pods that it chooses among.
+pub(super) fn role_pod_reader(plan: &Plan) -> Role {
+    role(plan, plan.name.picker_pod_reader(), vec![reads("", &["pods"])])
+}
+
+/// Lets the picker watch its pool, and the objectives and rewrites that name the pool.
+pub(super) fn role_pool_reader(plan: &Plan, picker: &PickerPlan) -> Role {
+    let experimental =
+        reads(picker.release.traits().objective_group, &["inferenceobjectives", "inferencemodelrewrites"]);
+    role(plan, plan.name.picker_pool_reader(), vec![reads(GROUP, &["inferencepools"]), experimental])
+}
+
+/// Binds the first role.
+pub(super) fn role_binding_pod_reader(plan: &Plan) -> RoleBinding {
+    role_binding(plan, plan.name.picker_pod_reader())
+}
+
+/// Binds the second.
+pub(super) fn role_binding_pool_reader(plan: &Plan) -> RoleBinding {
+    role_binding(plan, plan.name.picker_pool_reader())
+}
+
+fn role(plan: &Plan, name: String, rules: Vec<PolicyRule>) -> Role {
+    Role { metadata: meta(plan, name), rules: Some(rules) }
+}
+
+fn reads(group: &str, resources: &[&str]) -> PolicyRule {
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    PolicyRule {
+        api_groups: Some(owned(&[group])),
+        resources: Some(owned(resources)),
+        verbs: owned(&READ),
+        ..PolicyRule::default()
+    }
+}
+
+/// A binding is called as its role.
+fn role_binding(plan: &Plan, role: String) -> RoleBinding {
+    RoleBinding {
+        metadata: meta(plan, role.clone()),
+        role_ref: RoleRef { api_group: RBAC_GROUP.to_owned(), kind: "Role".to_owned(), name: role },
+        subjects: Some(vec![Subject {
+            api_group: None,
+            kind: "ServiceAccount".to_owned(),
+            name: plan.name.picker(),
+            namespace: Some(plan.namespace.to_string()),
+        }]),
+    }
+}
+
+/// Where the gateway finds the picker, and Prometheus its metrics.
+pub(super) fn service(plan: &Plan) -> Service {
+    let port = |name: &str, port: u16, target: &str| ServicePort {
+        name: Some(name.to_owned()),
+        protocol: Some("TCP".to_owned()),
+        port: i32::from(port),
+        target_port: Some(IntOrString::String(target.to_owned())),
+        ..ServicePort::default()
+    };
+    Service {
+        metadata: labelled(plan, plan.name.picker(), component_labels(plan, ENDPOINT_PICKER)),
+        spec: Some(ServiceSpec {
+            type_: Some("ClusterIP".to_owned()),
+            selector: Some(component_labels(plan, ENDPOINT_PICKER)),
+            ports: Some(vec![
+                port("grpc-ext-proc", PICKER_PORT, GRPC),
+                port(PICKER_METRICS_PORT_NAME, PICKER_METRICS_PORT, METRICS),
+            ]),
+            ..ServiceSpec::default()
+        }),
+        status: None,
+    }
+}
+
+/// The picker itself.
+///
+/// `Recreate`: two pickers at once would each know half of the requests, and hold half of the queue.
+pub(super) fn deployment(plan: &Plan, picker: &PickerPlan) -> Deployment {
+    let labels = component_labels(plan, ENDPOINT_PICKER);
+    Deployment {
+        metadata: labelled(plan, plan.name.picker(), labels.clone()),
+        spec: Some(DeploymentSpec {
+            replicas: Some(1),
+            strategy: Some(DeploymentStrategy { type_: Some("Recreate".to_owned()), rolling_update: None }),
+            selector: select(labels.clone()),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta {
+                    labels: Some(labels),
+                    // The configuration is read once, at start.
+                    annotations: Some(BTreeMap::from([(
+                        CONFIG_HASH_ANNOTATION.to_owned(),
+                        digest(&config(picker)),
+                    )])),
+                    ..ObjectMeta::default()
+                }),
+                spec: Some(pod(plan, picker)),
+            },
+            ..DeploymentSpec::default()
+        }),
+        status: None,
+    }
+}
+
+fn pod(plan: &Plan, picker: &PickerPlan) -> PodSpec {
+    PodSpec {
+        service_account_name: Some(plan.name.picker()),
+        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(NONROOT_UID),
+            run_as_group: Some(NONROOT_UID),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".to_owned(),
+                localhost_profile: None,
+            }),
+            ..PodSecurityContext::default()
+        }),
+        containers: vec![container(plan, picker)],
+        volumes: Some(vec![Volume {
+            name: "config".to_owned(),
+            config_map: Some(ConfigMapVolumeSource {
+                name: plan.name.picker(),
+                ..ConfigMapVolumeSource::default()
+            }),
+            ..Volume::default()
+        }]),
+        ..PodSpec::default()
+    }
+}
+
+fn container(plan: &Plan, picker: &PickerPlan) -> Container {
+    let port = |name: &str, port: u16| ContainerPort {
+        name: Some(name.to_owned()),
+        container_port: i32::from(port),
+        protocol: Some("TCP".to_owned()),
+        ..ContainerPort::default()
+    };
+    Container {
+        name: "epp".to_owned(),
+        image: Some(picker.image.clone()),
+        image_pull_policy: Some("IfNotPresent".to_owned()),
+        args: Some(args(plan, picker)),
+        env: Some(vec![field("NAMESPACE", "metadata.namespace"), field("POD_NAME", "metadata.name")]),
+        ports: Some(vec![
+            port(GRPC, PICKER_PORT),
+            port(GRPC_HEALTH, PICKER_HEALTH_PORT),
+            port(METRICS, PICKER_METRICS_PORT),
+        ]),
+        resources: Some(picker.resources.clone()),
+        liveness_probe: Some(Probe { initial_delay_seconds: Some(5), ..probe("liveness", 10) }),
+        readiness_probe: Some(probe("readiness", 2)),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: Some(Capabilities { add: None, drop: Some(vec!["ALL".to_owned()]) }),
+            read_only_root_filesystem: Some(true),
+            ..SecurityContext::default()
+        }),
+        volume_mounts: Some(vec![VolumeMount {
+            name: "config".to_owned(),
+            mount_path: CONFIG_DIRECTORY.to_owned(),
+            read_only: Some(true),
+            ..VolumeMount::default()
+        }]),
+        ..Container::default()
+    }
+}
+
+/// `--flag=value` throughout: as two items a boolean flag means true, whatever follows.
+fn args(plan: &Plan, picker: &PickerPlan) -> Vec<String> {
+    let mut args = vec![
+        format!("--pool-name={}", plan.name),
+        format!("--pool-namespace={}", plan.namespace),
+        format!("--pool-group={GROUP}"),
+        format!("--config-file={CONFIG_DIRECTORY}/{CONFIG_FILE}"),
+        format!("--grpc-port={PICKER_PORT}"),
+        format!("--grpc-health-port={PICKER_HEALTH_PORT}"),
+        format!("--metrics-port={PICKER_METRICS_PORT}"),
+        // Gateways speak TLS to the picker; it makes a certificate of its own.
+        "--secure-serving=true".to_owned(),
+        "--metrics-endpoint-auth=false".to_owned(),
+        "--tracing=false".to_owned(),
+        "--enable-pprof=false".to_owned(),
+        "--zap-encoder=json".to_owned(),
+        "--v=1".to_owned(),
+    ];
+    if picker.flow_control {
+        // An empty subset hint, sent while there is no pod, would freeze a held request's candidates (GIE#2117).
+        args.push("--disable-endpoint-subset-filter=true".to_owned());
+    }
+    args
+}
+
+fn field(name: &str, path: &str) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value: None,
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector {
+                api_version: Some("v1".to_owned()),
+                field_path: path.to_owned(),
+            }),
+            ..EnvVarSource::default()
+        }),
+    }
+}
+
+/// These service names are right with and without leader election; the charts' `inference-extension` is not.
+fn probe(service: &str, period_seconds: i32) -> Probe {
+    Probe {
+        grpc: Some(GRPCAction { port: i32::from(PICKER_HEALTH_PORT), service: Some(service.to_owned()) }),
+        period_seconds: Some(period_seconds),
+        ..Probe::default()
+    }
+}

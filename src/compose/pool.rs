@@ -1,0 +1,46 @@
+//! The endpoints that the gateway hands requests to, and the model's priority among them.
+
+use crate::api::settings::FailureMode;
+use crate::kinds::Resource;
+use crate::kinds::inference::{
+    EndpointPickerRef, GROUP, INFERENCE_POOL, InferenceObjectiveSpec, InferencePoolSpec, PodSelector,
+    PoolRef, Port,
+};
+use crate::plan::names::{ENGINE_PORT, PICKER_PORT};
+use crate::plan::{Plan, RoutingPlan};
+
+use super::{meta, model_server_pods};
+
+/// The pool the gateway hands requests to.
+///
+/// The selector is `app` alone: the vLLM operator promises no other label on its pods.
+pub(super) fn inference_pool(plan: &Plan, routing: &RoutingPlan) -> Resource<InferencePoolSpec> {
+    Resource::new(
+        meta(plan, plan.name.to_string()),
+        InferencePoolSpec {
+            selector: PodSelector { match_labels: model_server_pods(plan) },
+            target_ports: vec![Port { number: ENGINE_PORT }],
+            endpoint_picker_ref: EndpointPickerRef {
+                group: "",
+                kind: "Service",
+                name: plan.name.picker(),
+                port: Port { number: PICKER_PORT },
+                failure_mode: match routing.picker.failure_mode {
+                    FailureMode::FailOpen => "FailOpen",
+                    FailureMode::FailClose => "FailClose",
+                },
+            },
+        },
+    )
+}
+
+/// The model's priority.
+pub(super) fn inference_objective(plan: &Plan) -> Resource<InferenceObjectiveSpec> {
+    Resource::new(
+        meta(plan, plan.name.to_string()),
+        InferenceObjectiveSpec {
+            priority: plan.workload.model.priority,
+            pool_ref: PoolRef { group: GROUP, kind: INFERENCE_POOL, name: plan.name.to_string() },
+        },
+    )
+}

@@ -1,0 +1,83 @@
+//! The autoscaler.
+
+use k8s_openapi::api::autoscaling::v2::{HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscalerBehavior};
+
+use crate::kinds::keda::{
+    Advanced, Fallback, HorizontalPodAutoscalerConfig, PrometheusMetadata, ScaleTargetRef, ScaledObjectSpec,
+    Trigger,
+};
+use crate::kinds::vllm::VllmRuntimeSpec;
+use crate::kinds::{Kind, Resource};
+use crate::plan::{Plan, ScaledObjectPlan, ZeroPlan};
+
+use super::meta;
+
+/// Scales the `VLLMRuntime` through its scale subresource: on the Deployment below it the operator would undo every
+/// change. Not called `<name>-scaledobject`, which the operator deletes at every reconcile.
+pub(super) fn scaled_object(plan: &Plan, scaling: &ScaledObjectPlan) -> Resource<ScaledObjectSpec> {
+    let ScaledObjectPlan { min, max, zero, wakes: _, prometheus_address, triggers } = scaling;
+    let triggers = triggers.iter().map(|trigger| Trigger {
+        kind: "prometheus",
+        name: trigger.name,
+        metric_type: "AverageValue",
+        metadata: PrometheusMetadata {
+            server_address: prometheus_address.clone(),
+            query: trigger.query.clone(),
+            threshold: trigger.threshold.to_string(),
+            activation_threshold: "0".to_owned(),
+            // Every query says itself when "nothing" is zero; otherwise nothing is an error.
+            ignore_null_values: "false".to_owned(),
+        },
+    });
+    Resource::new(
+        meta(plan, plan.name.to_string()),
+        ScaledObjectSpec {
+            scale_target_ref: ScaleTargetRef {
+                api_version: VllmRuntimeSpec::API_VERSION,
+                kind: VllmRuntimeSpec::KIND,
+                name: plan.name.to_string(),
+            },
+            min_replica_count: *min,
+            max_replica_count: *max,
+            polling_interval: zero.as_ref().map(|zero| zero.polling_interval_seconds),
+            cooldown_period: zero.as_ref().map(|zero| zero.cooldown_seconds),
+            initial_cooldown_period: zero.as_ref().map(|zero| zero.initial_cooldown_seconds),
+            fallback: fallback(*min, zero.as_ref()),
+            advanced: Advanced {
+                horizontal_pod_autoscaler_config: HorizontalPodAutoscalerConfig {
+                    name: plan.name.autoscaler(),
+                    behavior: behavior(),
+                },
+            },
+            triggers: triggers.collect(),
+        },
+    )
+}
+
+/// While a query fails, keep what runs, and never less than the minimum.
+///
+/// None for a model that may sleep: without it KEDA holds the count on errors, with it a sleeping model would be
+/// moved (kedacore/keda v2.20, `pkg/scaling/executor/scale_scaledobjects.go`).
+fn fallback(min: u32, zero: Option<&ZeroPlan>) -> Option<Fallback> {
+    zero.is_none().then_some(Fallback {
+        failure_threshold: 3,
+        replicas: min,
+        behavior: "currentReplicasIfHigher",
+    })
+}
+
+/// Up without delay, at most doubling a minute, since replicas take minutes to start; down one a minute, after five
+/// quiet minutes.
+fn behavior() -> HorizontalPodAutoscalerBehavior {
+    let rules = |window, policies| HPAScalingRules {
+        stabilization_window_seconds: Some(window),
+        select_policy: Some("Max".to_owned()),
+        policies: Some(policies),
+        ..HPAScalingRules::default()
+    };
+    let policy = |type_: &str, value| HPAScalingPolicy { type_: type_.to_owned(), value, period_seconds: 60 };
+    HorizontalPodAutoscalerBehavior {
+        scale_up: Some(rules(0, vec![policy("Percent", 100), policy("Pods", 1)])),
+        scale_down: Some(rules(300, vec![policy("Pods", 1)])),
+    }
+}

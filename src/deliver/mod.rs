@@ -1,0 +1,47 @@
+//! How an object reaches its cluster: wrapped into a provider-kubernetes `Object`.
+
+use crate::api::settings::{Delivery, ProviderConfigKind, Target};
+use crate::compose::Composed;
+use crate::kinds::Manifest;
+use crate::kinds::provider_kubernetes::{
+    CLUSTER_API_VERSION, ForProvider, NAMESPACED_API_VERSION, OBJECT, Object, ObjectSpec, ProviderConfigRef,
+    Readiness,
+};
+use crate::report::readiness;
+
+/// Wraps one object.
+pub fn wrap(delivery: &Delivery, composed: Composed) -> Object {
+    let Composed { key, manifest } = composed;
+    let (api_version, provider_config_kind) = match delivery.target {
+        Target::NamespacedObject => {
+            (NAMESPACED_API_VERSION, Some(provider_config_kind(delivery.provider_config_kind)))
+        }
+        Target::ClusterObject => (CLUSTER_API_VERSION, None),
+    };
+    Object {
+        api_version,
+        kind: OBJECT,
+        spec: ObjectSpec {
+            provider_config_ref: ProviderConfigRef {
+                kind: provider_config_kind,
+                name: delivery.provider_config_name.clone(),
+            },
+            management_policies: management_policies(&manifest),
+            watch: true,
+            readiness: Readiness { policy: "DeriveFromCelQuery", cel_query: readiness::cel_query(key) },
+            for_provider: ForProvider { manifest },
+        },
+    }
+}
+
+const fn provider_config_kind(kind: ProviderConfigKind) -> &'static str {
+    match kind {
+        ProviderConfigKind::ProviderConfig => "ProviderConfig",
+        ProviderConfigKind::ClusterProviderConfig => "ClusterProviderConfig",
+    }
+}
+
+/// What is somebody else's is only looked at; `None` is the provider's default, everything.
+fn management_policies(manifest: &Manifest) -> Option<Vec<&'static str>> {
+    matches!(manifest, Manifest::Gateway(_)).then(|| vec!["Observe"])
+}

@@ -1,0 +1,108 @@
+//! The foreign objects that we emit: one file per API group, only the fields we use.
+//!
+//! Kinds of Kubernetes itself come from `k8s-openapi`. Nothing here decides anything.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Serialize;
+
+pub mod gateway_api;
+pub mod inference;
+pub mod keda;
+pub mod picker_config;
+pub mod prometheus_operator;
+pub mod provider_kubernetes;
+pub mod vllm;
+
+/// What makes a `spec` a kind.
+pub trait Kind {
+    /// `group/version`.
+    const API_VERSION: &'static str;
+    /// `CamelCase`.
+    const KIND: &'static str;
+}
+
+/// A resource of a kind that `k8s-openapi` does not know.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resource<S> {
+    api_version: &'static str,
+    kind: &'static str,
+    /// Name, namespace, labels and annotations.
+    pub metadata: ObjectMeta,
+    /// What is wanted.
+    pub spec: S,
+}
+
+impl<S: Kind> Resource<S> {
+    /// A resource of `S`'s kind.
+    pub fn new(metadata: ObjectMeta, spec: S) -> Self {
+        Self { api_version: S::API_VERSION, kind: S::KIND, metadata, spec }
+    }
+}
+
+/// An object that somebody else keeps: its identity and nothing more.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Foreign {
+    /// `group/version`.
+    pub api_version: &'static str,
+    /// `CamelCase`.
+    pub kind: &'static str,
+    /// Name and namespace.
+    pub metadata: ObjectMeta,
+}
+
+/// Every kind that a model stack can contain.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "each variant is named after its kind")]
+pub enum Manifest {
+    ConfigMap(Box<ConfigMap>),
+    Deployment(Box<Deployment>),
+    Gateway(Box<Foreign>),
+    HttpRoute(Box<Resource<gateway_api::HttpRouteSpec>>),
+    InferenceObjective(Box<Resource<inference::InferenceObjectiveSpec>>),
+    InferencePool(Box<Resource<inference::InferencePoolSpec>>),
+    Ingress(Box<Ingress>),
+    PodDisruptionBudget(Box<PodDisruptionBudget>),
+    Role(Box<Role>),
+    RoleBinding(Box<RoleBinding>),
+    ScaledObject(Box<Resource<keda::ScaledObjectSpec>>),
+    Service(Box<Service>),
+    ServiceAccount(Box<ServiceAccount>),
+    ServiceMonitor(Box<Resource<prometheus_operator::ServiceMonitorSpec>>),
+    VllmRuntime(Box<Resource<vllm::VllmRuntimeSpec>>),
+}
+
+macro_rules! manifest_from {
+    ($($variant:ident: $kind:ty),+ $(,)?) => {
+        $(impl From<$kind> for Manifest {
+            fn from(object: $kind) -> Self {
+                Self::$variant(Box::new(object))
+            }
+        })+
+    };
+}
+
+manifest_from! {
+    ConfigMap: ConfigMap,
+    Deployment: Deployment,
+    Gateway: Foreign,
+    HttpRoute: Resource<gateway_api::HttpRouteSpec>,
+    InferenceObjective: Resource<inference::InferenceObjectiveSpec>,
+    InferencePool: Resource<inference::InferencePoolSpec>,
+    Ingress: Ingress,
+    PodDisruptionBudget: PodDisruptionBudget,
+    Role: Role,
+    RoleBinding: RoleBinding,
+    ScaledObject: Resource<keda::ScaledObjectSpec>,
+    Service: Service,
+    ServiceAccount: ServiceAccount,
+    ServiceMonitor: Resource<prometheus_operator::ServiceMonitorSpec>,
+    VllmRuntime: Resource<vllm::VllmRuntimeSpec>,
+}

@@ -1,0 +1,68 @@
+//! `kubernetes.m.crossplane.io` and `kubernetes.crossplane.io`: crossplane-contrib/provider-kubernetes v1.2.
+
+use serde::Serialize;
+
+use super::Manifest;
+
+/// Namespaced `Object`.
+pub const NAMESPACED_API_VERSION: &str = "kubernetes.m.crossplane.io/v1alpha1";
+/// Cluster-scoped `Object`.
+pub const CLUSTER_API_VERSION: &str = "kubernetes.crossplane.io/v1alpha2";
+/// Both are called so.
+pub const OBJECT: &str = "Object";
+
+/// An `Object` around one manifest.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Object {
+    /// One of the two.
+    pub api_version: &'static str,
+    /// `Object`.
+    pub kind: &'static str,
+    /// What is wanted.
+    pub spec: ObjectSpec,
+}
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectSpec {
+    /// The target cluster.
+    pub provider_config_ref: ProviderConfigRef,
+    /// Absent = everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub management_policies: Option<Vec<&'static str>>,
+    /// Repairs and news within seconds, where the provider runs with `--enable-watches`.
+    pub watch: bool,
+    /// When the Object calls itself Ready; until then the provider polls every 30 s, after that every 10 min.
+    pub readiness: Readiness,
+    /// The object itself.
+    pub for_provider: ForProvider,
+}
+
+/// The target cluster.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProviderConfigRef {
+    /// Unknown to the cluster-scoped `Object`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// Its name.
+    pub name: String,
+}
+
+/// When the Object calls itself Ready.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Readiness {
+    /// `DeriveFromCelQuery`.
+    pub policy: &'static str,
+    /// Over `object`, the live one.
+    pub cel_query: &'static str,
+}
+
+/// The object itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ForProvider {
+    /// Any Kubernetes object.
+    pub manifest: Manifest,
+}

@@ -1,0 +1,19 @@
+//! The Ingress of `ingressHost`: nothing is lost on the way to the route that replaces it.
+
+use crate::api::settings::Settings;
+use crate::observe::Observed;
+
+use super::IngressPlan;
+use super::keys::Key;
+
+/// Wanted while the field says so, and after that until the route that replaces it is accepted.
+pub(super) fn decide(settings: &Settings, observed: &Observed) -> IngressPlan {
+    if let Some(host) = &settings.ingress_host {
+        return IngressPlan::Wanted(host.to_string());
+    }
+    let Some(routing) = &settings.routing else { return IngressPlan::Absent };
+    match observed.objects.get(&Key::Ingress).and_then(|object| object.asked.ingress_host.clone()) {
+        Some(host) if !observed.route_accepted(&routing.gateway) => IngressPlan::Kept(host),
+        Some(_) | None => IngressPlan::Absent,
+    }
+}

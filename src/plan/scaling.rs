@@ -1,0 +1,158 @@
+//! Who owns the replicas, what the autoscaler asks, and how long everybody waits for a cold start.
+//!
+//! | Trigger | Replicas from | "Nothing read" means |
+//! |---|---|---|
+//! | engine | 1 | the scrape is broken: an error, and `fallback` keeps what runs |
+//! | engine | 0 | no pods and so no targets: zero; targets without series: an error, nobody scales in |
+//! | picker | any | scraped and empty: zero; not scraped: an error, nobody scales in or falls asleep |
+
+use crate::api::settings::{Metric, Scaling, Settings};
+use crate::api::{Duration, ModelName, Namespace};
+use crate::observe::{Facts, Observed};
+
+use super::endpoint_picker::Release;
+use super::keys::Key;
+use super::names::{MODEL_LABEL, series_label};
+use super::{PickerPlan, ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
+
+/// KEDA's default (v2.20, `scaledobject_types.go`), and the least we sleep after.
+const LEAST_COOLDOWN_SECONDS: u32 = 300;
+/// Beyond a cold start, so that a model is not put to sleep the moment it is up.
+const COOLDOWN_MARGIN_SECONDS: u32 = 60;
+/// llm-d's guide for queues in the picker: wake-up takes scrape interval + this + cold start.
+const POLLING_INTERVAL_SECONDS: u32 = 15;
+
+/// Waiting requests per replica.
+const QUEUE_DEPTH_TARGET: f64 = 3.0;
+/// KV cache fraction per replica.
+const KV_CACHE_TARGET: f64 = 0.8;
+/// Requests held in the picker, per replica (llm-d's guide for queues in the picker).
+const PICKER_QUEUE_TARGET: f64 = 1.0;
+/// Requests the pool works on, per replica (the same guide).
+const PICKER_RUNNING_TARGET: f64 = 16.0;
+
+/// The workload's `replicas` field, and the autoscaler.
+pub(super) struct Decision {
+    /// `None` where the autoscaler owns the field.
+    pub(super) replicas: Option<u32>,
+    /// The autoscaler.
+    pub(super) scaling: ScalingPlan,
+}
+
+/// Decides both at once: exactly one of them may write the field.
+pub(super) fn decide(settings: &Settings, observed: &Observed, picker: Option<&PickerPlan>) -> Decision {
+    let Some(scaling) = &settings.scaling else {
+        return Decision { replicas: Some(settings.replicas.min), scaling: ScalingPlan::Off };
+    };
+    let object = observed.objects.get(&Key::VllmRuntime);
+    let owned = object.and_then(|object| object.asked.replicas);
+    if let Some(Facts::VllmRuntime(live)) =
+        object.and_then(|object| object.live.as_ref()).map(|live| &live.facts)
+        && !live.has_deployment_strategy
+    {
+        // At least one: nothing could wake it.
+        let replicas = owned.or(live.spec_replicas).unwrap_or(settings.replicas.min).max(1);
+        return Decision {
+            replicas: Some(replicas),
+            scaling: ScalingPlan::Withheld(Withheld::TargetNotScalable),
+        };
+    }
+    if let Some(replicas) = owned {
+        // A field that its only owner drops falls back to the CRD's default of 1.
+        return Decision {
+            replicas: Some(replicas),
+            scaling: ScalingPlan::Withheld(Withheld::HandoverPending),
+        };
+    }
+    Decision { replicas: None, scaling: ScalingPlan::On(scaled_object(settings, scaling, picker)) }
+}
+
+/// Whether the model may sleep.
+pub(super) fn sleeps(settings: &Settings) -> bool {
+    settings.scaling.is_some() && settings.replicas.min == 0
+}
+
+/// Whether the autoscaler asks the picker too: with flow control requests wait there, and the engines' own queues stay
+/// short however many there are.
+pub(super) fn asks_picker(settings: &Settings, picker: Option<&PickerPlan>) -> bool {
+    settings.scaling.is_some() && picker.is_some_and(|picker| picker.flow_control)
+}
+
+fn scaled_object(settings: &Settings, scaling: &Scaling, picker: Option<&PickerPlan>) -> ScaledObjectPlan {
+    let series = Series { namespace: &settings.namespace, name: &settings.composite.name };
+    let sleeps = sleeps(settings);
+    let mut triggers = vec![series.engine(scaling, sleeps)];
+    if let Some(picker) = picker.filter(|picker| picker.flow_control) {
+        triggers.extend(series.picker(picker.release));
+    }
+    ScaledObjectPlan {
+        min: settings.replicas.min,
+        max: settings.replicas.max,
+        zero: sleeps.then(|| zero(settings.cold_start)),
+        wakes: picker.is_some(),
+        prometheus_address: scaling.prometheus_address.clone(),
+        triggers,
+    }
+}
+
+/// Everything that follows from how long a cold start may take.
+fn zero(cold_start: Duration) -> ZeroPlan {
+    let cold_start = u32::try_from(cold_start.as_seconds()).unwrap_or(u32::MAX);
+    let past_cold_start = cold_start.saturating_add(COOLDOWN_MARGIN_SECONDS);
+    ZeroPlan {
+        hold_seconds: cold_start,
+        polling_interval_seconds: POLLING_INTERVAL_SECONDS,
+        cooldown_seconds: past_cold_start.max(LEAST_COOLDOWN_SECONDS),
+        initial_cooldown_seconds: past_cold_start,
+    }
+}
+
+/// Whose series are asked for.
+struct Series<'a> {
+    namespace: &'a Namespace,
+    name: &'a ModelName,
+}
+
+impl Series<'_> {
+    /// Every query pins the namespace and the label that the monitors copy, and the scrape job: engines and picker
+    /// share the label. A `ServiceMonitor` names the job after the Service.
+    fn selector(&self, job: &str, more: &str) -> String {
+        let Self { namespace, name } = self;
+        let label = series_label(MODEL_LABEL);
+        format!(r#"namespace="{namespace}",{label}="{name}",job="{job}"{more}"#)
+    }
+
+    /// Sums grow with the pool, so the trigger's type is `AverageValue`: the average of a fraction would pin the pool
+    /// at two replicas.
+    fn engine(&self, scaling: &Scaling, sleeps: bool) -> Trigger {
+        let (name, metric, target) = match scaling.metric {
+            Metric::QueueDepth => ("queue-depth", "vllm:num_requests_waiting", QUEUE_DEPTH_TARGET),
+            Metric::KvCache => ("kv-cache", "vllm:kv_cache_usage_perc", KV_CACHE_TARGET),
+        };
+        let selector = self.selector(&self.name.metrics_service(), "");
+        let mut query = format!("sum({metric}{{{selector}}})");
+        if sleeps {
+            query = format!("{query} or sum(0 * absent(up{{{selector}}}))");
+        }
+        Trigger { name, query, threshold: scaling.target.unwrap_or(target) }
+    }
+
+    fn picker(&self, release: Release) -> [Trigger; 2] {
+        let traits = release.traits();
+        let selector = self.selector(&self.name.picker(), "");
+        let scraped = format!("0 * sum(up{{{selector}}} == 1)");
+        let pool = self.selector(&self.name.picker(), &format!(r#",inference_pool="{}""#, self.name));
+        [
+            Trigger {
+                name: "picker-queue",
+                query: format!("sum({}{{{pool}}}) or ({scraped})", traits.queue_metric),
+                threshold: PICKER_QUEUE_TARGET,
+            },
+            Trigger {
+                name: "picker-running",
+                query: format!("sum({}{{{selector}}}) or ({scraped})", traits.running_metric),
+                threshold: PICKER_RUNNING_TARGET,
+            },
+        ]
+    }
+}

@@ -1,0 +1,289 @@
+//! Decisions, each with its reason.
+
+use crate::api::fixtures::llm;
+use crate::api::settings::{Metric, Settings, Toggle};
+use crate::api::{Duration, Host, ModelName};
+use crate::observe::{
+    Asked, ConditionFacts, Facts, Live, Observed, ObservedObject, Parent, Synced, VllmRuntimeFacts,
+};
+
+use super::keys::Key;
+use super::{IngressPlan, Plan, ScaledObjectPlan, ScalingPlan, Withheld, plan};
+
+const HOST: &str = "llama.example.com";
+
+fn decided(settings: &Settings, observed: &Observed) -> Plan {
+    plan(settings, observed).unwrap()
+}
+
+fn autoscaler(settings: &Settings) -> ScaledObjectPlan {
+    match decided(settings, &Observed::default()).scaling {
+        ScalingPlan::On(plan) => plan,
+        other @ (ScalingPlan::Off | ScalingPlan::Withheld(_)) => panic!("no autoscaler: {other:?}"),
+    }
+}
+
+/// A live model that runs where `llm()` asks for it.
+fn live(asked: Asked, facts: Facts) -> ObservedObject {
+    ObservedObject {
+        synced: Some(Synced::True),
+        provider_config: Some("gpu-cluster".to_owned()),
+        asked: Asked { name: Some("llama".to_owned()), namespace: Some("team-a".to_owned()), ..asked },
+        live: Some(Live { generation: Some(1), owner: None, hostnames: vec![HOST.to_owned()], facts }),
+        unreadable: None,
+    }
+}
+
+fn runtime(asked_replicas: Option<u32>, has_deployment_strategy: bool) -> Observed {
+    let facts = VllmRuntimeFacts { has_deployment_strategy, ..VllmRuntimeFacts::default() };
+    Observed::default().with(
+        Key::VllmRuntime,
+        live(Asked { replicas: asked_replicas, ..Asked::default() }, Facts::VllmRuntime(facts)),
+    )
+}
+
+impl Observed {
+    fn with(mut self, key: Key, object: ObservedObject) -> Self {
+        self.objects.insert(key, object);
+        self
+    }
+}
+
+#[test]
+fn exactly_one_writer_of_replicas() {
+    struct Case {
+        settings: Settings,
+        observed: Observed,
+        replicas: Option<u32>,
+        withheld: Option<Withheld>,
+        reason: &'static str,
+    }
+    let cases = [
+        Case {
+            settings: llm(),
+            observed: Observed::default(),
+            replicas: Some(1),
+            withheld: None,
+            reason: "scaling off means exactly minReplicas",
+        },
+        Case {
+            settings: llm().scaled(1, 4),
+            observed: Observed::default(),
+            replicas: None,
+            withheld: None,
+            reason: "a new model with scaling never carries the field",
+        },
+        Case {
+            settings: llm().scaled(1, 4),
+            observed: runtime(None, true),
+            replicas: None,
+            withheld: None,
+            reason: "a live model whose replicas we never owned stays with the autoscaler",
+        },
+        Case {
+            settings: llm().scaled(1, 4),
+            observed: runtime(Some(3), true),
+            replicas: Some(3),
+            withheld: Some(Withheld::HandoverPending),
+            reason: "dropping a field that only we own would reset it to 1",
+        },
+        Case {
+            settings: llm().scaled(2, 4),
+            observed: runtime(None, false),
+            replicas: Some(2),
+            withheld: Some(Withheld::TargetNotScalable),
+            reason: "on a stub CRD a missing count means no pods",
+        },
+        Case {
+            settings: llm().scaled(0, 4),
+            observed: runtime(None, false),
+            replicas: Some(1),
+            withheld: Some(Withheld::TargetNotScalable),
+            reason: "nothing could wake a model that cannot be scaled",
+        },
+    ];
+    for Case { settings, observed, replicas, withheld, reason } in cases {
+        let plan = decided(&settings, &observed);
+        assert_eq!(plan.workload.replicas, replicas, "{reason}");
+        match plan.scaling {
+            ScalingPlan::Withheld(why) => assert_eq!(Some(why), withheld, "{reason}"),
+            ScalingPlan::Off | ScalingPlan::On(_) => assert_eq!(None, withheld, "{reason}"),
+        }
+    }
+}
+
+#[test]
+fn queries_pin_namespace_model_and_job() {
+    let queue = "sum(vllm:num_requests_waiting{namespace=\"team-a\",inference_devopstoolkit_ai_model=\"llama\",\
+                 job=\"llama-metrics\"})";
+    let triggers = autoscaler(&llm().scaled(1, 4)).triggers;
+    assert_eq!(triggers.len(), 1);
+    assert_eq!((triggers[0].query.as_str(), triggers[0].threshold), (queue, 3.0));
+
+    let mut on_cache = llm().scaled(1, 4);
+    on_cache.scaling.as_mut().unwrap().metric = Metric::KvCache;
+    let triggers = autoscaler(&on_cache).triggers;
+    assert!(triggers[0].query.starts_with("sum(vllm:kv_cache_usage_perc{"), "the sum grows with the pool");
+    assert_eq!(triggers[0].threshold.to_string(), "0.8");
+}
+
+#[test]
+fn a_model_that_may_sleep_is_woken_by_the_picker() {
+    let settings = llm().hosted(HOST).scaled(0, 4);
+    let names: Vec<&str> = autoscaler(&settings).triggers.iter().map(|trigger| trigger.name).collect();
+    assert_eq!(names, ["queue-depth", "picker-queue", "picker-running"]);
+
+    let plan = decided(&settings, &Observed::default());
+    let picker = plan.routing.as_ref().unwrap().picker.clone();
+    assert!(picker.flow_control, "requests must wait while the model starts");
+    assert_eq!(picker.feature_gates, ["flowControl"]);
+    assert!(plan.monitoring.unwrap().picker, "the queue must be scraped");
+    assert_eq!(
+        plan.routing.unwrap().request_timeout,
+        Duration::from_seconds(900),
+        "coldStart + gateway.timeout"
+    );
+}
+
+#[test]
+fn every_wait_follows_from_the_cold_start() {
+    let cases = [
+        (600, 660, 660, "the default"),
+        (60, 300, 120, "never asleep sooner than KEDA's own default"),
+        (1800, 1860, 1860, "a large model"),
+    ];
+    for (cold_start, cooldown, initial, reason) in cases {
+        let mut settings = llm().hosted(HOST).scaled(0, 4);
+        settings.cold_start = Duration::from_seconds(cold_start);
+        let zero = autoscaler(&settings).zero.unwrap();
+        assert_eq!((zero.cooldown_seconds, zero.initial_cooldown_seconds), (cooldown, initial), "{reason}");
+        assert_eq!(zero.polling_interval_seconds, 15);
+    }
+    assert_eq!(
+        autoscaler(&llm().scaled(1, 4)).zero,
+        None,
+        "KEDA warns about these settings above zero replicas"
+    );
+}
+
+#[test]
+fn the_ingress_stays_until_its_route_is_accepted() {
+    let old = || {
+        let asked = Asked { ingress_host: Some("old.example.com".to_owned()), ..Asked::default() };
+        Observed::default().with(Key::Ingress, live(asked, Facts::Exists))
+    };
+    let accepted = || {
+        let condition = |kind: &str| ConditionFacts {
+            kind: kind.to_owned(),
+            status: "True".to_owned(),
+            observed_generation: Some(1),
+            ..ConditionFacts::default()
+        };
+        let parent = Parent {
+            kind: Some("Gateway".to_owned()),
+            name: "eg".to_owned(),
+            namespace: Some("envoy-gateway-system".to_owned()),
+            conditions: vec![condition("Accepted"), condition("ResolvedRefs")],
+        };
+        live(Asked::default(), Facts::Parents(vec![parent]))
+    };
+    let mut asked_for = llm();
+    asked_for.ingress_host = Some(Host::parse("old.example.com").unwrap());
+    let kept = || IngressPlan::Kept("old.example.com".to_owned());
+    let cases = [
+        (
+            asked_for,
+            Observed::default(),
+            IngressPlan::Wanted("old.example.com".to_owned()),
+            "ingressHost asks for it",
+        ),
+        (llm().hosted(HOST), old(), kept(), "the route is not there yet"),
+        (
+            llm().hosted(HOST),
+            old().with(Key::HttpRoute, accepted()),
+            IngressPlan::Absent,
+            "the route has taken over",
+        ),
+        (llm(), old(), IngressPlan::Absent, "no route is to replace it: the field was taken out on purpose"),
+        (llm().hosted(HOST), Observed::default(), IngressPlan::Absent, "there never was one"),
+    ];
+    for (settings, observed, want, reason) in cases {
+        assert_eq!(decided(&settings, &observed).ingress, want, "{reason}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_said_with_all_its_reasons() {
+    let mut settings = llm().hosted(HOST).scaled(0, 4);
+    settings.monitoring = None;
+    settings.routing.as_mut().unwrap().picker.flow_control = Toggle::Disabled;
+    let problems = plan(&settings, &runtime(None, true).moved()).unwrap_err();
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 4, "{said:#?}");
+    for (said, path) in said.iter().zip([
+        "spec.providerConfigName",
+        "spec.targetNamespace",
+        "Input spec.endpointPicker.flowControl",
+        "Input spec.monitoring.kind",
+    ]) {
+        assert!(said.starts_with(path), "{said}");
+    }
+}
+
+impl Observed {
+    /// The model runs elsewhere.
+    fn moved(mut self) -> Self {
+        let workload = self.objects.get_mut(&Key::VllmRuntime).unwrap();
+        workload.provider_config = Some("elsewhere".to_owned());
+        workload.asked.namespace = Some("elsewhere".to_owned());
+        self
+    }
+}
+
+#[test]
+fn scaling_needs_series_that_somebody_scrapes() {
+    let mut settings = llm().scaled(1, 4);
+    settings.monitoring = None;
+    let problems = plan(&settings, &Observed::default()).unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].to_string().starts_with("Input spec.monitoring.kind"), "{}", problems[0]);
+}
+
+#[test]
+fn a_name_is_refused_only_where_a_name_made_of_it_would_be() {
+    let named = |length: usize, mut settings: Settings| {
+        settings.composite.name = ModelName::parse(&"m".repeat(length)).unwrap();
+        settings
+    };
+    let mut bare = llm();
+    bare.monitoring = None;
+    let cases = [
+        (named(63, bare.clone()), None, "nothing is made of it"),
+        (named(55, llm()), None, "-metrics still fits"),
+        (named(56, llm()), Some("at most 55 characters"), "-metrics does not"),
+        (named(59, bare.clone().hosted(HOST)), None, "-epp still fits"),
+        (named(60, bare.hosted(HOST)), Some("at most 59 characters"), "-epp does not"),
+    ];
+    for (settings, want, reason) in cases {
+        match (plan(&settings, &Observed::default()), want) {
+            (Ok(_), None) => {}
+            (Err(problems), Some(want)) => {
+                assert!(problems[0].to_string().contains(want), "{reason}: {problems:?}");
+            }
+            (got, _) => panic!("{reason}: {got:?}"),
+        }
+    }
+}
+
+#[test]
+fn where_requests_wait_in_the_picker_the_autoscaler_asks_the_picker() {
+    let mut settings = llm().hosted(HOST).scaled(1, 4);
+    assert_eq!(autoscaler(&settings).triggers.len(), 1, "without flow control requests wait at the engines");
+    settings.routing.as_mut().unwrap().picker.flow_control = Toggle::Enabled;
+    assert_eq!(autoscaler(&settings).triggers.len(), 3, "with it the engines' queues stay short");
+    assert!(decided(&settings, &Observed::default()).monitoring.unwrap().picker);
+
+    settings.monitoring.as_mut().unwrap().endpoint_picker = Toggle::Disabled;
+    let problems = plan(&settings, &Observed::default()).unwrap_err();
+    assert!(problems[0].to_string().starts_with("Input spec.monitoring.endpointPicker"), "{}", problems[0]);
+}
