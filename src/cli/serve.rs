@@ -12,7 +12,7 @@ use clap::error::ErrorKind;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::protocol::view::{ResponseMeta, RunFunctionRequest, RunFunctionResponse};
-use crate::server::{Address, MessageSize, Options, Server, Transport, shutdown};
+use crate::server::{Address, MessageSize, Options, Server, Transport, limits, shutdown};
 
 /// How to serve.
 #[derive(Debug, Clone, clap::Args)]
@@ -90,7 +90,7 @@ fn options(args: Args) -> anyhow::Result<Options> {
             )
         })?),
     };
-    Ok(Options { address, transport, max_recv_message_size, metrics_address })
+    Ok(Options { address, transport, max_recv_message_size, metrics_address, grace: limits::GRACE })
 }
 
 /// Threads for sockets as many as there are processors (a container's share counted), and as many to compute.

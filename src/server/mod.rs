@@ -6,6 +6,7 @@ use std::future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -44,6 +45,8 @@ pub struct Options {
     pub max_recv_message_size: MessageSize,
     /// Where Prometheus scrapes, if it does.
     pub metrics_address: Option<Address>,
+    /// How long running calls may take after the first request to stop.
+    pub grace: Duration,
 }
 
 /// Who may call.
@@ -85,6 +88,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     transport: Transport,
+    grace: Duration,
     health: HealthReporter,
     metrics: Metrics,
     metrics_listener: Option<(TcpListener, SocketAddr)>,
@@ -95,7 +99,7 @@ impl Server {
     ///
     /// Metrics that cannot be had, because their port is taken, say, are no reason not to serve, as in the SDKs.
     pub async fn bind(function: Function, options: &Options) -> Result<Self, ServerError> {
-        let Options { address, transport, max_recv_message_size, metrics_address } = options;
+        let Options { address, transport, max_recv_message_size, metrics_address, grace } = options;
         let mut builder = tonic::transport::Server::builder();
         if let Transport::MutualTls(directory) = transport {
             builder = tls::configure(builder, directory)?;
@@ -123,6 +127,7 @@ impl Server {
             listener,
             address: local_address,
             transport: transport.clone(),
+            grace: *grace,
             health,
             metrics,
             metrics_listener,
@@ -139,9 +144,10 @@ impl Server {
         self.metrics_listener.as_ref().map(|(_, address)| *address)
     }
 
-    /// Serves until it is told to stop and running calls have ended, [`limits::GRACE`] is over, or it is told again.
+    /// Serves until it is told to stop and running calls have ended, their grace is over, or it is told again.
     pub async fn serve(self, mut shutdown: Shutdown) -> Result<(), ServerError> {
-        let Self { builder, routes, listener, address, transport, health, metrics, metrics_listener } = self;
+        let Self { builder, routes, listener, address, transport, grace, health, metrics, metrics_listener } =
+            self;
         tracing::info!(
             %address,
             tls = match transport {
@@ -174,7 +180,7 @@ impl Server {
             health::stopping(&health).await;
             let _ = stop.send(());
             tokio::select! {
-                () = time::sleep(limits::GRACE) => tracing::warn!("stopped with calls running: their time is over"),
+                () = time::sleep(grace) => tracing::warn!("stopped with calls running: their time is over"),
                 () = shutdown.requested() => tracing::warn!("stopped with calls running: told to stop again"),
             }
         };
