@@ -2,12 +2,29 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use crate::api::settings::GatewayRef;
 use crate::plan::keys::Key;
 
+mod composite;
+mod deployment;
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod gateway;
+mod http_route;
+mod inference_pool;
+mod live;
+mod object;
 mod parents;
+mod read;
+mod scaled_object;
+#[cfg(test)]
+mod tests;
+mod vllm_runtime;
 
 pub use parents::Acceptance;
+pub use read::{ReadError, read};
 
 /// Everything observed of our own composed resources in one call.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -143,9 +160,11 @@ pub struct Parent {
 }
 
 /// A condition.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct ConditionFacts {
     /// `type`.
+    #[serde(rename = "type")]
     pub kind: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,
@@ -180,7 +199,8 @@ pub struct GatewayFacts {
 }
 
 /// A Gateway's listener.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct Listener {
     /// Its name.
     pub name: String,

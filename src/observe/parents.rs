@@ -1,8 +1,45 @@
 //! What Gateways say about a route or a pool.
 
+use serde::Deserialize;
+
 use crate::api::settings::GatewayRef;
 
+use super::live::list;
 use super::{ConditionFacts, Facts, Live, Parent};
+
+/// The status that routes and pools share.
+#[derive(Default, Deserialize)]
+pub(super) struct Status {
+    #[serde(default, deserialize_with = "list")]
+    parents: Vec<ParentStatus>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ParentStatus {
+    #[serde(default)]
+    parent_ref: ParentRef,
+    #[serde(default, deserialize_with = "list")]
+    conditions: Vec<ConditionFacts>,
+}
+
+#[derive(Default, Deserialize)]
+struct ParentRef {
+    kind: Option<String>,
+    #[serde(default)]
+    name: String,
+    namespace: Option<String>,
+}
+
+impl Status {
+    pub(super) fn facts(self) -> Facts {
+        let parents = self.parents.into_iter().map(|ParentStatus { parent_ref, conditions }| {
+            let ParentRef { kind, name, namespace } = parent_ref;
+            Parent { kind, name, namespace, conditions }
+        });
+        Facts::Parents(parents.collect())
+    }
+}
 
 /// A Gateway's word on a route or a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]

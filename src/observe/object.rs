@@ -1,0 +1,119 @@
+//! provider-kubernetes' `Object`, namespaced or not: what we asked for, and the live object inside.
+
+use serde::Deserialize;
+
+use super::live::list;
+use super::{Asked, ConditionFacts, Live, ObservedObject, Synced};
+
+/// An Object around a live object that reads as `M`.
+#[derive(Deserialize)]
+pub(super) struct Object<M> {
+    spec: Option<Spec>,
+    status: Option<Status<M>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    provider_config_ref: Option<ProviderConfigRef>,
+    for_provider: Option<ForProvider>,
+}
+
+#[derive(Deserialize)]
+struct ProviderConfigRef {
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ForProvider {
+    manifest: Option<AskedManifest>,
+}
+
+/// What decisions hang on, of whichever kind.
+#[derive(Default, Deserialize)]
+struct AskedManifest {
+    metadata: Option<AskedMetadata>,
+    spec: Option<AskedSpec>,
+}
+
+#[derive(Default, Deserialize)]
+struct AskedMetadata {
+    name: Option<String>,
+    namespace: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AskedSpec {
+    deployment_config: Option<DeploymentConfig>,
+    #[serde(default, deserialize_with = "list")]
+    rules: Vec<IngressRule>,
+}
+
+#[derive(Deserialize)]
+struct DeploymentConfig {
+    replicas: Option<u32>,
+}
+
+/// An `HTTPRoute` has rules too; they have no host.
+#[derive(Deserialize)]
+struct IngressRule {
+    host: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status<M> {
+    #[serde(default, deserialize_with = "list")]
+    conditions: Vec<ConditionFacts>,
+    at_provider: Option<AtProvider<M>>,
+}
+
+#[derive(Deserialize)]
+struct AtProvider<M> {
+    manifest: Option<M>,
+}
+
+impl<M> Object<M> {
+    /// The facts, given how to read those of the live object.
+    pub(super) fn facts(self, live: impl FnOnce(M) -> Live) -> ObservedObject {
+        let Spec { provider_config_ref, for_provider } = self.spec.unwrap_or_default();
+        let (conditions, manifest) = self.status.map_or_else(
+            || (Vec::new(), None),
+            |status| (status.conditions, status.at_provider.and_then(|at_provider| at_provider.manifest)),
+        );
+        let synced = synced(&conditions);
+        ObservedObject {
+            provider_config: provider_config_ref.and_then(|reference| reference.name),
+            asked: for_provider.and_then(|wanted| wanted.manifest).map(asked).unwrap_or_default(),
+            // After NotFound, and while it cannot reach the cluster, the provider leaves the former manifest in place.
+            live: manifest.filter(|_| synced == Some(Synced::True)).map(live),
+            synced,
+            unreadable: None,
+        }
+    }
+}
+
+fn synced(conditions: &[ConditionFacts]) -> Option<Synced> {
+    let condition = conditions.iter().find(|condition| condition.kind == "Synced")?;
+    match condition.status.as_str() {
+        "True" => Some(Synced::True),
+        "False" => {
+            let words = [&condition.message, &condition.reason];
+            Some(Synced::False(words.into_iter().find(|word| !word.is_empty()).cloned().unwrap_or_default()))
+        }
+        _ => None,
+    }
+}
+
+fn asked(manifest: AskedManifest) -> Asked {
+    let AskedManifest { metadata, spec } = manifest;
+    let AskedMetadata { name, namespace } = metadata.unwrap_or_default();
+    let AskedSpec { deployment_config, rules } = spec.unwrap_or_default();
+    Asked {
+        name,
+        namespace,
+        replicas: deployment_config.and_then(|config| config.replicas),
+        ingress_host: rules.into_iter().find_map(|rule| rule.host),
+    }
+}

@@ -1,0 +1,159 @@
+//! From the observed resources of a request to facts. Only our own keys are looked at.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::plan::keys::Key;
+use crate::protocol::{Deserializer, StructError, from_struct};
+
+use super::composite::Composite;
+use super::deployment::Deployment;
+use super::gateway::Gateway;
+use super::http_route::HttpRoute;
+use super::inference_pool::InferencePool;
+use super::live::{Existing, Kind, Manifest};
+use super::object::Object;
+use super::scaled_object::ScaledObject;
+use super::vllm_runtime::VllmRuntime;
+use super::{Live, Observed, ObservedObject};
+
+/// Why what is observed cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The composite resource.
+    #[error("cannot read the conditions of the observed composite resource")]
+    Composite(#[source] StructError),
+    /// One of our Objects.
+    #[error("cannot read the observed resource {key:?}")]
+    Object {
+        /// Its composition-resource name.
+        key: &'static str,
+        /// What is wrong with it.
+        source: StructError,
+    },
+}
+
+/// Reads what is observed, from `Struct` wire bytes: the composite, and resources by their composition-resource name.
+///
+/// A live object that is not what its kind promises is no error, but not yet: somebody else's slip must not stop the
+/// repairs of everything else. An Object that cannot be read is one: deciding without it could undo what it says.
+pub fn read<'a>(
+    composite: &[u8],
+    resources: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+) -> Result<Observed, ReadError> {
+    let composite: Composite = from_struct(composite).map_err(ReadError::Composite)?;
+    let mut observed = Observed { conditions: composite.conditions(), ..Observed::default() };
+    for (name, bytes) in resources {
+        let Some(key) = Key::parse(name) else { continue };
+        let object = object(key, bytes).map_err(|source| ReadError::Object { key: key.as_str(), source })?;
+        observed.objects.insert(key, object);
+    }
+    Ok(observed)
+}
+
+fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
+    Walked::through(bytes)?;
+    match key {
+        Key::VllmRuntime => object_of::<VllmRuntime>(bytes),
+        Key::EppDeployment => object_of::<Deployment>(bytes),
+        Key::InferencePool => object_of::<InferencePool>(bytes),
+        Key::HttpRoute => object_of::<HttpRoute>(bytes),
+        Key::ScaledObject => object_of::<ScaledObject>(bytes),
+        Key::Gateway => object_of::<Gateway>(bytes),
+        Key::ModelMetricsService
+        | Key::ModelPodDisruptionBudget
+        | Key::ServiceMonitor
+        | Key::InferenceObjective
+        | Key::EppConfigMap
+        | Key::EppServiceAccount
+        | Key::EppRolePodReader
+        | Key::EppRolePoolReader
+        | Key::EppRoleBindingPodReader
+        | Key::EppRoleBindingPoolReader
+        | Key::EppService
+        | Key::EppServiceMonitor
+        | Key::Ingress => object_of::<Existing>(bytes),
+    }
+}
+
+fn object_of<K: Kind>(bytes: &[u8]) -> Result<ObservedObject, StructError> {
+    type LiveOf<K> = Manifest<<K as Kind>::Spec, <K as Kind>::Status>;
+
+    match from_struct::<Object<LiveOf<K>>>(bytes) {
+        Ok(object) => Ok(object.facts(LiveOf::<K>::live::<K>)),
+        Err(error) => {
+            // Without the live object: if that fails too, the Object itself is at fault.
+            let object = from_struct::<Object<IgnoredAny>>(bytes).map_err(|_| error)?;
+            let object = object.facts(|IgnoredAny| Live::default());
+            let unreadable = object.live.is_some().then(|| fault::<Object<LiveOf<K>>>(bytes)).flatten();
+            Ok(ObservedObject { live: None, unreadable, ..object })
+        }
+    }
+}
+
+/// What is wrong, and where. Paths cost, so they are only looked for where something is wrong.
+fn fault<T: DeserializeOwned>(bytes: &[u8]) -> Option<String> {
+    serde_path_to_error::deserialize::<_, T>(&mut Deserializer::new(bytes))
+        .err()
+        .map(|error| error.to_string())
+}
+
+/// Reads everything and keeps nothing: what is skipped by its length is not looked into, and an Object that is
+/// malformed or nested too deep somewhere is not to be trusted anywhere.
+struct Walked;
+
+impl Walked {
+    fn through(bytes: &[u8]) -> Result<(), StructError> {
+        from_struct(bytes).map(|Self| ())
+    }
+}
+
+impl<'de> Deserialize<'de> for Walked {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walked {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
+        while fields.next_entry::<IgnoredAny, Self>()?.is_some() {}
+        Ok(self)
+    }
+}

@@ -1,0 +1,316 @@
+//! From bytes to facts.
+
+use serde_json::{Value, json};
+
+use crate::plan::keys::Key;
+use crate::protocol::{StructError, to_struct};
+
+use super::fixtures::cluster;
+use super::{
+    Asked, ConditionFacts, DeploymentFacts, Facts, GatewayFacts, Listener, Live, Observed, ObservedCondition,
+    ObservedObject, Parent, ReadError, Synced, VllmRuntimeFacts, read,
+};
+
+fn observe(key: &str, object: &Value) -> Result<Observed, ReadError> {
+    let bytes = to_struct(object).unwrap();
+    read(&[], [(key, bytes.as_slice())])
+}
+
+/// An Object around a live object, as provider-kubernetes writes it.
+fn object(synced: &str, live: &Value) -> Value {
+    json!({
+        "spec": {
+            "providerConfigRef": {"kind": "ProviderConfig", "name": "gpu-cluster"},
+            "forProvider": {"manifest": {
+                "apiVersion": "production-stack.vllm.ai/v1alpha1",
+                "kind": "VLLMRuntime",
+                "metadata": {"name": "llama", "namespace": "team-a"},
+                "spec": {"deploymentConfig": {"replicas": 2}},
+            }},
+        },
+        "status": {
+            "conditions": [{"type": "Synced", "status": synced, "reason": "Because", "message": "of this"}],
+            "atProvider": {"manifest": live},
+        },
+    })
+}
+
+fn only(observed: Observed) -> ObservedObject {
+    observed.objects.into_values().next().unwrap()
+}
+
+#[test]
+fn what_we_asked_for_is_read_whether_it_is_there_or_not() {
+    let read = only(observe("vllm_runtime", &object("False", &Value::Null)).unwrap());
+    let want = ObservedObject {
+        synced: Some(Synced::False("of this".to_owned())),
+        provider_config: Some("gpu-cluster".to_owned()),
+        asked: Asked {
+            name: Some("llama".to_owned()),
+            namespace: Some("team-a".to_owned()),
+            replicas: Some(2),
+            ingress_host: None,
+        },
+        live: None,
+        unreadable: None,
+    };
+    assert_eq!(read, want);
+
+    let ingress =
+        json!({"spec": {"forProvider": {"manifest": {"spec": {"rules": [{"host": "old.example.com"}]}}}}});
+    let read = only(observe("ingress", &ingress).unwrap());
+    assert_eq!(read.asked.ingress_host.as_deref(), Some("old.example.com"));
+
+    let route = json!({"spec": {"forProvider": {"manifest": {"spec": {"rules": [{"matches": [{}]}]}}}}});
+    assert_eq!(
+        only(observe("http_route", &route).unwrap()).asked,
+        Asked::default(),
+        "its rules have no host"
+    );
+}
+
+#[test]
+fn a_live_object_counts_only_while_its_object_is_synced() {
+    let live = json!({"metadata": {"generation": 3}, "status": {"availableReplicas": 1}});
+    let cases = [
+        ("True", true, "the provider saw it at its last look"),
+        ("False", false, "the manifest is what was there before"),
+        ("Unknown", false, "nothing is known"),
+    ];
+    for (synced, want, reason) in cases {
+        let read = only(observe("vllm_runtime", &object(synced, &live)).unwrap());
+        assert_eq!(read.live.is_some(), want, "{reason}");
+        assert_eq!(read.unreadable, None, "{reason}");
+    }
+    let lost =
+        cluster().holding(Key::VllmRuntime, live).broken(Key::VllmRuntime, "connect failed").observed();
+    let lost = only(lost);
+    assert_eq!((lost.live, lost.synced), (None, Some(Synced::False("connect failed".to_owned()))));
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn each_kind_gives_its_facts() {
+    let condition = |kind: &str, generation| ConditionFacts {
+        kind: kind.to_owned(),
+        status: "True".to_owned(),
+        reason: "R".to_owned(),
+        message: "m".to_owned(),
+        observed_generation: generation,
+    };
+    let parents = json!([{
+        "parentRef": {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "eg", "namespace": "egs"},
+        "controllerName": "example.com/controller",
+        "conditions": [{"type": "Accepted", "status": "True", "reason": "R", "message": "m", "observedGeneration": 4}],
+    }]);
+    let parents_read = Facts::Parents(vec![Parent {
+        kind: Some("Gateway".to_owned()),
+        name: "eg".to_owned(),
+        namespace: Some("egs".to_owned()),
+        conditions: vec![condition("Accepted", Some(4))],
+    }]);
+    let plain = json!([{"type": "Ready", "status": "True", "reason": "R", "message": "m"}]);
+    let cases = [
+        (
+            Key::VllmRuntime,
+            json!({
+                "spec": {"deploymentConfig": {"replicas": 3, "deploymentStrategy": "RollingUpdate"}},
+                "status": {"replicas": 3, "availableReplicas": 2, "modelStatus": "Updating", "selector": "app=llama"},
+            }),
+            Facts::VllmRuntime(VllmRuntimeFacts {
+                spec_replicas: Some(3),
+                has_deployment_strategy: true,
+                replicas: Some(3),
+                available_replicas: Some(2),
+                model_status: Some("Updating".to_owned()),
+                counts: true,
+            }),
+            "a model that grows",
+        ),
+        (
+            Key::VllmRuntime,
+            json!({"spec": {"deploymentConfig": {"replicas": 0}}, "status": {"modelStatus": "Ready", "selector": "app=llama"}}),
+            Facts::VllmRuntime(VllmRuntimeFacts {
+                spec_replicas: Some(0),
+                model_status: Some("Ready".to_owned()),
+                counts: true,
+                ..VllmRuntimeFacts::default()
+            }),
+            "one that sleeps: its operator counts, and omits a count of zero",
+        ),
+        (
+            Key::VllmRuntime,
+            json!({"status": {"modelStatus": "Ready"}}),
+            Facts::VllmRuntime(VllmRuntimeFacts {
+                model_status: Some("Ready".to_owned()),
+                ..VllmRuntimeFacts::default()
+            }),
+            "an operator that does not count",
+        ),
+        (
+            Key::EppDeployment,
+            json!({"status": {"observedGeneration": 4, "availableReplicas": 1, "updatedReplicas": 1, "conditions": plain}}),
+            Facts::Deployment(DeploymentFacts {
+                observed_generation: Some(4),
+                available_replicas: Some(1),
+                updated_replicas: Some(1),
+                conditions: vec![condition("Ready", None)],
+            }),
+            "the picker",
+        ),
+        (
+            Key::InferencePool,
+            json!({"spec": {"selector": {}}, "status": {"parents": parents}}),
+            parents_read.clone(),
+            "a pool",
+        ),
+        (
+            Key::InferencePool,
+            json!({"status": {"parents": null}}),
+            Facts::Parents(vec![]),
+            "null is an empty list",
+        ),
+        (Key::HttpRoute, json!({"status": {"parents": parents}}), parents_read, "a route"),
+        (
+            Key::ScaledObject,
+            json!({"status": {"conditions": plain}}),
+            Facts::ScaledObject(vec![condition("Ready", None)]),
+            "the autoscaler",
+        ),
+        (
+            Key::Gateway,
+            json!({
+                "spec": {
+                    "gatewayClassName": "eg",
+                    "listeners": [{"name": "https", "hostname": "*.example.com", "port": 443, "protocol": "HTTPS", "tls": {}}],
+                },
+                "status": {"addresses": [{"type": "IPAddress", "value": "192.0.2.1"}], "conditions": plain},
+            }),
+            Facts::Gateway(GatewayFacts {
+                class: Some("eg".to_owned()),
+                listeners: vec![Listener {
+                    name: "https".to_owned(),
+                    hostname: Some("*.example.com".to_owned()),
+                    port: 443,
+                    protocol: "HTTPS".to_owned(),
+                }],
+                addresses: vec!["192.0.2.1".to_owned()],
+                conditions: vec![condition("Ready", None)],
+            }),
+            "the Gateway",
+        ),
+        (Key::EppConfigMap, json!({"data": {"config.yaml": "a: 1"}}), Facts::Exists, "no status of interest"),
+    ];
+    for (key, mut live, facts, reason) in cases {
+        live["metadata"] = json!({
+            "generation": 4,
+            "annotations": {"a/b": "c", "inference.devopstoolkit.ai/owner": "team-a/llama"},
+            "managedFields": [{"fieldsV1": {"f:spec": {}}}],
+        });
+        let want =
+            Live { generation: Some(4), owner: Some("team-a/llama".to_owned()), hostnames: vec![], facts };
+        assert_eq!(cluster().holding(key, live).observed().live(key), Some(&want), "{reason}");
+    }
+}
+
+#[test]
+fn a_route_tells_which_hosts_it_serves() {
+    let live = json!({"spec": {"hostnames": ["llama.example.com"]}});
+    let observed = cluster().holding(Key::HttpRoute, live).observed();
+    assert_eq!(observed.live(Key::HttpRoute).unwrap().hostnames, ["llama.example.com"]);
+}
+
+#[test]
+fn a_live_object_of_unexpected_shape_is_not_yet_and_says_where() {
+    let cases = [
+        (
+            "vllm_runtime",
+            json!({"status": {"availableReplicas": "one"}}),
+            "status.atProvider.manifest.status.availableReplicas: invalid type: string \"one\", expected u32",
+        ),
+        (
+            "gateway",
+            json!({"spec": {"listeners": [{"name": "http", "port": 80}, {"name": "https", "port": 100_443}]}}),
+            "status.atProvider.manifest.spec.listeners[1].port: invalid value: integer `100443`, expected u16",
+        ),
+        (
+            "http_route",
+            json!("no object at all"),
+            "status.atProvider.manifest: invalid type: string \"no object at all\", expected struct Manifest",
+        ),
+    ];
+    for (key, live, want) in cases {
+        let read = only(observe(key, &object("True", &live)).unwrap());
+        assert_eq!(read.unreadable.as_deref(), Some(want));
+        assert_eq!(read.live, None, "{want}");
+        assert_eq!(read.asked.name.as_deref(), Some("llama"), "the rest is still read");
+        let read = only(observe(key, &object("False", &live)).unwrap());
+        assert_eq!(read.unreadable, None, "what does not count need not be readable");
+    }
+}
+
+#[test]
+fn an_object_that_cannot_be_read_is_an_error_with_its_key() {
+    let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+    let cases = [
+        (json!({"spec": "none"}), "invalid type: string \"none\", expected struct Spec", "not an Object"),
+        (
+            json!({"spec": {"forProvider": {"manifest": {"spec": {"deploymentConfig": {"replicas": -1}}}}}}),
+            "invalid value: integer `-1`, expected u32",
+            "what we asked for is not what we would ask for",
+        ),
+    ];
+    for (object, want, reason) in cases {
+        let error = observe("vllm_runtime", &object).unwrap_err();
+        let ReadError::Object { key: "vllm_runtime", source } = &error else { panic!("{error:?}") };
+        assert_eq!(source.to_string(), want, "{reason}");
+        assert_eq!(error.to_string(), "cannot read the observed resource \"vllm_runtime\"", "{reason}");
+    }
+
+    let error = read(&[], [("gateway", [0x0a, 0xff].as_slice())]).unwrap_err();
+    assert_eq!(error, ReadError::Object { key: "gateway", source: StructError::Malformed });
+
+    let deep = object("True", &json!({"status": {"somewhere": nested(50)}}));
+    assert!(observe("gateway", &deep).is_ok(), "deep is not too deep");
+}
+
+/// The writer refuses what is too deep, so the bytes are made by hand: a `Value` of a list of a `Value` of a list.
+#[test]
+fn an_object_that_is_nested_too_deep_is_an_error_even_where_nobody_looks() {
+    fn field(tag: u8, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![tag];
+        let mut length = payload.len();
+        while length >= 0x80 {
+            bytes.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
+            length >>= 7;
+        }
+        bytes.push(u8::try_from(length).unwrap());
+        bytes.extend_from_slice(payload);
+        bytes
+    }
+    let mut value = Vec::new();
+    for _ in 0..10_000 {
+        let list = field(0x0a, &value);
+        value = field(0x32, &list);
+    }
+    let entry = [field(0x0a, b"unknown"), field(0x12, &value)].concat();
+    let bytes = field(0x0a, &entry);
+    let error = read(&[], [("gateway", bytes.as_slice())]).unwrap_err();
+    assert_eq!(error, ReadError::Object { key: "gateway", source: StructError::TooDeep });
+    assert_eq!(read(&[], [("somebody-elses", bytes.as_slice())]), Ok(Observed::default()), "not looked at");
+}
+
+#[test]
+fn the_composite_tells_its_conditions() {
+    let observed = cluster().before("WorkloadReady", "True", "Available").observed();
+    let want = ObservedCondition { status: "True".to_owned(), reason: "Available".to_owned() };
+    assert_eq!(observed.conditions.get("WorkloadReady"), Some(&want));
+
+    let composite = to_struct(&json!({"status": {"conditions": "none"}})).unwrap();
+    let error = read(&composite, []).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read the conditions of the observed composite resource");
+    assert!(
+        read(&to_struct(&json!({"spec": {}})).unwrap(), []).is_ok(),
+        "a composite may have no status yet"
+    );
+}
