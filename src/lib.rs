@@ -8,6 +8,7 @@ pub mod cli;
 pub mod compose;
 pub mod deliver;
 pub mod digest;
+pub mod function;
 pub mod kinds;
 pub mod observe;
 pub mod plan;

@@ -11,7 +11,7 @@ use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::protocol::view::{ResponseMeta, RunFunctionRequest, RunFunctionResponse};
+use crate::function;
 use crate::server::{Address, MessageSize, Options, Server, Transport, limits, shutdown};
 
 /// How to serve.
@@ -60,7 +60,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     let result = runtime.block_on(async {
         // Before binding: see there.
         let shutdown = shutdown::on_signals().context("cannot listen to signals")?;
-        let server = Server::bind(Arc::new(pass_through), &options).await?;
+        let server = Server::bind(Arc::new(|request| function::run(&request)), &options).await?;
         Ok(server.serve(shutdown).await?)
     });
     // Calls that did not end in time are not waited for here either.
@@ -98,15 +98,4 @@ fn runtime() -> std::io::Result<Runtime> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     // More than processors would only take memory, a single one would let one large request hold up the others.
     Builder::new_multi_thread().enable_all().max_blocking_threads(processors.max(2)).build()
-}
-
-/// Wants nothing of its own, and hands back what others want.
-fn pass_through(request: RunFunctionRequest) -> RunFunctionResponse {
-    let meta = ResponseMeta { tag: request.tag().to_owned(), ttl: None };
-    RunFunctionResponse {
-        meta: Some(meta),
-        desired: request.desired,
-        context: request.context,
-        ..RunFunctionResponse::default()
-    }
 }

@@ -1,0 +1,304 @@
+//! What a call answers, whatever comes in.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that finds something else than it looks for has failed"
+)]
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use function_inference::function::{RESPONSE_LIMIT, run};
+use function_inference::protocol::official as wire;
+use function_inference::protocol::{to_struct, view};
+use prost::Message;
+use serde_json::{Value, json};
+
+fn manifest() -> Value {
+    json!({
+        "apiVersion": "inference.devopstoolkit.ai/v1alpha1",
+        "kind": "LLMInference",
+        "metadata": {"name": "llama", "namespace": "team-a", "uid": "0c8fbe4c-1"},
+        "spec": {"model": "meta-llama/Llama-3.3-70B-Instruct", "gpu": 8, "providerConfigName": "gpu-cluster"},
+    })
+}
+
+fn hosted() -> Value {
+    let mut manifest = manifest();
+    manifest["spec"]["host"] = json!("llama.example.com");
+    manifest["spec"]["scaling"] = json!({"enabled": true});
+    manifest["spec"]["maxReplicas"] = json!(4);
+    manifest
+}
+
+fn bytes(value: &Value) -> Bytes {
+    to_struct(value).unwrap().into()
+}
+
+fn request(composite: Bytes) -> view::RunFunctionRequest {
+    view::RunFunctionRequest {
+        meta: Some(view::RequestMeta { tag: "the-tag".to_owned(), capabilities: vec![] }),
+        observed: Some(view::ObservedState {
+            composite: Some(view::ObservedResource { resource: vec![composite] }),
+            resources: vec![],
+        }),
+        ..view::RunFunctionRequest::default()
+    }
+}
+
+/// The answer as Crossplane reads it, which must be the same twice.
+fn answer(request: &view::RunFunctionRequest) -> wire::RunFunctionResponse {
+    let bytes = run(request).encode_to_vec();
+    assert_eq!(bytes, run(request).encode_to_vec(), "the same request gives the same bytes");
+    wire::RunFunctionResponse::decode(bytes.as_slice()).unwrap()
+}
+
+fn fatal(response: &wire::RunFunctionResponse) -> &str {
+    assert_eq!(response.meta.as_ref().unwrap().tag, "the-tag");
+    let [result] = response.results.as_slice() else { panic!("{:?}", response.results) };
+    assert_eq!(result.severity(), wire::Severity::Fatal, "{result:?}");
+    assert_eq!(response.conditions.len(), 4, "all conditions at every call");
+    for condition in &response.conditions {
+        assert_eq!(condition.status(), wire::Status::ConditionUnknown, "{condition:?}");
+    }
+    &result.message
+}
+
+fn keys(response: &wire::RunFunctionResponse) -> Vec<&str> {
+    response.desired.as_ref().unwrap().resources.keys().map(String::as_str).collect()
+}
+
+#[test]
+fn a_model_without_a_host_is_workload_and_monitoring() {
+    let response = answer(&request(bytes(&manifest())));
+    assert!(response.results.is_empty(), "{:?}", response.results);
+    assert_eq!(
+        keys(&response),
+        ["model_metrics_service", "model_pod_disruption_budget", "service_monitor", "vllm_runtime"]
+    );
+}
+
+#[test]
+fn the_full_stack_has_every_object() {
+    let response = answer(&request(bytes(&hosted())));
+    assert!(response.results.is_empty(), "{:?}", response.results);
+    assert_eq!(
+        keys(&response),
+        [
+            "epp_config_map",
+            "epp_deployment",
+            "epp_role_binding_pod_reader",
+            "epp_role_binding_pool_reader",
+            "epp_role_pod_reader",
+            "epp_role_pool_reader",
+            "epp_service",
+            "epp_service_account",
+            "gateway",
+            "http_route",
+            "inference_objective",
+            "inference_pool",
+            "model_metrics_service",
+            "model_pod_disruption_budget",
+            "scaled_object",
+            "service_monitor",
+            "vllm_runtime",
+        ]
+    );
+    let meta = response.meta.unwrap();
+    assert_eq!(meta.tag, "the-tag");
+    assert_eq!(meta.ttl.unwrap().seconds, 30, "something is under way");
+    assert_eq!(response.conditions.len(), 4);
+    let desired = response.desired.unwrap();
+    assert_eq!(desired.composite.unwrap().ready(), wire::Ready::Unspecified, "that would mask other steps");
+    for (key, resource) in desired.resources {
+        let want = match key.as_str() {
+            "service_monitor" | "model_pod_disruption_budget" => wire::Ready::True,
+            _ => wire::Ready::False,
+        };
+        assert_eq!(
+            resource.ready(),
+            want,
+            "{key}: optional things never hold back Ready, all else is not yet"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_fatal() {
+    let mut nested = json!("bottom");
+    for _ in 0..90 {
+        nested = json!([nested]);
+    }
+    let mut deep = manifest();
+    deep["spec"]["runtime"] = json!({"args": nested});
+    let cases = [
+        (view::RunFunctionRequest::default(), "the request has no observed composite resource"),
+        (request(Bytes::from_static(b"\x0a\xff")), "cannot read the composite resource: "),
+        (request(bytes(&json!({"kind": "LLMInference"}))), "apiVersion"),
+    ];
+    for (mut request, want) in cases {
+        request.meta = Some(view::RequestMeta { tag: "the-tag".to_owned(), capabilities: vec![] });
+        let response = answer(&request);
+        assert!(fatal(&response).contains(want), "{}", fatal(&response));
+    }
+    let mut with_input = request(bytes(&manifest()));
+    with_input.input = vec![Bytes::from_static(b"\x0a\xff")];
+    assert!(fatal(&answer(&with_input)).starts_with("cannot read the Input: "));
+}
+
+/// `count` lists, each in the one before, as a `Struct` whose only field is the outermost.
+fn nested_lists(count: usize) -> Bytes {
+    fn field(number: u8, content: &[u8]) -> Vec<u8> {
+        let mut out = vec![number << 3 | 2];
+        prost::encoding::encode_varint(content.len() as u64, &mut out);
+        out.extend_from_slice(content);
+        out
+    }
+    let mut value = field(3, b"bottom");
+    for _ in 0..count {
+        value = field(6, &field(1, &value));
+    }
+    let mut entry = field(1, b"spec");
+    entry.extend(field(2, &value));
+    field(1, &entry).into()
+}
+
+#[test]
+fn ten_thousand_nested_lists_are_fatal_and_nothing_worse() {
+    let response = answer(&request(nested_lists(10_000)));
+    assert!(fatal(&response).contains("nested"), "{}", fatal(&response));
+
+    let mut observed = request(bytes(&manifest()));
+    observed.observed.as_mut().unwrap().resources.push(view::ObservedEntry {
+        key: "vllm_runtime".to_owned(),
+        value: Some(view::ObservedResource { resource: vec![nested_lists(10_000)] }),
+    });
+    let response = answer(&observed);
+    assert!(fatal(&response).contains("vllm_runtime"), "{}", fatal(&response));
+}
+
+#[test]
+fn an_observed_resource_of_ours_that_cannot_be_read_is_fatal_and_others_are_not_looked_at() {
+    let broken = |key: &str| {
+        let mut request = request(bytes(&manifest()));
+        request.observed.as_mut().unwrap().resources.push(view::ObservedEntry {
+            key: key.to_owned(),
+            value: Some(view::ObservedResource { resource: vec![Bytes::from_static(b"\x0a\xff")] }),
+        });
+        answer(&request)
+    };
+    let response = broken("vllm_runtime");
+    assert!(fatal(&response).contains("vllm_runtime"), "{}", fatal(&response));
+    assert!(broken("somebody-elses").results.is_empty());
+}
+
+/// A `State` as an earlier step would have left it.
+fn desired_by_others(resources: &[(&str, Value)], composite: Option<&Value>) -> Bytes {
+    let resource = |value: &Value| wire::Resource {
+        resource: Some(prost_types::Struct::decode(bytes(value)).unwrap()),
+        ..wire::Resource::default()
+    };
+    let state = wire::State {
+        composite: composite.map(&resource),
+        resources: resources.iter().map(|(key, value)| ((*key).to_owned(), resource(value))).collect(),
+    };
+    state.encode_to_vec().into()
+}
+
+#[test]
+fn a_key_of_ours_that_another_step_wants_is_fatal() {
+    let mut request = request(bytes(&manifest()));
+    request.desired = vec![desired_by_others(&[("bucket", json!({})), ("vllm_runtime", json!({}))], None)];
+    let response = answer(&request);
+    assert!(fatal(&response).contains("\"vllm_runtime\""), "{}", fatal(&response));
+    assert_eq!(keys(&response), ["bucket", "vllm_runtime"], "what others want goes back as it came");
+}
+
+#[test]
+fn other_steps_state_and_context_go_back_as_they_came() {
+    let bucket = json!({"apiVersion": "s3/v1", "kind": "Bucket", "spec": {"region": "eu"}});
+    let theirs = json!({"status": {"replicas": {"other": 7}, "bucket": "b-1"}});
+    let mut request = request(bytes(&manifest()));
+    // Field 15 of State is from a future version of the protocol.
+    let mut state = desired_by_others(&[("bucket", bucket.clone())], Some(&theirs)).to_vec();
+    state.extend_from_slice(b"\x7a\x03new");
+    request.desired = vec![state.clone().into()];
+    request.context = vec![bytes(&json!({"apiextensions.crossplane.io/environment": {"a": 1}}))];
+
+    let response = run(&request);
+    assert_eq!(response.desired[0], state, "byte for byte, unknown fields included");
+    assert_eq!(response.context, request.context);
+
+    let response = answer(&request);
+    let desired = response.desired.unwrap();
+    assert_eq!(
+        desired.resources["bucket"].resource.as_ref().unwrap().encode_to_vec(),
+        to_struct(&bucket).unwrap()
+    );
+    let composite = desired.composite.unwrap().resource.unwrap();
+    let status = composite.fields["status"].encode_to_vec();
+    let text = String::from_utf8_lossy(&status).into_owned();
+    for word in ["bucket", "b-1", "other", "modelName"] {
+        assert!(text.contains(word), "{word} is missing: statuses are merged deeply");
+    }
+}
+
+#[test]
+fn an_answer_that_crossplane_could_not_receive_is_fatal_with_its_size() {
+    let mut request = request(bytes(&manifest()));
+    let large = json!({"data": "x".repeat(RESPONSE_LIMIT)});
+    request.desired = vec![desired_by_others(&[("large", large)], None)];
+    let bytes = run(&request).encode_to_vec();
+    assert!(bytes.len() < RESPONSE_LIMIT, "the refusal itself must arrive");
+    let response = wire::RunFunctionResponse::decode(bytes.as_slice()).unwrap();
+    let message = fatal(&response);
+    assert!(message.contains("4194304") && message.contains("41"), "{message}");
+}
+
+#[test]
+fn an_input_of_another_kind_is_fatal() {
+    for (input, want) in [
+        (json!({"apiVersion": "inference.fn.crossplane.io/v1", "kind": "ModelStack"}), "v1beta1"),
+        (
+            json!({"apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ClusterExtension"}),
+            "ModelStack",
+        ),
+    ] {
+        let mut request = request(bytes(&manifest()));
+        request.input = vec![bytes(&input)];
+        let response = answer(&request);
+        assert!(fatal(&response).contains(want), "{}", fatal(&response));
+    }
+}
+
+#[test]
+fn the_answer_does_not_depend_on_the_order_of_what_is_observed() {
+    let entry = |key: &str| view::ObservedEntry {
+        key: key.to_owned(),
+        value: Some(view::ObservedResource {
+            resource: vec![bytes(&json!({"apiVersion": "v1", "kind": "Object", "metadata": {"name": key}}))],
+        }),
+    };
+    let with = |keys: &[&str]| {
+        let mut request = request(bytes(&hosted()));
+        request.observed.as_mut().unwrap().resources = keys.iter().map(|key| entry(key)).collect();
+        run(&request).encode_to_vec()
+    };
+    assert_eq!(with(&["ingress", "vllm_runtime", "x"]), with(&["x", "vllm_runtime", "ingress"]));
+}
+
+#[test]
+fn statuses_are_what_the_contract_says() {
+    let response = answer(&request(bytes(&hosted())));
+    let conditions: BTreeMap<String, (String, String)> = response
+        .conditions
+        .iter()
+        .map(|c| (c.r#type.clone(), (c.status().as_str_name().to_owned(), c.reason.clone())))
+        .collect();
+    assert_eq!(conditions["WorkloadReady"].1, "Creating");
+    for kind in ["WorkloadReady", "EndpointPickerReady", "GatewayReady", "ScalingReady"] {
+        assert_eq!(conditions[kind].0, "STATUS_CONDITION_FALSE", "{kind}");
+    }
+}
