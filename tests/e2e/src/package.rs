@@ -24,16 +24,25 @@ pub struct Entry {
     pub bytes: Vec<u8>,
 }
 
-/// The files of one layer by path.
-pub type Layer = BTreeMap<String, Entry>;
+/// Files by path.
+pub type Files = BTreeMap<String, Entry>;
+
+/// One layer of an image.
+#[derive(Debug)]
+pub struct Layer {
+    /// The digest of the layer as it is stored, compressed or not: what labels name it by.
+    pub digest: String,
+    /// Its files.
+    pub files: Files,
+}
 
 /// A package or runtime image, unpacked.
 #[derive(Debug)]
 pub struct Image {
     /// The image configuration.
     pub config: Value,
-    /// The layers with their digests, in order.
-    pub layers: Vec<(String, Layer)>,
+    /// The layers, in order.
+    pub layers: Vec<Layer>,
 }
 
 impl Image {
@@ -50,17 +59,19 @@ impl Image {
             manifest.get("Config").and_then(Value::as_str).context("the manifest names no config")?;
         let config: Value = serde_json::from_slice(&member(config_name)?.bytes)?;
 
-        let mut layers = Vec::new();
+        let (mut layers, mut actual) = (Vec::new(), Vec::new());
         for name in
             manifest.get("Layers").and_then(Value::as_array).context("the manifest names no layers")?
         {
-            let bytes = plain(&member(name.as_str().unwrap_or_default())?.bytes)?;
-            layers.push((format!("sha256:{}", sha256_hex(&bytes)), untar(&bytes)?));
+            let stored = &member(name.as_str().unwrap_or_default())?.bytes;
+            let plain = plain(stored)?;
+            layers.push(Layer { digest: oci_digest(stored), files: untar(&plain)? });
+            // The configuration knows layers by their digests before compression.
+            actual.push(Value::from(oci_digest(&plain)));
         }
 
         let stated =
             config.pointer("/rootfs/diff_ids").and_then(Value::as_array).cloned().unwrap_or_default();
-        let actual: Vec<Value> = layers.iter().map(|(digest, _)| Value::from(digest.as_str())).collect();
         ensure!(stated == actual, "the config states the layers {stated:?}, but they are {actual:?}");
         Ok(Self { config, layers })
     }
@@ -77,16 +88,16 @@ impl Image {
         let [digest] = base.as_slice() else {
             anyhow::bail!("not exactly one layer is labelled base: {labels:?}");
         };
-        let (_, layer) =
-            self.layers.iter().find(|(layer, _)| layer == digest).context("the base label names no layer")?;
-        let stream = layer.get("package.yaml").context("the base layer has no package.yaml")?;
+        let layer = self.layers.iter().find(|layer| layer.digest == *digest);
+        let layer = layer.with_context(|| format!("the base label names no layer: {digest}"))?;
+        let stream = layer.files.get("package.yaml").context("the base layer has no package.yaml")?;
         let stream = std::str::from_utf8(&stream.bytes)?;
         serde_yaml::from_multiple(stream).context("cannot read package.yaml")
     }
 
     /// A file of the flattened filesystem: the last layer that has it wins.
     pub fn file(&self, path: &str) -> Option<&Entry> {
-        self.layers.iter().rev().find_map(|(_, layer)| layer.get(path))
+        self.layers.iter().rev().find_map(|layer| layer.files.get(path))
     }
 }
 
@@ -115,7 +126,7 @@ pub fn asks_for_a_loader(elf: &[u8]) -> Result<bool> {
     Ok(false)
 }
 
-/// Layers may be compressed; digests in the configuration are of the plain bytes.
+/// The packager compresses layers.
 fn plain(bytes: &[u8]) -> Result<Vec<u8>> {
     const GZIP: [u8; 2] = [0x1f, 0x8b];
     if !bytes.starts_with(&GZIP) {
@@ -126,8 +137,12 @@ fn plain(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(plain)
 }
 
-fn untar(bytes: &[u8]) -> Result<Layer> {
-    let mut files = Layer::new();
+fn oci_digest(bytes: &[u8]) -> String {
+    format!("sha256:{}", sha256_hex(bytes))
+}
+
+fn untar(bytes: &[u8]) -> Result<Files> {
+    let mut files = Files::new();
     for entry in tar::Archive::new(bytes).entries()? {
         let mut entry = entry?;
         let name = entry.path()?.to_string_lossy().into_owned();

@@ -164,7 +164,7 @@ impl Crossplane {
             .env("HOME", self.home.path())
             .env_remove("CROSSPLANE_CONFIG")
             .env_remove("XDG_CONFIG_HOME");
-        add_files(&mut command, scenario);
+        add_files(&mut command, scenario, "--observed-resources");
         answer(process::run(&mut command, RENDER_LIMIT)?)
     }
 }
@@ -173,13 +173,13 @@ impl Crossplane {
 pub fn preview(function: &Path, scenario: &Scenario) -> Result<Answer> {
     let mut command = Command::new(function);
     command.arg("render").arg(&scenario.xr).arg("--composition").arg(&scenario.composition);
-    add_files(&mut command, scenario);
+    add_files(&mut command, scenario, "--observed");
     answer(process::run(&mut command, RENDER_LIMIT)?)
 }
 
-/// Both renderers spell these two alike.
-fn add_files(command: &mut Command, scenario: &Scenario) {
-    let files = [("--observed", &scenario.observed), ("--required-resources", &scenario.required_resources)];
+fn add_files(command: &mut Command, scenario: &Scenario, observed_option: &str) {
+    let files =
+        [(observed_option, &scenario.observed), ("--required-resources", &scenario.required_resources)];
     for (option, path) in files {
         if let Some(path) = path {
             command.arg(option).arg(path);

@@ -16,6 +16,9 @@ const BINARY: &str = "function-inference";
 /// behaves the same where nothing says so.
 const USER: &str = "2000:2000";
 
+/// No clock takes part.
+const CREATED: &str = "1970-01-01T00:00:00Z";
+
 /// Writes the image, and reads it back: the packager does not compare layers with their digests.
 pub(super) fn write(binary: &[u8], architecture: &str, path: &Path) -> Result<()> {
     std::fs::write(path, archive(binary, architecture)?)
@@ -45,6 +48,9 @@ fn config(architecture: &str, layer_digest: &str) -> Value {
     json!({
         "architecture": architecture,
         "os": "linux",
+        "created": CREATED,
+        // One entry per layer, as tools that show an image expect.
+        "history": [{"created": CREATED, "created_by": "cargo xtask package"}],
         "config": {
             "Entrypoint": [format!("/{BINARY}")],
             "User": USER,
