@@ -68,6 +68,7 @@ pub const CATALOGUE: [(ConditionType, &[Reason]); 4] = [
             Reason::ObjectNotSynced,
             Reason::ObjectUnreadable,
             Reason::InvalidSpec,
+            Reason::FatalError,
         ],
     ),
     (
@@ -81,6 +82,7 @@ pub const CATALOGUE: [(ConditionType, &[Reason]); 4] = [
             Reason::ObjectNotSynced,
             Reason::ObjectUnreadable,
             Reason::InvalidSpec,
+            Reason::FatalError,
         ],
     ),
     (
@@ -97,6 +99,7 @@ pub const CATALOGUE: [(ConditionType, &[Reason]); 4] = [
             Reason::ObjectNotSynced,
             Reason::ObjectUnreadable,
             Reason::InvalidSpec,
+            Reason::FatalError,
         ],
     ),
     (
@@ -117,6 +120,7 @@ pub const CATALOGUE: [(ConditionType, &[Reason]); 4] = [
             Reason::ObjectNotSynced,
             Reason::ObjectUnreadable,
             Reason::InvalidSpec,
+            Reason::FatalError,
         ],
     ),
 ];

@@ -10,6 +10,8 @@ use crate::plan::keys::Key;
 
 mod conditions;
 mod events;
+#[cfg(test)]
+mod fixtures;
 mod gateway;
 mod picker;
 pub mod readiness;
@@ -17,6 +19,8 @@ mod reasons;
 mod scaling;
 mod state;
 mod status;
+#[cfg(test)]
+mod tests;
 mod workload;
 
 pub use conditions::{CATALOGUE, Condition, ConditionType};
@@ -57,7 +61,12 @@ pub fn report(plan: &Plan, observed: &Observed) -> Report {
     }
 }
 
-/// The conditions of a stack that cannot be decided, because the spec cannot be used.
+/// The conditions of a stack that cannot be decided, because the spec, or the platform's Input, cannot be used.
 pub fn invalid(message: &str) -> [Condition; 4] {
     ConditionType::ALL.map(|kind| Condition::new(kind, Reason::InvalidSpec, message))
+}
+
+/// The conditions of a call that ended in a Fatal result which is nobody's spec's fault.
+pub fn fatal(message: &str) -> [Condition; 4] {
+    ConditionType::ALL.map(|kind| Condition::new(kind, Reason::FatalError, message))
 }

@@ -65,9 +65,9 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         Err(condition) => return condition,
     };
     let look = format!(
-        "Look at it: kubectl -n {namespace} describe deployment {name}-epp.",
+        "Look at it: kubectl -n {namespace} describe deployment {name}.",
         namespace = plan.namespace,
-        name = plan.name,
+        name = plan.name.picker(),
     );
     if let Some(gave_up) = gave_up(live) {
         let message = format!("Endpoint picker: {object} does not come up: {}. {look}", quote(gave_up));

@@ -35,30 +35,59 @@ pub enum Judgement {
     Says(fn(&Plan, &Live) -> bool),
 }
 
-const EXISTS: &str = "true";
+/// Some condition of that type is True. Only literals can be joined at compile time, hence no function.
+macro_rules! condition {
+    ($owner:literal, $kind:literal) => {
+        condition!($owner, $kind, "")
+    };
+    ($owner:literal, $kind:literal, $more:expr) => {
+        concat!(
+            $owner,
+            ".conditions.exists(c, has(c.type) && c.type == '",
+            $kind,
+            "' && has(c.status) && c.status == 'True'",
+            $more,
+            ")"
+        )
+    };
+}
+
+/// It speaks of the present generation; some controllers do not say which.
+macro_rules! current {
+    () => {
+        " && (!has(c.observedGeneration) || c.observedGeneration >= object.metadata.generation)"
+    };
+}
+
+pub(super) const EXISTS: &str = "true";
 
 /// A count of zero is omitted, and a model that sleeps is as it should be.
 const VLLM_RUNTIME: &str = "has(object.spec) && has(object.spec.deploymentConfig) \
-    && has(object.spec.deploymentConfig.replicas) && object.spec.deploymentConfig.replicas == 0 \
+    && has(object.spec.deploymentConfig.replicas) && object.spec.deploymentConfig.replicas < 1 \
     || has(object.status) && (has(object.status.availableReplicas) ? object.status.availableReplicas > 0 \
-    : !has(object.status.selector) && has(object.status.modelStatus) && object.status.modelStatus == 'Ready')";
+    : !has(object.status.selector) && !has(object.status.replicas) \
+    && has(object.status.modelStatus) && object.status.modelStatus == 'Ready')";
 
-const DEPLOYMENT: &str = "has(object.status) && has(object.status.observedGeneration) \
+const DEPLOYMENT: &str = concat!(
+    "has(object.status) && has(object.status.observedGeneration) \
     && object.status.observedGeneration >= object.metadata.generation \
     && has(object.status.availableReplicas) && object.status.availableReplicas > 0 \
     && has(object.status.updatedReplicas) && object.status.updatedReplicas > 0 \
-    && has(object.status.conditions) \
-    && object.status.conditions.exists(c, c.type == 'Available' && c.status == 'True')";
+    && has(object.status.conditions) && ",
+    condition!("object.status", "Available"),
+);
 
 /// Any Gateway will do here; which one is in the plan.
-const PARENTS: &str = "has(object.status) && has(object.status.parents) \
-    && object.status.parents.exists(p, has(p.conditions) && p.conditions.exists(c, c.type == 'Accepted' \
-    && c.status == 'True' && (!has(c.observedGeneration) || c.observedGeneration >= object.metadata.generation)) \
-    && p.conditions.exists(c, c.type == 'ResolvedRefs' && c.status == 'True' \
-    && (!has(c.observedGeneration) || c.observedGeneration >= object.metadata.generation)))";
+const PARENTS: &str = concat!(
+    "has(object.status) && has(object.status.parents) && object.status.parents.exists(p, has(p.conditions) && ",
+    condition!("p", "Accepted", current!()),
+    " && ",
+    condition!("p", "ResolvedRefs", current!()),
+    ")"
+);
 
-const SCALED_OBJECT: &str = "has(object.status) && has(object.status.conditions) \
-    && object.status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')";
+const SCALED_OBJECT: &str =
+    concat!("has(object.status) && has(object.status.conditions) && ", condition!("object.status", "Ready"));
 
 /// The table.
 pub const fn rule(key: Key) -> Rule {

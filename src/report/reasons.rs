@@ -45,6 +45,9 @@ pub enum Reason {
     NotRequested,
     /// The spec, or the platform's Input, cannot be used. Correct what the message names.
     InvalidSpec,
+    /// The call ended in a Fatal result for another reason. Do what the message says. Crossplane's own word, which it
+    /// also writes itself where an earlier step of the pipeline ended so (v2.3, `reconciler.go`).
+    FatalError,
     /// The object is on its way to the cluster. Wait; if it lasts, look at the Object.
     Creating,
     /// The object is there, its pods are not up yet. Wait; if it lasts, look at the pods.
@@ -124,6 +127,7 @@ impl Reason {
             Self::MetricsUnavailable => ("MetricsUnavailable", True, Broken),
             Self::NotRequested => ("NotRequested", Unknown, Settled),
             Self::InvalidSpec => ("InvalidSpec", Unknown, Settled),
+            Self::FatalError => ("FatalError", Unknown, Settled),
             Self::Creating => ("Creating", False, UnderWay),
             Self::Starting => ("Starting", False, UnderWay),
             Self::Pending => ("Pending", False, UnderWay),

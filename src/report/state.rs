@@ -92,35 +92,34 @@ pub(super) fn quote(text: &str) -> &str {
 
 /// An object as messages name it: kind, namespace, name.
 pub(super) fn name(plan: &Plan, key: Key) -> String {
-    let Plan { name, namespace, routing, .. } = plan;
-    let (kind, suffix) = match key {
-        Key::VllmRuntime => ("VLLMRuntime", ""),
-        Key::ModelMetricsService => ("Service", "-metrics"),
-        Key::ModelPodDisruptionBudget => ("PodDisruptionBudget", ""),
-        Key::ServiceMonitor => ("ServiceMonitor", ""),
-        Key::InferencePool => ("InferencePool", ""),
-        Key::InferenceObjective => ("InferenceObjective", ""),
-        Key::HttpRoute => ("HTTPRoute", ""),
-        Key::EppConfigMap => ("ConfigMap", "-epp"),
-        Key::EppServiceAccount => ("ServiceAccount", "-epp"),
-        Key::EppRolePodReader => ("Role", "-epp-pod-reader"),
-        Key::EppRolePoolReader => ("Role", "-epp-pool-reader"),
-        Key::EppRoleBindingPodReader => ("RoleBinding", "-epp-pod-reader"),
-        Key::EppRoleBindingPoolReader => ("RoleBinding", "-epp-pool-reader"),
-        Key::EppDeployment => ("Deployment", "-epp"),
-        Key::EppService => ("Service", "-epp"),
-        Key::EppServiceMonitor => ("ServiceMonitor", "-epp"),
-        Key::ScaledObject => ("ScaledObject", ""),
-        Key::Ingress => ("Ingress", ""),
+    let Plan { name: model, namespace, routing, .. } = plan;
+    let (kind, name) = match key {
+        Key::VllmRuntime => ("VLLMRuntime", model.to_string()),
+        Key::ModelMetricsService => ("Service", model.metrics_service()),
+        Key::ModelPodDisruptionBudget => ("PodDisruptionBudget", model.to_string()),
+        Key::ServiceMonitor => ("ServiceMonitor", model.to_string()),
+        Key::InferencePool => ("InferencePool", model.to_string()),
+        Key::InferenceObjective => ("InferenceObjective", model.to_string()),
+        Key::HttpRoute => ("HTTPRoute", model.to_string()),
+        Key::EppConfigMap => ("ConfigMap", model.picker()),
+        Key::EppServiceAccount => ("ServiceAccount", model.picker()),
+        Key::EppRolePodReader => ("Role", model.picker_pod_reader()),
+        Key::EppRolePoolReader => ("Role", model.picker_pool_reader()),
+        Key::EppRoleBindingPodReader => ("RoleBinding", model.picker_pod_reader()),
+        Key::EppRoleBindingPoolReader => ("RoleBinding", model.picker_pool_reader()),
+        Key::EppDeployment => ("Deployment", model.picker()),
+        Key::EppService => ("Service", model.picker()),
+        Key::EppServiceMonitor => ("ServiceMonitor", model.picker()),
+        Key::ScaledObject => ("ScaledObject", model.to_string()),
+        Key::Ingress => ("Ingress", model.to_string()),
         Key::Gateway => {
-            let gateway = routing.as_ref().map(|routing| &routing.gateway);
-            return gateway.map_or_else(
+            return routing.as_ref().map_or_else(
                 || "Gateway".to_owned(),
-                |gateway| format!("Gateway {}/{}", gateway.namespace, gateway.name),
+                |routing| format!("Gateway {}/{}", routing.gateway.namespace, routing.gateway.name),
             );
         }
     };
-    format!("{kind} {namespace}/{name}{suffix}")
+    format!("{kind} {namespace}/{name}")
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub struct GatewayStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// Who implements it.
-    pub implementation: String,
+    pub implementation: &'static str,
 }
 
 /// How many serve.
@@ -56,7 +56,7 @@ pub(super) fn status(plan: &Plan, observed: &Observed) -> Status {
     Status {
         url: match &plan.routing {
             Some(routing) => gateway.and_then(|gateway| routed_url(routing, gateway)),
-            // The operator's Service listens on 80 under the runtime's name.
+            // The Service that the operator makes listens on HTTP's own port, under the runtime's name.
             None => Some(format!("http://{}.{}.svc", plan.name, plan.namespace)),
         },
         model_name: plan.workload.model.served_name.clone(),
@@ -64,7 +64,7 @@ pub(super) fn status(plan: &Plan, observed: &Observed) -> Status {
             name: routing.gateway.name.clone(),
             namespace: routing.gateway.namespace.clone(),
             address: gateway.and_then(|gateway| gateway.addresses.first().cloned()),
-            implementation: "EnvoyAIGateway".to_owned(),
+            implementation: routing.implementation.traits().name,
         }),
         replicas: replicas(plan, observed),
     }

@@ -2,6 +2,7 @@
 
 use crate::observe::{Facts, Live, Observed, VllmRuntimeFacts};
 use crate::plan::keys::Key;
+use crate::plan::names::APP_LABEL;
 use crate::plan::{Plan, ScalingPlan};
 
 use super::conditions::{Condition, ConditionType};
@@ -51,48 +52,44 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         Ok(live) => live,
         Err(condition) => return condition,
     };
-    let Facts::VllmRuntime(facts) = &live.facts else {
-        return Condition::new(KIND, Reason::Creating, format!("Model servers: {object} has no facts yet."));
-    };
-    let wanted = facts.spec_replicas.or(plan.workload.replicas).unwrap_or(1);
-    let (reason, message) = match serving(plan, live) {
-        Serving::Yes => {
-            let count = facts.available_replicas.map_or_else(String::new, |count| format!("{count} of "));
-            (
-                Reason::Available,
-                format!("Model servers: {object} serves with {count}{wanted} wanted replicas."),
-            )
+    let (reason, message) = match (serving(plan, live), &live.facts) {
+        (Serving::Yes, Facts::VllmRuntime(facts)) => {
+            let available = facts.available_replicas.map_or_else(String::new, |count| format!("{count} of "));
+            let wanted = replicas(plan, facts);
+            (Reason::Available, format!("{object} serves with {available}{wanted}."))
         }
-        Serving::Asleep => (
+        (Serving::Asleep, _) => (
             Reason::ScaledToZero,
-            format!("Model servers: {object} sleeps, since there were no requests. {}", wake_up(plan)),
+            format!("{object} sleeps, since there were no requests. {}", wake_up(plan)),
         ),
-        // `Updating` covers a first start and a crash loop alike, so what was true before tells them apart.
-        Serving::No | Serving::Stopped
-            if facts.model_status.as_deref() == Some("NotReady") || served_before(observed) =>
-        {
-            (
-                Reason::NotServing,
-                format!(
-                    "Model servers: {object} has none of {wanted} wanted replicas available. Look at its pods: kubectl \
-                     -n {namespace} describe pods -l app={app}.",
-                    namespace = plan.namespace,
-                    app = plan.name,
-                ),
-            )
-        }
-        Serving::No | Serving::Stopped => (
-            Reason::Starting,
-            format!(
-                "Model servers: {object} starts {wanted} replicas. If this takes longer than spec.scaling.coldStart, \
-                 look at its pods: kubectl -n {namespace} describe pods -l app={app}.",
-                namespace = plan.namespace,
-                app = plan.name,
-            ),
-        ),
+        (_, Facts::VllmRuntime(facts)) => starting(plan, observed, facts, &object),
+        (_, _) => (Reason::Starting, format!("{object} starts.")),
     };
     let beside = [Key::ModelMetricsService, Key::ServiceMonitor, Key::ModelPodDisruptionBudget, Key::Ingress];
-    Condition::new(KIND, reason, message + &notes(plan, observed, &beside))
+    Condition::new(KIND, reason, format!("Model servers: {message}{}", notes(plan, observed, &beside)))
+}
+
+/// `Updating` covers a first start and a crash loop alike, so what was true before tells them apart.
+fn starting(plan: &Plan, observed: &Observed, facts: &VllmRuntimeFacts, object: &str) -> (Reason, String) {
+    let wanted = replicas(plan, facts);
+    let look = format!(
+        "its pods: kubectl -n {namespace} describe pods -l {APP_LABEL}={name}.",
+        namespace = plan.namespace,
+        name = plan.name,
+    );
+    if facts.model_status.as_deref() == Some("NotReady") || served_before(observed) {
+        return (Reason::NotServing, format!("{object} has none of {wanted} available. Look at {look}"));
+    }
+    let message =
+        format!("{object} starts {wanted}. If this takes longer than spec.scaling.coldStart, look at {look}");
+    (Reason::Starting, message)
+}
+
+fn replicas(plan: &Plan, facts: &VllmRuntimeFacts) -> String {
+    match facts.spec_replicas.or(plan.workload.replicas).unwrap_or(1) {
+        1 => "1 wanted replica".to_owned(),
+        count => format!("{count} wanted replicas"),
+    }
 }
 
 /// Whether a request for the sleeping model is held until it is up.

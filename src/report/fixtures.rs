@@ -1,0 +1,183 @@
+//! Stacks for tests, and their live objects as the controllers write them.
+
+use serde_json::{Value, json};
+
+use crate::api::fixtures::llm;
+use crate::api::settings::{Criticality, Settings};
+use crate::api::{Duration, Host};
+use crate::observe::Observed;
+use crate::observe::fixtures::{Cluster, cluster};
+use crate::plan::keys::Key;
+use crate::plan::{Plan, plan};
+
+use super::{Condition, ConditionType, Report, report};
+
+pub(in crate::report) const HOST: &str = "llama.example.com";
+
+/// Routed, and scaled between bounds.
+pub(in crate::report) fn full() -> Settings {
+    llm().hosted(HOST).scaled(1, 4)
+}
+
+/// Nothing owned, nothing withheld: the plan of a model whose objects this function has just made.
+pub(in crate::report) fn planned(settings: &Settings) -> Plan {
+    plan(settings, &Observed::default()).unwrap()
+}
+
+/// Everything is as it should be, with two replicas.
+pub(in crate::report) fn healthy() -> Cluster {
+    let cluster = cluster()
+        .holding(Key::VllmRuntime, runtime(2, 2))
+        .holding(Key::InferencePool, accepted(&json!({})))
+        .holding(Key::HttpRoute, accepted(&json!({"hostnames": [HOST]})))
+        .holding(Key::EppDeployment, deployment(1))
+        .holding(Key::ScaledObject, scaled_object(&[("Ready", "True", "ScaledObjectReady", "")]))
+        .holding(Key::Gateway, gateway());
+    Key::ALL
+        .into_iter()
+        .filter(|key| !DECIDED.contains(key))
+        .fold(cluster, |cluster, key| cluster.holding(key, json!({"metadata": {"generation": 1}})))
+}
+
+const DECIDED: [Key; 6] = [
+    Key::VllmRuntime,
+    Key::InferencePool,
+    Key::HttpRoute,
+    Key::EppDeployment,
+    Key::ScaledObject,
+    Key::Gateway,
+];
+
+/// As operator 0.1.12 writes it: a count of zero is omitted.
+pub(in crate::report) fn runtime(wanted: u32, available: u32) -> Value {
+    let mut status = json!({
+        "modelStatus": if wanted == available { "Ready" } else { "Updating" },
+        "selector": "app=llama",
+        "lastUpdated": "2026-11-21T04:00:00Z",
+    });
+    if wanted > 0 {
+        status["replicas"] = json!(wanted);
+    }
+    if available > 0 {
+        status["availableReplicas"] = json!(available);
+    }
+    json!({
+        "metadata": {"generation": 3},
+        "spec": {"deploymentConfig": {"replicas": wanted, "deploymentStrategy": "RollingUpdate"}},
+        "status": status,
+    })
+}
+
+/// As the Deployment controller writes it: a count of zero is omitted.
+pub(in crate::report) fn deployment(available: u32) -> Value {
+    let is_available = if available > 0 { "True" } else { "False" };
+    let mut status = json!({
+        "observedGeneration": 2,
+        "replicas": 1,
+        "updatedReplicas": 1,
+        "conditions": [
+            {"type": "Available", "status": is_available, "reason": "MinimumReplicas", "message": ""},
+            {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable", "message": ""},
+        ],
+    });
+    if available > 0 {
+        status["availableReplicas"] = json!(available);
+    }
+    json!({"metadata": {"generation": 2}, "status": status})
+}
+
+/// A route or pool, and what the chosen Gateway says of its generation 2: type, status, reason, message.
+pub(in crate::report) fn spoken_of(
+    spec: &Value,
+    generation: i64,
+    words: &[(&str, &str, &str, &str)],
+) -> Value {
+    let conditions: Vec<Value> = words
+        .iter()
+        .map(|(kind, status, reason, message)| {
+            json!({
+                "type": kind, "status": status, "reason": reason, "message": message,
+                "observedGeneration": generation, "lastTransitionTime": "2026-11-21T04:00:00Z",
+            })
+        })
+        .collect();
+    json!({
+        "metadata": {"generation": 2},
+        "spec": spec,
+        "status": {"parents": [{
+            "parentRef": {
+                "group": "gateway.networking.k8s.io", "kind": "Gateway",
+                "name": "eg", "namespace": "envoy-gateway-system",
+            },
+            "controllerName": "gateway.envoyproxy.io/gatewayclass-controller",
+            "conditions": conditions,
+        }]},
+    })
+}
+
+/// A route or pool that the chosen Gateway has accepted.
+pub(in crate::report) fn accepted(spec: &Value) -> Value {
+    spoken_of(spec, 2, &[("Accepted", "True", "Accepted", ""), ("ResolvedRefs", "True", "ResolvedRefs", "")])
+}
+
+/// What KEDA says: type, status, reason, message.
+pub(in crate::report) fn scaled_object(words: &[(&str, &str, &str, &str)]) -> Value {
+    let conditions: Vec<Value> = words
+        .iter()
+        .map(|(kind, status, reason, message)| {
+            json!({"type": kind, "status": status, "reason": reason, "message": message})
+        })
+        .collect();
+    json!({"metadata": {"generation": 1}, "status": {"conditions": conditions}})
+}
+
+/// One HTTP listener for any host, as the default platform has it.
+pub(in crate::report) fn gateway() -> Value {
+    json!({
+        "metadata": {"generation": 1},
+        "spec": {
+            "gatewayClassName": "eg",
+            "listeners": [{"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}}],
+        },
+        "status": {
+            "addresses": [{"type": "IPAddress", "value": "192.0.2.1"}],
+            "conditions": [{"type": "Programmed", "status": "True", "reason": "Programmed", "message": ""}],
+        },
+    })
+}
+
+/// What a call says about a stack as the plan of an earlier call made it.
+pub(in crate::report) fn said(settings: &Settings, cluster: &Cluster) -> Report {
+    report(&planned(settings), &cluster.observed())
+}
+
+pub(in crate::report) fn condition(report: &Report, kind: ConditionType) -> &Condition {
+    report.conditions.iter().find(|condition| condition.kind == kind).unwrap()
+}
+
+pub(in crate::report) fn with_criticality(criticality: Criticality) -> Settings {
+    let mut settings = full();
+    settings.model.criticality = criticality;
+    settings
+}
+
+pub(in crate::report) fn asleep(hold_seconds: u32) -> Settings {
+    let mut settings = llm().hosted(HOST).scaled(0, 4);
+    settings.cold_start = Duration::from_seconds(hold_seconds);
+    settings
+}
+
+pub(in crate::report) fn stopped() -> Settings {
+    let mut settings = llm();
+    settings.replicas.min = 0;
+    settings
+}
+
+pub(in crate::report) fn route(words: &[(&str, &str, &str, &str)]) -> Value {
+    spoken_of(&json!({"hostnames": [HOST]}), 2, words)
+}
+
+pub(in crate::report) fn with_ingress(mut settings: Settings) -> Settings {
+    settings.ingress_host = Host::parse("old.example.com");
+    settings
+}
