@@ -534,7 +534,6 @@ mod schema {
         fn json_schema(_: &mut SchemaGenerator) -> Schema {
             json_schema!({
                 "x-kubernetes-int-or-string": true,
-                "anyOf": [{"type": "integer"}, {"type": "string"}],
                 "maxLength": quantity::Quantity::MAX_LENGTH,
                 "pattern": quantity::Quantity::PATTERN,
                 "x-kubernetes-validations": rules::POSITIVE_QUANTITY,

@@ -4,6 +4,10 @@
 //! source of the schemas in `package/`. Knows nothing of the protocol, of live objects or of what is composed.
 
 #[cfg(test)]
+mod admission;
+#[cfg(test)]
+mod coverage_tests;
+#[cfg(test)]
 pub(crate) mod fixtures;
 mod leaves;
 pub mod llm_inference;
@@ -21,10 +25,12 @@ pub mod settings;
 mod shape;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod twin_tests;
 mod unsupported;
 mod values;
 
 pub use problem::{Path, Problem, Source, Step};
-pub use read::{Document, Metadata, read, read_input};
+pub use read::{Document, Metadata, fields, read, read_input, spec_path};
 pub use shape::Shape;
 pub use values::{Duration, Host, ModelName, Namespace};

@@ -9,6 +9,7 @@ use super::problem::{Path, Problem, Problems, Source, Step, shown};
 use super::reading::{Node, Read};
 use super::resolve::{self, Identity};
 use super::settings::Settings;
+use super::shape::Shape;
 use super::unsupported;
 use super::values::{ModelName, Namespace};
 
@@ -78,6 +79,20 @@ pub fn read(composite: &Document, input: Option<&Document>) -> Result<Settings, 
         Some(settings) if found.is_empty() => Ok(settings),
         _ => Err(found),
     }
+}
+
+/// The fields that there are.
+pub fn fields(source: Source) -> &'static Shape {
+    match source {
+        Source::Composite => Spec::SHAPE,
+        Source::Input => StackSpec::SHAPE,
+    }
+}
+
+/// Where those fields are in a composite, by its Input; `None` where the Input does not say.
+pub fn spec_path(input: &Document) -> Option<Path> {
+    let (stack, _) = read_stack(input).ok()?;
+    stack.spec_path.map(|path| Path::dotted(&path.0))
 }
 
 /// Every problem of an Input that can be seen without a composite.
@@ -154,7 +169,7 @@ fn read_identity(composite: &Document, spec_path_is_set: bool, problems: &mut Pr
     Some(Identity {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
-        name: name?,
+        name,
         namespace: namespace.map(str::to_owned),
     })
 }

@@ -33,7 +33,8 @@ const DEFAULT_TOKEN_KEY: &str = "token";
 pub(super) struct Identity {
     pub(super) api_version: String,
     pub(super) kind: String,
-    pub(super) name: ModelName,
+    /// `None` where it is wrong, which is told already.
+    pub(super) name: Option<ModelName>,
     pub(super) namespace: Option<String>,
 }
 
@@ -142,7 +143,9 @@ pub(super) fn settle(
         }),
     };
     let monitoring = settle_monitoring(monitoring.unwrap_or_default());
-    check_name(&identity.name, monitoring.is_some(), routing.is_some(), problems);
+    if let Some(name) = &identity.name {
+        check_name(name, monitoring.is_some(), routing.is_some(), problems);
+    }
 
     let criticality = criticality.unwrap_or(Criticality::Critical);
     let ttl = ttl.unwrap_or_default();
@@ -150,7 +153,7 @@ pub(super) fn settle(
         composite: Composite {
             api_version: identity.api_version,
             kind: identity.kind,
-            name: identity.name,
+            name: identity.name?,
             namespace: identity.namespace,
         },
         delivery: delivery?,

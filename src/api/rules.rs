@@ -208,10 +208,8 @@ mod cel {
     pub(in crate::api) const NO_IP: [Rule; 1] =
         [rule("!isIP(self)", "must be a hostname, not an IP address")];
 
-    pub(in crate::api) const POSITIVE_QUANTITY: [Rule; 1] = [rule(
-        "type(self) == string ? quantity(self).isGreaterThan(quantity('0')) : self > 0",
-        "must be above 0",
-    )];
+    pub(in crate::api) const POSITIVE_QUANTITY: [Rule; 1] =
+        [rule("quantity(string(self)).isGreaterThan(quantity('0'))", "must be above 0")];
 }
 
 #[cfg(test)]

@@ -159,3 +159,129 @@ fn tidy(schema: &mut Map<String, Value>) {
         *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::{files, model_stack_crd, xrd};
+    use crate::api::llm_inference::Spec;
+    use crate::api::model_stack::StackSpec;
+    use crate::api::reading::Read;
+    use crate::api::shape::Shape;
+
+    #[test]
+    fn generated_files_are_fresh() {
+        for file in files().unwrap() {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file.path);
+            let written = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(written == file.content, "{} is stale: run `cargo xtask generate`", file.path);
+        }
+    }
+
+    /// What the API server calls a structural schema, as far as schemars could get it wrong; and bounds on everything,
+    /// without which it refuses CEL rules for what they may cost.
+    #[test]
+    fn schemas_are_structural_bounded_and_described() {
+        let xrd = &xrd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
+        let stack =
+            &model_stack_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        for (name, schema) in [("spec", &xrd["spec"]), ("status", &xrd["status"]), ("ModelStack", stack)] {
+            walk(schema, name, true);
+        }
+    }
+
+    fn walk(schema: &Value, path: &str, is_field: bool) {
+        const KNOWN: [&str; 17] = [
+            "additionalProperties",
+            "description",
+            "enum",
+            "format",
+            "items",
+            "maxItems",
+            "maxLength",
+            "maxProperties",
+            "maximum",
+            "minLength",
+            "minimum",
+            "pattern",
+            "properties",
+            "required",
+            "type",
+            "x-kubernetes-int-or-string",
+            "x-kubernetes-validations",
+        ];
+        let schema = schema.as_object().unwrap();
+        let unknown: Vec<_> = schema
+            .keys()
+            .filter(|key| !KNOWN.contains(&key.as_str()) && !key.starts_with("x-kubernetes-list-"))
+            .collect();
+        assert_eq!(unknown, [""; 0], "{path}");
+        assert!(!is_field || schema.contains_key("description"), "{path} has no description");
+        let bounds: &[&str] = match schema.get("type").and_then(Value::as_str) {
+            Some("object") if schema.contains_key("additionalProperties") => &["maxProperties"],
+            Some("object") => &["properties"],
+            Some("array") => &["maxItems", "items"],
+            Some("integer" | "number") => &["minimum", "maximum"],
+            Some("string") if schema.contains_key("enum") => &[],
+            Some("boolean") => &[],
+            Some("string") => &["maxLength"],
+            None => &["x-kubernetes-int-or-string", "maxLength"],
+            other => panic!("{path}: {other:?}"),
+        };
+        for bound in bounds {
+            assert!(schema.contains_key(*bound), "{path} has no {bound}");
+        }
+        for (name, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            walk(field, &format!("{path}.{name}"), true);
+        }
+        for inner in ["items", "additionalProperties"] {
+            if let Some(inner) = schema.get(inner) {
+                walk(inner, &format!("{path}[]"), false);
+            }
+        }
+    }
+
+    /// One macro makes both, but from two lists of names.
+    #[test]
+    fn schemas_have_the_fields_that_are_read() {
+        fn same(shape: &Shape, schema: &Value, path: &str) {
+            match shape {
+                Shape::Leaf => assert_eq!(schema.get("properties"), None, "{path}"),
+                Shape::List(inner) => same(inner, &schema["items"], path),
+                Shape::Map(inner) => same(inner, &schema["additionalProperties"], path),
+                Shape::Object(fields) => {
+                    let properties = schema["properties"].as_object().unwrap();
+                    let mut names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
+                    names.sort_unstable();
+                    assert_eq!(properties.keys().collect::<Vec<_>>(), names, "{path}");
+                    for (name, inner) in *fields {
+                        same(inner, &properties[*name], &format!("{path}.{name}"));
+                    }
+                }
+            }
+        }
+        let xrd = xrd();
+        same(
+            Spec::SHAPE,
+            &xrd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"],
+            "spec",
+        );
+        let crd = model_stack_crd();
+        same(
+            StackSpec::SHAPE,
+            &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"],
+            "spec",
+        );
+    }
+
+    #[test]
+    fn no_default_is_left_to_the_api_server() {
+        // It would be the user's own word by the time the function sees it, and beat the platform's.
+        for schema in [xrd(), model_stack_crd()] {
+            assert!(!schema.to_string().contains(r#""default":"#), "{}", json!(schema));
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Chores, behind `cargo xtask`: what a person or CI would otherwise do by hand or in shell.
 
+mod generate;
 mod package;
 
 use clap::{Parser, Subcommand};
@@ -13,12 +14,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Write the XRD and the Input's schema from the Rust types
+    Generate,
     /// Build the Function and Configuration packages, without a container engine
     Package(package::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
+        Task::Generate => generate::run(),
         Task::Package(arguments) => package::run(&arguments),
     }
 }
