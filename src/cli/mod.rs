@@ -9,7 +9,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
+mod check;
 mod logs;
+mod schema;
 pub mod serve;
 pub mod yaml;
 
@@ -36,7 +38,12 @@ pub struct Cli {
 
 /// What to do instead of serving.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Check manifests without a cluster
+    Check(check::Args),
+    /// Print a schema
+    Schema(schema::Args),
+}
 
 /// Does what the arguments (the first is the program's name) ask for.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -54,7 +61,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
         None => serve::run(cli.serve),
-        Some(command) => match command {},
+        Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Schema(args)) => schema::run(&args),
     }
 }
 

@@ -1,0 +1,77 @@
+//! `check` and `schema`, as they are typed.
+
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_function-inference"))
+        .args(arguments)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/check"))
+        .output()
+        .unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn problems_are_told_with_their_place_and_end_in_one() {
+    let (code, stdout, stderr) = run(&["check", "bad.yaml"]);
+    assert_eq!(stdout, "");
+    assert_eq!(
+        stderr.lines().collect::<Vec<_>>(),
+        [
+            "note: bad.yaml:46: v1 ConfigMap is not checked",
+            r#"bad.yaml:24:27: spec.gateway.implementation is "Istio": not supported yet, use EnvoyAIGateway"#,
+            "bad.yaml:25:19: spec.gateway.timout is unknown: did you mean timeout?",
+            r#"bad.yaml:30:9: metadata.name is "3-qwen": must consist of lower-case letters, digits and dashes, and start with a letter, since it becomes the name of a Service"#,
+            "bad.yaml:32:10: spec.model is missing: it is required",
+            "bad.yaml:37:8: spec.gup is unknown: did you mean gpu?",
+            "bad.yaml:38:16: spec.minReplicas is 3: must not be more than maxReplicas (2)",
+            r#"bad.yaml:41:12: spec.runtime.image is "docker.io/vllm/vllm-openai:v1": the platform's policy permits registry.example.com/*"#,
+            "bad.yaml:44:14: spec.runtime.env[0].value is no text: must be a text: put quotes around numbers and booleans",
+        ]
+    );
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn what_is_right_is_said_in_one_line() {
+    let want = (Some(0), "checked 2 documents: no problems\n".to_owned(), String::new());
+    assert_eq!(run(&["check", "good.yaml"]), want);
+}
+
+#[test]
+fn files_that_cannot_be_read_do_not_hide_the_others() {
+    let (code, _, stderr) = run(&["check", "absent.yaml", "broken.yaml", "bad.yaml"]);
+    assert_eq!(code, Some(1));
+    for want in [
+        "cannot read absent.yaml: No such file",
+        "broken.yaml:2:1: duplicate",
+        "bad.yaml:38:16: spec.minReplicas",
+    ] {
+        assert!(stderr.contains(want), "{stderr}");
+    }
+}
+
+#[test]
+fn usage_errors_end_in_two() {
+    for arguments in [&["check"][..], &["schema"], &["schema", "xr"], &["schema", "cluster-extension"]] {
+        assert_eq!(run(arguments).0, Some(2), "{arguments:?}");
+    }
+    let (_, stdout, stderr) = run(&["schema", "cluster-extension"]);
+    assert_eq!(stdout, "");
+    assert!(
+        stderr.contains("there is no cluster-extension yet: this version knows xrd and model-stack"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn schemas_are_those_of_the_packages() {
+    for (name, file) in [
+        ("xrd", "package/configuration/definition.yaml"),
+        ("model-stack", "package/function/inference.fn.crossplane.io_modelstacks.yaml"),
+    ] {
+        let file = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
+        let want = (Some(0), std::fs::read_to_string(file).unwrap(), String::new());
+        assert_eq!(run(&["schema", name]), want);
+    }
+}
