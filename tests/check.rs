@@ -1,5 +1,7 @@
 //! `check` and `schema`, as they are typed.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where a step of it fails")]
+
 use std::process::{Command, Output};
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
