@@ -11,6 +11,7 @@ use clap::{CommandFactory, Parser};
 
 mod check;
 mod logs;
+pub mod render;
 mod schema;
 pub mod serve;
 pub mod yaml;
@@ -43,6 +44,11 @@ pub enum Command {
     Check(check::Args),
     /// Print a schema
     Schema(schema::Args),
+    /// Show what a composite resource becomes, without a cluster
+    ///
+    /// Prints the composite resource with its status, then the composed resources, as `crossplane render` does. What
+    /// the function has to say beside goes to stderr.
+    Render(render::Args),
 }
 
 /// Does what the arguments (the first is the program's name) ask for.
@@ -63,6 +69,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         None => serve::run(cli.serve),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Schema(args)) => schema::run(&args),
+        Some(Command::Render(args)) => render::run(&args).map(|()| SUCCESS),
     }
 }
 

@@ -11,6 +11,8 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::{Map, Number, Value};
 use serde_yaml::{MessageFormatter, Spanned, UserMessageFormatter};
 
+use crate::api;
+
 /// One document, and the file it came from.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -211,20 +213,41 @@ impl Node {
         self.walk(path).0
     }
 
+    /// The node at a path of a problem, or the last one on the way there.
+    pub fn nearest_to(&self, path: &api::Path) -> &Self {
+        let mut node = self;
+        for step in &path.0 {
+            let next = match step {
+                api::Step::Field(field) => node.field(field),
+                api::Step::Index(index) => node.item(*index),
+            };
+            match next {
+                Some(next) => node = next,
+                None => break,
+            }
+        }
+        node
+    }
+
     fn walk(&self, path: &str) -> (&Self, bool) {
         let mut node = self;
         for step in path.split(['.', '[']).map(|step| step.trim_end_matches(']')).filter(|s| !s.is_empty()) {
-            let next = match &node.content {
-                Content::Map(entries) => entries.iter().find(|(key, _)| key == step).map(|(_, value)| value),
-                Content::List(items) => step.parse().ok().and_then(|index: usize| items.get(index)),
-                Content::Scalar(_) => None,
-            };
-            match next {
+            match node.field(step).or_else(|| node.item(step.parse().ok()?)) {
                 Some(next) => node = next,
                 None => return (node, false),
             }
         }
         (node, true)
+    }
+
+    fn field(&self, name: &str) -> Option<&Self> {
+        let Content::Map(entries) = &self.content else { return None };
+        entries.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    fn item(&self, index: usize) -> Option<&Self> {
+        let Content::List(items) = &self.content else { return None };
+        items.get(index)
     }
 
     /// The value as it stands, nulls included.
@@ -374,6 +397,9 @@ mod tests {
             assert_eq!(document.root.nearest(path).line, line, "{path}: {reason}");
         }
         assert!(document.root.get("spec.env[0].secret").is_none());
+        let field = |name: &str| api::Step::Field(name.to_owned());
+        let value = api::Path(vec![field("spec"), field("env"), api::Step::Index(0), field("value")]);
+        assert_eq!(document.root.nearest_to(&value).line, 5);
         assert!(document.root.get("spec.env[1]").is_none());
     }
 
