@@ -10,10 +10,14 @@
 //! - [`render`]: a scenario of `examples/`, rendered by Crossplane and by ourselves.
 //! - [`package`]: what is inside an xpkg.
 //! - [`digest`]: how both are named.
+//! - [`controlplane`]: etcd and the API server, with other people's CRDs.
+//! - [`run_dir`]: where a control plane keeps its data while it runs.
 
+pub mod controlplane;
 pub mod digest;
 pub mod package;
 pub mod process;
 pub mod render;
+pub mod run_dir;
 pub mod tools;
 pub mod workspace;

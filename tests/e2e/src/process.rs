@@ -1,12 +1,14 @@
-//! Child processes: every wait is bounded, and nothing outlives the value that stands for it.
+//! Child processes: every wait is bounded, and nothing outlives the value that stands for it, nor this process.
 
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal};
 use wait_timeout::ChildExt;
 
 /// How often a condition is asked for while something starts.
@@ -57,11 +59,19 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Finished> {
     Ok(Finished { status, stdout: read_back(stdout)?, stderr: read_back(stderr)? })
 }
 
-/// A server in the background. Killed, by its process id, when dropped.
+/// Waits until its standard input closes, then ends the process group it is told.
+///
+/// The other end of that input is held by us alone, and the kernel closes it however we end: also by Ctrl-C, which a
+/// test does not survive to clean up after, and by a kill that nothing survives.
+const WATCHDOG: &str = r#"read -r _; kill -s KILL -- "-$0""#;
+
+/// A server in the background, in a process group of its own. Killed with its group when dropped, or when this
+/// process ends in any way.
 #[derive(Debug)]
 pub struct Server {
     line: String,
     child: Child,
+    watchdog: Child,
     log: PathBuf,
 }
 
@@ -70,13 +80,36 @@ impl Server {
     pub fn start(command: &mut Command, log: PathBuf) -> Result<Self> {
         let line = describe(command);
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let child = command
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
+            .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start `{line}`"))?;
-        Ok(Self { line, child, log })
+        let watchdog = Command::new("sh")
+            .args(["-c", WATCHDOG, &child.id().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Ctrl-C reaches the group of the terminal; the watchdog has to outlive it.
+            .process_group(0)
+            .spawn();
+        match watchdog {
+            Ok(watchdog) => Ok(Self { line, child, watchdog, log }),
+            Err(error) => {
+                end_group(&mut child);
+                Err(error).context("cannot start `sh`")
+            }
+        }
+    }
+
+    /// An error with the end of its log, if it is no longer running.
+    pub fn check(&mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("`{}` ended with {status}:\n{}", self.line, self.log_tail());
+        }
+        Ok(())
     }
 
     /// Waits for a condition, and no longer than the process lives or the limit allows.
@@ -103,7 +136,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        end(&mut self.child);
+        // The watchdog first: it must not be there any more when the group's number may be given to others.
+        end(&mut self.watchdog);
+        end_group(&mut self.child);
     }
 }
 
@@ -139,6 +174,12 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
+/// Ends a child and everything in the group that it leads, and reaps it.
+fn end_group(child: &mut Child) {
+    let _ = rustix::process::kill_process_group(Pid::from_child(child), Signal::KILL);
+    let _ = child.wait();
+}
+
 fn read_back(mut file: File) -> Result<String> {
     file.rewind()?;
     let mut bytes = Vec::new();
@@ -157,6 +198,8 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use super::*;
 
     fn shell(script: &str) -> Command {
@@ -202,6 +245,27 @@ mod tests {
         assert!(alive());
         drop(server);
         assert!(!alive());
+    }
+
+    #[test]
+    fn a_server_and_what_it_started_end_with_this_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut server =
+            Server::start(&mut shell("sleep 600 & echo $!; wait"), dir.path().join("log")).unwrap();
+        let mut grandchild = String::new();
+        server
+            .wait_until("the grandchild's pid is written", Duration::from_secs(30), || {
+                grandchild = std::fs::read_to_string(dir.path().join("log")).unwrap().trim().to_owned();
+                !grandchild.is_empty()
+            })
+            .unwrap();
+
+        // What the kernel does when this process is gone.
+        drop(server.watchdog.stdin.take());
+        let ended = server.child.wait_timeout(Duration::from_secs(30)).unwrap();
+        assert_eq!(ended.and_then(|status| status.signal()), Some(9));
+        let state = std::fs::read_to_string(format!("/proc/{grandchild}/stat")).unwrap_or_default();
+        assert!(state.is_empty() || state.contains(") Z "), "the grandchild lives: {state}");
     }
 
     #[test]

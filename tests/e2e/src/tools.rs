@@ -27,8 +27,8 @@ pub struct Tool {
     pub package: &'static str,
     /// Where the package's version is decided: a line of the same go.mod.
     pub versioned_by: &'static str,
-    /// The variable that tells the version, which upstream sets when it makes a release.
-    pub version_variable: &'static str,
+    /// The variable that tells the version, where upstream sets one when it makes a release.
+    pub version_variable: Option<&'static str>,
 }
 
 /// Crossplane itself. Its `internal render` runs the real reconciler on an in-memory client.
@@ -37,7 +37,7 @@ pub const CROSSPLANE_CORE: Tool = Tool {
     name: "crossplane-core",
     package: "github.com/crossplane/crossplane/v2/cmd/crossplane",
     versioned_by: "github.com/crossplane/crossplane/v2",
-    version_variable: "github.com/crossplane/crossplane-runtime/v2/pkg/version.version",
+    version_variable: Some("github.com/crossplane/crossplane-runtime/v2/pkg/version.version"),
 };
 
 /// The command line of Crossplane: `render` and `xpkg build`.
@@ -46,7 +46,25 @@ pub const CROSSPLANE_CLI: Tool = Tool {
     name: "crossplane",
     package: "github.com/crossplane/cli/v2/cmd/crossplane",
     versioned_by: "github.com/crossplane/cli/v2",
-    version_variable: "github.com/crossplane/crossplane-runtime/v2/pkg/version.version",
+    version_variable: Some("github.com/crossplane/crossplane-runtime/v2/pkg/version.version"),
+};
+
+/// The store of the control plane.
+pub const ETCD: Tool = Tool {
+    module: "controlplane",
+    name: "etcd",
+    package: "go.etcd.io/etcd/server/v3",
+    versioned_by: "go.etcd.io/etcd/server/v3",
+    version_variable: None,
+};
+
+/// The API server: what decides whether an object is valid.
+pub const KUBE_APISERVER: Tool = Tool {
+    module: "controlplane",
+    name: "kube-apiserver",
+    package: "k8s.io/kubernetes/cmd/kube-apiserver",
+    versioned_by: "k8s.io/kubernetes",
+    version_variable: Some("k8s.io/component-base/version.gitVersion"),
 };
 
 impl Tool {
@@ -58,7 +76,10 @@ impl Tool {
         let version = version_in(&go_mod, self.versioned_by)
             .with_context(|| format!("{} pins no {}", module.join("go.mod").display(), self.versioned_by))?;
         // Without symbol tables the two weigh 200 MB instead of 290.
-        let ldflags = format!("-s -w -X {}={version}", self.version_variable);
+        let ldflags = match self.version_variable {
+            Some(variable) => format!("-s -w -X {variable}={version}"),
+            None => "-s -w".to_owned(),
+        };
 
         let key = key(&[&go_mod, &go_sum, self.package, &ldflags]);
         let dir = workspace::cache()?.join("tools").join(key);

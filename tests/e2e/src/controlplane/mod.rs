@@ -1,0 +1,170 @@
+//! A control plane on loopback: etcd and the API server, with fresh ports, certificates and data.
+//!
+//! Nothing runs pods, and no controller runs: objects stay what they were when they were written, which is what a
+//! test of acceptance wants.
+
+pub mod certs;
+pub mod cluster;
+pub mod crds;
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use crate::process::Server;
+use crate::run_dir::RunDir;
+use crate::tools;
+use certs::Certificates;
+use cluster::Cluster;
+
+/// An idle machine needs five seconds; this is for one that builds something else meanwhile.
+const START_LIMIT: Duration = Duration::from_mins(2);
+
+/// How often a condition is asked for while something starts.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How many times a start is tried when somebody else took a port that was free a moment before.
+const ATTEMPTS: usize = 3;
+
+/// What components say whose port is taken.
+const PORT_TAKEN: &str = "address already in use";
+
+/// A running control plane. Gone, with all it held, when dropped.
+#[derive(Debug)]
+pub struct ControlPlane {
+    /// The way in, as an administrator.
+    pub cluster: Cluster,
+    /// How long the start took.
+    pub started_in: Duration,
+    apiserver: Server,
+    _etcd: Server,
+    // Dropped last: the servers write into it.
+    _dir: RunDir,
+}
+
+impl ControlPlane {
+    /// Starts one, building its components if they are not there yet. The name is that of its logs.
+    pub async fn start(name: &str) -> Result<Self> {
+        let (etcd, apiserver) = (tools::ETCD.path()?, tools::KUBE_APISERVER.path()?);
+        for attempt in 1.. {
+            match Self::attempt(name, &etcd, &apiserver).await {
+                Err(error) if attempt < ATTEMPTS && format!("{error:#}").contains(PORT_TAKEN) => {}
+                outcome => return outcome,
+            }
+        }
+        bail!("no start was tried")
+    }
+
+    async fn attempt(name: &str, etcd: &Path, apiserver: &Path) -> Result<Self> {
+        let started = Instant::now();
+        let dir = RunDir::create(name)?;
+        let certificates = Certificates::write(&dir)?;
+        let [client_port, peer_port, secure_port] = free_ports()?;
+
+        let client_url = format!("http://{client_port}");
+        let mut etcd =
+            Server::start(&mut etcd_command(etcd, &dir, &client_url, peer_port), dir.join("etcd.log"))?;
+        etcd.wait_until("listening", START_LIMIT, || {
+            TcpStream::connect_timeout(&client_port, Duration::from_secs(1)).is_ok()
+        })?;
+
+        let mut command = apiserver_command(apiserver, &certificates, &client_url, secure_port);
+        let mut apiserver = Server::start(&mut command, dir.join("kube-apiserver.log"))?;
+        let kubeconfig = dir.join("kubeconfig");
+        std::fs::write(&kubeconfig, kubeconfig_of(&certificates, secure_port).to_string())
+            .with_context(|| format!("cannot write {}", kubeconfig.display()))?;
+        let cluster = Cluster::connect(&kubeconfig).await?;
+
+        let deadline = Instant::now() + START_LIMIT;
+        while let Err(error) = cluster.ready().await {
+            apiserver.check()?;
+            if Instant::now() > deadline {
+                bail!(
+                    "kube-apiserver is not ready within {START_LIMIT:?}: {error:#}\n{}",
+                    apiserver.log_tail()
+                );
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(Self { cluster, started_in: started.elapsed(), apiserver, _etcd: etcd, _dir: dir })
+    }
+
+    /// Adds what the API server last logged to an error that may be its own doing.
+    pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        error.context(format!("the API server's log ends with:\n{}", self.apiserver.log_tail()))
+    }
+}
+
+fn etcd_command(binary: &Path, dir: &RunDir, client_url: &str, peer: SocketAddr) -> Command {
+    let peer_url = format!("http://{peer}");
+    let mut command = Command::new(binary);
+    command
+        .arg("--data-dir")
+        .arg(dir.join("etcd"))
+        .args(["--listen-client-urls", client_url, "--advertise-client-urls", client_url])
+        .args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url])
+        .args(["--initial-cluster", &format!("default={peer_url}")])
+        // The data lives as long as the run: nothing is gained by waiting for a disk.
+        .args(["--unsafe-no-fsync", "--log-level", "warn"]);
+    command
+}
+
+fn apiserver_command(binary: &Path, certificates: &Certificates, etcd: &str, listen: SocketAddr) -> Command {
+    let Certificates { ca, server, service_accounts, .. } = certificates;
+    let mut command = Command::new(binary);
+    command
+        .args(["--etcd-servers", etcd])
+        .args(["--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1"])
+        .args(["--secure-port", &listen.port().to_string()])
+        .arg("--tls-cert-file")
+        .arg(&server.public)
+        .arg("--tls-private-key-file")
+        .arg(&server.private)
+        .arg("--client-ca-file")
+        .arg(ca)
+        .args(["--service-account-issuer", "https://kubernetes.default.svc"])
+        .arg("--service-account-key-file")
+        .arg(&service_accounts.public)
+        .arg("--service-account-signing-key-file")
+        .arg(&service_accounts.private)
+        .args(["--service-cluster-ip-range", "10.0.0.0/24", "--authorization-mode", "RBAC"])
+        // A loopback address cannot be the endpoint of the `kubernetes` Service.
+        .args(["--endpoint-reconciler-type", "none"])
+        // It waits for accounts and tokens that only a controller would make.
+        .args(["--disable-admission-plugins", "ServiceAccount"])
+        // Few clients, all of them ours, all at once.
+        .arg("--enable-priority-and-fairness=false");
+    command
+}
+
+/// The way in as a file, so that any client can take it. JSON is YAML.
+fn kubeconfig_of(certificates: &Certificates, listen: SocketAddr) -> serde_json::Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "e2e",
+        "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": "e2e"}}],
+        "clusters": [{"name": "e2e", "cluster": {
+            "server": format!("https://{listen}"),
+            "certificate-authority": certificates.ca,
+        }}],
+        "users": [{"name": "e2e", "user": {
+            "client-certificate": certificates.admin.public,
+            "client-key": certificates.admin.private,
+        }}],
+    })
+}
+
+/// Addresses that nobody listens at. All are held until all are known, so that they differ.
+fn free_ports<const N: usize>() -> Result<[SocketAddr; N]> {
+    let listeners = [(); N].map(|()| TcpListener::bind(("127.0.0.1", 0)));
+    let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
+    for (address, listener) in addresses.iter_mut().zip(listeners) {
+        *address = listener?.local_addr()?;
+    }
+    Ok(addresses)
+}
