@@ -11,8 +11,11 @@
 //! - [`package`]: what is inside an xpkg.
 //! - [`digest`]: how both are named.
 //! - [`controlplane`]: etcd and the API server, with other people's CRDs.
+//! - [`acceptance`]: what an API server made of an object, against what it was given.
+//! - [`wrapped`]: composed resources, and what the provider would apply for them.
 //! - [`run_dir`]: where a control plane keeps its data while it runs.
 
+pub mod acceptance;
 pub mod controlplane;
 pub mod digest;
 pub mod package;
@@ -21,3 +24,4 @@ pub mod render;
 pub mod run_dir;
 pub mod tools;
 pub mod workspace;
+pub mod wrapped;
