@@ -30,11 +30,26 @@ fn judge(scenario: &Scenario, (crossplane, preview): (Answer, Answer)) -> Vec<St
             }
             render::differences(&crossplane, &preview)
         }
-        (Answer::Refused(_), Answer::Refused(_)) if scenario.is_refused() => Vec::new(),
+        (Answer::Refused(theirs), Answer::Refused(ours)) if scenario.is_refused() => untold(&theirs, &ours),
         (Answer::Refused(theirs), Answer::Refused(ours)) => {
             vec![format!("both refuse it.\nCrossplane: {theirs}\npreview: {ours}")]
         }
         (Answer::Refused(why), Answer::Rendered(_)) => vec![format!("Crossplane alone refuses it: {why}")],
         (Answer::Rendered(_), Answer::Refused(why)) => vec![format!("the preview alone refuses it: {why}")],
     }
+}
+
+/// What the preview says about the input, and Crossplane's user would not read.
+fn untold(crossplane: &str, preview: &str) -> Vec<String> {
+    // `error: <file>:<line>: <problem>`
+    let problems: Vec<&str> = preview
+        .lines()
+        .filter_map(|line| line.strip_prefix("error: ")?.split_once(": "))
+        .map(|(_, it)| it)
+        .collect();
+    if problems.is_empty() {
+        return vec![format!("the preview names no problem: {preview}")];
+    }
+    let missing = problems.iter().filter(|problem| !crossplane.contains(**problem));
+    missing.map(|problem| format!("Crossplane does not say {problem:?}: {crossplane}")).collect()
 }
