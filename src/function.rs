@@ -155,7 +155,17 @@ fn fatal(mut response: RunFunctionResponse, error: &FunctionError) -> RunFunctio
         response.desired.clear();
         response.context.clear();
     }
-    response.conditions = report::invalid(&message).iter().map(condition).collect();
+    let conditions = match error {
+        FunctionError::InvalidSpec(_) => report::invalid(&message),
+        FunctionError::NoComposite
+        | FunctionError::Read { .. }
+        | FunctionError::Observe(_)
+        | FunctionError::KeyTaken(_)
+        | FunctionError::Compose(_)
+        | FunctionError::Write { .. }
+        | FunctionError::TooLarge { .. } => report::fatal(&message),
+    };
+    response.conditions = conditions.iter().map(condition).collect();
     response.results = vec![Outcome::fatal(message)];
     response
 }

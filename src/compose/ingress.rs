@@ -6,6 +6,7 @@ use k8s_openapi::api::networking::v1::{
 };
 
 use crate::plan::Plan;
+use crate::plan::keys::Key;
 use crate::plan::names::OPERATOR_SERVICE_PORT;
 
 use super::meta;
@@ -17,7 +18,7 @@ pub(super) fn ingress(plan: &Plan, host: &str) -> Ingress {
         port: Some(ServiceBackendPort { name: None, number: Some(i32::from(OPERATOR_SERVICE_PORT)) }),
     };
     Ingress {
-        metadata: meta(plan, plan.name.to_string()),
+        metadata: meta(plan, Key::Ingress),
         spec: Some(IngressSpec {
             rules: Some(vec![IngressRule {
                 host: Some(host.to_owned()),

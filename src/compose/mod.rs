@@ -89,12 +89,13 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
 }
 
 /// Metadata of an object of ours: where it is, whose it is, and what the platform puts on everything.
-fn meta(plan: &Plan, name: String) -> ObjectMeta {
+fn meta(plan: &Plan, key: Key) -> ObjectMeta {
+    let (namespace, name) = plan.place_of(key);
     let mut annotations = plan.annotations.clone();
     annotations.insert(OWNER_ANNOTATION.to_owned(), plan.owner.clone());
     ObjectMeta {
         name: Some(name),
-        namespace: Some(plan.namespace.to_string()),
+        namespace: Some(namespace),
         labels: (!plan.labels.is_empty()).then(|| plan.labels.clone()),
         annotations: Some(annotations),
         ..ObjectMeta::default()
@@ -102,8 +103,8 @@ fn meta(plan: &Plan, name: String) -> ObjectMeta {
 }
 
 /// The same, with labels of our own; ours win, since selectors rely on them.
-fn labelled(plan: &Plan, name: String, labels: BTreeMap<String, String>) -> ObjectMeta {
-    let mut meta = meta(plan, name);
+fn labelled(plan: &Plan, key: Key, labels: BTreeMap<String, String>) -> ObjectMeta {
+    let mut meta = meta(plan, key);
     meta.labels.get_or_insert_default().extend(labels);
     meta
 }
@@ -125,3 +126,6 @@ fn labels<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> 
 fn select(labels: BTreeMap<String, String>) -> LabelSelector {
     LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::kinds::Resource;
 use crate::kinds::prometheus_operator::{Endpoint, ServiceMonitorSpec};
+use crate::plan::keys::Key;
 use crate::plan::names::{
     ENDPOINT_PICKER, ENGINE_PORT, ENGINE_PORT_NAME, METRICS_PATH, MODEL_LABEL, MODEL_SERVER,
     PICKER_METRICS_PORT_NAME,
@@ -16,7 +17,7 @@ use super::{component_labels, labelled, model_server_pods, select};
 /// A Service for scraping alone: the one that the vLLM operator makes has no labels to select it by.
 pub(super) fn model_metrics_service(plan: &Plan) -> Service {
     Service {
-        metadata: labelled(plan, plan.name.metrics_service(), component_labels(plan, MODEL_SERVER)),
+        metadata: labelled(plan, Key::ModelMetricsService, component_labels(plan, MODEL_SERVER)),
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
             cluster_ip: Some("None".to_owned()),
@@ -36,7 +37,7 @@ pub(super) fn model_metrics_service(plan: &Plan) -> Service {
 
 /// Scrapes the model servers.
 pub(super) fn service_monitor(plan: &Plan, monitoring: &MonitoringPlan) -> Resource<ServiceMonitorSpec> {
-    monitor(plan, monitoring, plan.name.to_string(), MODEL_SERVER, ENGINE_PORT_NAME)
+    monitor(plan, monitoring, Key::ServiceMonitor, MODEL_SERVER, ENGINE_PORT_NAME)
 }
 
 /// Scrapes the picker.
@@ -44,18 +45,18 @@ pub(super) fn picker_service_monitor(
     plan: &Plan,
     monitoring: &MonitoringPlan,
 ) -> Resource<ServiceMonitorSpec> {
-    monitor(plan, monitoring, plan.name.picker(), ENDPOINT_PICKER, PICKER_METRICS_PORT_NAME)
+    monitor(plan, monitoring, Key::EppServiceMonitor, ENDPOINT_PICKER, PICKER_METRICS_PORT_NAME)
 }
 
 fn monitor(
     plan: &Plan,
     monitoring: &MonitoringPlan,
-    name: String,
+    key: Key,
     component: &str,
     port: &'static str,
 ) -> Resource<ServiceMonitorSpec> {
     Resource::new(
-        labelled(plan, name, monitoring.labels.clone()),
+        labelled(plan, key, monitoring.labels.clone()),
         ServiceMonitorSpec {
             selector: select(component_labels(plan, component)),
             target_labels: vec![MODEL_LABEL.to_owned()],

@@ -15,6 +15,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::digest::digest;
 use crate::kinds::inference::GROUP;
 use crate::kinds::picker_config::{EndpointPickerConfig, Plugin, Profile, ProfilePlugin};
+use crate::plan::keys::Key;
 use crate::plan::names::{
     CONFIG_HASH_ANNOTATION, ENDPOINT_PICKER, PICKER_HEALTH_PORT, PICKER_METRICS_PORT,
     PICKER_METRICS_PORT_NAME, PICKER_PORT,
@@ -45,7 +46,7 @@ const READ: [&str; 3] = ["get", "list", "watch"];
 pub(super) fn config_map(plan: &Plan, picker: &PickerPlan) -> Result<ConfigMap, ComposeError> {
     let text = serde_yaml::to_string(&config(picker)).map_err(ComposeError::PickerConfig)?;
     Ok(ConfigMap {
-        metadata: labelled(plan, plan.name.picker(), component_labels(plan, ENDPOINT_PICKER)),
+        metadata: labelled(plan, Key::EppConfigMap, component_labels(plan, ENDPOINT_PICKER)),
         data: Some(BTreeMap::from([(CONFIG_FILE.to_owned(), text)])),
         ..ConfigMap::default()
     })
@@ -69,35 +70,35 @@ fn config(picker: &PickerPlan) -> EndpointPickerConfig {
 /// The picker's identity.
 pub(super) fn service_account(plan: &Plan) -> ServiceAccount {
     ServiceAccount {
-        metadata: labelled(plan, plan.name.picker(), component_labels(plan, ENDPOINT_PICKER)),
+        metadata: labelled(plan, Key::EppServiceAccount, component_labels(plan, ENDPOINT_PICKER)),
         ..ServiceAccount::default()
     }
 }
 
 /// Lets the picker watch the pods that it chooses among.
 pub(super) fn role_pod_reader(plan: &Plan) -> Role {
-    role(plan, plan.name.picker_pod_reader(), vec![reads("", &["pods"])])
+    role(plan, Key::EppRolePodReader, vec![reads("", &["pods"])])
 }
 
 /// Lets the picker watch its pool, and the objectives and rewrites that name the pool.
 pub(super) fn role_pool_reader(plan: &Plan, picker: &PickerPlan) -> Role {
     let experimental =
         reads(picker.release.traits().objective_group, &["inferenceobjectives", "inferencemodelrewrites"]);
-    role(plan, plan.name.picker_pool_reader(), vec![reads(GROUP, &["inferencepools"]), experimental])
+    role(plan, Key::EppRolePoolReader, vec![reads(GROUP, &["inferencepools"]), experimental])
 }
 
 /// Binds the first role.
 pub(super) fn role_binding_pod_reader(plan: &Plan) -> RoleBinding {
-    role_binding(plan, plan.name.picker_pod_reader())
+    role_binding(plan, Key::EppRoleBindingPodReader, Key::EppRolePodReader)
 }
 
 /// Binds the second.
 pub(super) fn role_binding_pool_reader(plan: &Plan) -> RoleBinding {
-    role_binding(plan, plan.name.picker_pool_reader())
+    role_binding(plan, Key::EppRoleBindingPoolReader, Key::EppRolePoolReader)
 }
 
-fn role(plan: &Plan, name: String, rules: Vec<PolicyRule>) -> Role {
-    Role { metadata: meta(plan, name), rules: Some(rules) }
+fn role(plan: &Plan, key: Key, rules: Vec<PolicyRule>) -> Role {
+    Role { metadata: meta(plan, key), rules: Some(rules) }
 }
 
 fn reads(group: &str, resources: &[&str]) -> PolicyRule {
@@ -110,10 +111,10 @@ fn reads(group: &str, resources: &[&str]) -> PolicyRule {
     }
 }
 
-/// A binding is called as its role.
-fn role_binding(plan: &Plan, role: String) -> RoleBinding {
+fn role_binding(plan: &Plan, key: Key, role: Key) -> RoleBinding {
+    let (_, role) = plan.place_of(role);
     RoleBinding {
-        metadata: meta(plan, role.clone()),
+        metadata: meta(plan, key),
         role_ref: RoleRef { api_group: RBAC_GROUP.to_owned(), kind: "Role".to_owned(), name: role },
         subjects: Some(vec![Subject {
             api_group: None,
@@ -134,7 +135,7 @@ pub(super) fn service(plan: &Plan) -> Service {
         ..ServicePort::default()
     };
     Service {
-        metadata: labelled(plan, plan.name.picker(), component_labels(plan, ENDPOINT_PICKER)),
+        metadata: labelled(plan, Key::EppService, component_labels(plan, ENDPOINT_PICKER)),
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
             selector: Some(component_labels(plan, ENDPOINT_PICKER)),
@@ -154,7 +155,7 @@ pub(super) fn service(plan: &Plan) -> Service {
 pub(super) fn deployment(plan: &Plan, picker: &PickerPlan) -> Deployment {
     let labels = component_labels(plan, ENDPOINT_PICKER);
     Deployment {
-        metadata: labelled(plan, plan.name.picker(), labels.clone()),
+        metadata: labelled(plan, Key::EppDeployment, labels.clone()),
         spec: Some(DeploymentSpec {
             replicas: Some(1),
             strategy: Some(DeploymentStrategy { type_: Some("Recreate".to_owned()), rolling_update: None }),

@@ -6,6 +6,7 @@ use crate::kinds::inference::{
     EndpointPickerRef, GROUP, INFERENCE_POOL, InferenceObjectiveSpec, InferencePoolSpec, PodSelector,
     PoolRef, Port,
 };
+use crate::plan::keys::Key;
 use crate::plan::names::{ENGINE_PORT, PICKER_PORT};
 use crate::plan::{Plan, RoutingPlan};
 
@@ -16,7 +17,7 @@ use super::{meta, model_server_pods};
 /// The selector is `app` alone: the vLLM operator promises no other label on its pods.
 pub(super) fn inference_pool(plan: &Plan, routing: &RoutingPlan) -> Resource<InferencePoolSpec> {
     Resource::new(
-        meta(plan, plan.name.to_string()),
+        meta(plan, Key::InferencePool),
         InferencePoolSpec {
             selector: PodSelector { match_labels: model_server_pods(plan) },
             target_ports: vec![Port { number: ENGINE_PORT }],
@@ -37,7 +38,7 @@ pub(super) fn inference_pool(plan: &Plan, routing: &RoutingPlan) -> Resource<Inf
 /// The model's priority.
 pub(super) fn inference_objective(plan: &Plan) -> Resource<InferenceObjectiveSpec> {
     Resource::new(
-        meta(plan, plan.name.to_string()),
+        meta(plan, Key::InferenceObjective),
         InferenceObjectiveSpec {
             priority: plan.workload.model.priority,
             pool_ref: PoolRef { group: GROUP, kind: INFERENCE_POOL, name: plan.name.to_string() },

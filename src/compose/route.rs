@@ -5,6 +5,7 @@ use crate::kinds::gateway_api::{
     BackendRef, GATEWAY, GROUP, HttpRouteSpec, Match, ParentRef, PathMatch, Rule, Timeouts,
 };
 use crate::kinds::inference;
+use crate::plan::keys::Key;
 use crate::plan::{Plan, RoutingPlan};
 
 use super::meta;
@@ -12,7 +13,7 @@ use super::meta;
 /// Sends the whole host to the pool. The timeout is always written: Envoy's own is 15 s.
 pub(super) fn http_route(plan: &Plan, routing: &RoutingPlan) -> Resource<HttpRouteSpec> {
     Resource::new(
-        meta(plan, plan.name.to_string()),
+        meta(plan, Key::HttpRoute),
         HttpRouteSpec {
             parent_refs: vec![ParentRef {
                 group: GROUP,

@@ -8,6 +8,7 @@ use crate::kinds::keda::{
 };
 use crate::kinds::vllm::VllmRuntimeSpec;
 use crate::kinds::{Kind, Resource};
+use crate::plan::keys::Key;
 use crate::plan::{Plan, ScaledObjectPlan, ZeroPlan};
 
 use super::meta;
@@ -30,7 +31,7 @@ pub(super) fn scaled_object(plan: &Plan, scaling: &ScaledObjectPlan) -> Resource
         },
     });
     Resource::new(
-        meta(plan, plan.name.to_string()),
+        meta(plan, Key::ScaledObject),
         ScaledObjectSpec {
             scale_target_ref: ScaleTargetRef {
                 api_version: VllmRuntimeSpec::API_VERSION,

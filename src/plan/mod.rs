@@ -12,6 +12,8 @@ use crate::api::settings::{
 use crate::api::{Duration, Host, ModelName, Namespace, Problem};
 use crate::observe::Observed;
 
+use self::keys::Key;
+
 mod checks;
 pub mod endpoint_picker;
 pub mod gateway;
@@ -204,6 +206,62 @@ pub enum IngressPlan {
     Wanted(String),
     /// `ingressHost` is gone, but the route that replaces it is not accepted yet.
     Kept(String),
+}
+
+impl Plan {
+    /// Whether the stack has that object.
+    pub fn has(&self, key: Key) -> bool {
+        match key {
+            Key::VllmRuntime => true,
+            Key::ModelMetricsService | Key::ServiceMonitor => self.monitoring.is_some(),
+            Key::ModelPodDisruptionBudget => self.disruption_budget,
+            Key::InferencePool
+            | Key::InferenceObjective
+            | Key::HttpRoute
+            | Key::EppConfigMap
+            | Key::EppServiceAccount
+            | Key::EppRolePodReader
+            | Key::EppRolePoolReader
+            | Key::EppRoleBindingPodReader
+            | Key::EppRoleBindingPoolReader
+            | Key::EppDeployment
+            | Key::EppService
+            | Key::Gateway => self.routing.is_some(),
+            Key::EppServiceMonitor => self.monitoring.as_ref().is_some_and(|monitoring| monitoring.picker),
+            Key::ScaledObject => matches!(self.scaling, ScalingPlan::On(_)),
+            Key::Ingress => self.ingress != IngressPlan::Absent,
+        }
+    }
+
+    /// Namespace and name of that object on the target cluster.
+    pub fn place_of(&self, key: Key) -> (String, String) {
+        let model = &self.name;
+        let name = match key {
+            Key::VllmRuntime
+            | Key::ModelPodDisruptionBudget
+            | Key::ServiceMonitor
+            | Key::InferencePool
+            | Key::InferenceObjective
+            | Key::HttpRoute
+            | Key::ScaledObject
+            | Key::Ingress => model.to_string(),
+            Key::ModelMetricsService => model.metrics_service(),
+            Key::EppConfigMap
+            | Key::EppServiceAccount
+            | Key::EppDeployment
+            | Key::EppService
+            | Key::EppServiceMonitor => model.picker(),
+            Key::EppRolePodReader | Key::EppRoleBindingPodReader => model.picker_pod_reader(),
+            Key::EppRolePoolReader | Key::EppRoleBindingPoolReader => model.picker_pool_reader(),
+            Key::Gateway => {
+                let gateway = self.routing.as_ref().map(|routing| &routing.gateway);
+                return gateway
+                    .map(|gateway| (gateway.namespace.clone(), gateway.name.clone()))
+                    .unwrap_or_default();
+            }
+        };
+        (self.namespace.to_string(), name)
+    }
 }
 
 /// Decides everything, or says what cannot be done, all of it.

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use crate::observe::{Live, Observed};
+use crate::plan::Plan;
 use crate::plan::keys::Key;
-use crate::plan::{IngressPlan, Plan, ScalingPlan};
 
 use super::state::{State, state};
 use super::workload::Serving;
@@ -135,32 +135,9 @@ pub fn is_ready(key: Key, plan: &Plan, observed: &Observed) -> bool {
 pub(super) fn all(plan: &Plan, observed: &Observed) -> BTreeMap<Key, bool> {
     Key::ALL
         .into_iter()
-        .filter(|key| is_planned(*key, plan))
+        .filter(|key| plan.has(*key))
         .map(|key| (key, is_ready(key, plan, observed)))
         .collect()
-}
-
-fn is_planned(key: Key, plan: &Plan) -> bool {
-    match key {
-        Key::VllmRuntime => true,
-        Key::ModelMetricsService | Key::ServiceMonitor => plan.monitoring.is_some(),
-        Key::ModelPodDisruptionBudget => plan.disruption_budget,
-        Key::InferencePool
-        | Key::InferenceObjective
-        | Key::HttpRoute
-        | Key::EppConfigMap
-        | Key::EppServiceAccount
-        | Key::EppRolePodReader
-        | Key::EppRolePoolReader
-        | Key::EppRoleBindingPodReader
-        | Key::EppRoleBindingPoolReader
-        | Key::EppDeployment
-        | Key::EppService
-        | Key::Gateway => plan.routing.is_some(),
-        Key::EppServiceMonitor => plan.monitoring.as_ref().is_some_and(|monitoring| monitoring.picker),
-        Key::ScaledObject => matches!(plan.scaling, ScalingPlan::On(_)),
-        Key::Ingress => plan.ingress != IngressPlan::Absent,
-    }
 }
 
 /// Asleep is ready while a request would be held and answered; stopped never is, since nothing answers.

@@ -92,33 +92,24 @@ pub(super) fn quote(text: &str) -> &str {
 
 /// An object as messages name it: kind, namespace, name.
 pub(super) fn name(plan: &Plan, key: Key) -> String {
-    let Plan { name: model, namespace, routing, .. } = plan;
-    let (kind, name) = match key {
-        Key::VllmRuntime => ("VLLMRuntime", model.to_string()),
-        Key::ModelMetricsService => ("Service", model.metrics_service()),
-        Key::ModelPodDisruptionBudget => ("PodDisruptionBudget", model.to_string()),
-        Key::ServiceMonitor => ("ServiceMonitor", model.to_string()),
-        Key::InferencePool => ("InferencePool", model.to_string()),
-        Key::InferenceObjective => ("InferenceObjective", model.to_string()),
-        Key::HttpRoute => ("HTTPRoute", model.to_string()),
-        Key::EppConfigMap => ("ConfigMap", model.picker()),
-        Key::EppServiceAccount => ("ServiceAccount", model.picker()),
-        Key::EppRolePodReader => ("Role", model.picker_pod_reader()),
-        Key::EppRolePoolReader => ("Role", model.picker_pool_reader()),
-        Key::EppRoleBindingPodReader => ("RoleBinding", model.picker_pod_reader()),
-        Key::EppRoleBindingPoolReader => ("RoleBinding", model.picker_pool_reader()),
-        Key::EppDeployment => ("Deployment", model.picker()),
-        Key::EppService => ("Service", model.picker()),
-        Key::EppServiceMonitor => ("ServiceMonitor", model.picker()),
-        Key::ScaledObject => ("ScaledObject", model.to_string()),
-        Key::Ingress => ("Ingress", model.to_string()),
-        Key::Gateway => {
-            return routing.as_ref().map_or_else(
-                || "Gateway".to_owned(),
-                |routing| format!("Gateway {}/{}", routing.gateway.namespace, routing.gateway.name),
-            );
-        }
+    let kind = match key {
+        Key::VllmRuntime => "VLLMRuntime",
+        Key::ModelMetricsService | Key::EppService => "Service",
+        Key::ModelPodDisruptionBudget => "PodDisruptionBudget",
+        Key::ServiceMonitor | Key::EppServiceMonitor => "ServiceMonitor",
+        Key::InferencePool => "InferencePool",
+        Key::InferenceObjective => "InferenceObjective",
+        Key::HttpRoute => "HTTPRoute",
+        Key::EppConfigMap => "ConfigMap",
+        Key::EppServiceAccount => "ServiceAccount",
+        Key::EppRolePodReader | Key::EppRolePoolReader => "Role",
+        Key::EppRoleBindingPodReader | Key::EppRoleBindingPoolReader => "RoleBinding",
+        Key::EppDeployment => "Deployment",
+        Key::ScaledObject => "ScaledObject",
+        Key::Gateway => "Gateway",
+        Key::Ingress => "Ingress",
     };
+    let (namespace, name) = plan.place_of(key);
     format!("{kind} {namespace}/{name}")
 }
 
