@@ -70,8 +70,8 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
     for (key, stage) in [(Key::HttpRoute, &route), (Key::InferencePool, &pool)] {
         if *stage == Stage::Waiting {
             let message = format!(
-                "Routing: {gateway} has not said anything about {object} yet. If this lasts, see whether its \
-                 controller runs and is set up for InferencePools.",
+                "Routing: {gateway} has not said anything about {object} as it is wanted. If this lasts, see whether \
+                 its controller runs and is set up for InferencePools.",
                 object = name(plan, key),
             );
             return Err(Condition::new(KIND, Reason::Pending, message));

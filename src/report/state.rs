@@ -48,10 +48,7 @@ impl<'a> State<'a> {
             ),
             Self::NotSynced(why) => (
                 Reason::ObjectNotSynced,
-                format!(
-                    "{layer}: {object} cannot be reconciled: {}. Correct that; the Object is tried again by itself.",
-                    quote(why)
-                ),
+                format!("{layer}: {object} cannot be reconciled: {}. {}.", quote(why), next_step(why)),
             ),
             Self::Unreadable(why) => (
                 Reason::ObjectUnreadable,
@@ -63,6 +60,14 @@ impl<'a> State<'a> {
             ),
         };
         Err(Condition::new(kind, reason, message))
+    }
+}
+
+fn next_step(why: &str) -> &'static str {
+    if is_unknown_kind(why) {
+        "Install what brings that kind to the target cluster; the Object is tried again by itself"
+    } else {
+        "Correct that; the Object is tried again by itself"
     }
 }
 

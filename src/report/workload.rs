@@ -42,10 +42,15 @@ pub(super) fn serving(plan: &Plan, live: &Live) -> Serving {
 pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     let object = name(plan, Key::VllmRuntime);
     if is_stopped(plan) {
-        let message = format!(
-            "Model servers: {object} is stopped, since spec.minReplicas is 0 and scaling is off. Raise \
-             spec.minReplicas, or set spec.scaling.enabled."
-        );
+        let message = match plan.scaling {
+            ScalingPlan::Withheld(_) => format!(
+                "Model servers: {object} is stopped, and the autoscaler that could start it is withheld: see ScalingReady."
+            ),
+            ScalingPlan::Off | ScalingPlan::On(_) => format!(
+                "Model servers: {object} is stopped, since spec.minReplicas is 0 and scaling is off. Raise \
+                 spec.minReplicas, or set spec.scaling.enabled."
+            ),
+        };
         return Condition::new(KIND, Reason::Stopped, message);
     }
     let live = match state(observed, Key::VllmRuntime).live(KIND, "Model servers", &object) {

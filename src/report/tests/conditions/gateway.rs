@@ -1,0 +1,163 @@
+//! Do requests for the host reach the pool?
+
+use serde_json::{Value, json};
+
+use crate::api::fixtures::llm;
+use crate::api::settings::Criticality;
+use crate::observe::fixtures::cluster;
+use crate::plan::keys::Key;
+use crate::report::ConditionType::GatewayReady;
+use crate::report::Reason;
+use crate::report::fixtures::{HOST, accepted, full, gateway, healthy, route, spoken_of, with_criticality};
+
+use super::{Case, case};
+
+const NOT_FOUND: &str = "observe failed: external resource does not exist";
+
+pub(super) fn cases() -> Vec<Case> {
+    let standard = || with_criticality(Criticality::Standard);
+    let no_listener = ("Accepted", "False", "NoMatchingListenerHostname", "no listener takes it.");
+    let no_pools = ("Accepted", "False", "NotSupportedByParent", "no such backend");
+    let for_the_route = ("Accepted", "False", "HTTPRouteNotAccepted", "see the route");
+    let mut placeholder =
+        spoken_of(&json!({}), 2, &[("ResolvedRefs", "False", "InvalidExtensionRef", "no Service")]);
+    placeholder["status"]["parents"][0]["parentRef"] = json!({"kind": "Status", "name": "default"});
+    let mut unprogrammed = gateway();
+    unprogrammed["status"]["conditions"][0] = json!({
+        "type": "Programmed", "status": "False", "reason": "AddressNotAssigned", "message": "no address",
+    });
+    vec![
+        case(
+            "found and accepted",
+            standard(),
+            healthy(),
+            (GatewayReady, Reason::Accepted),
+            &["Gateway envoy-gateway-system/eg", HOST, "InferencePool team-a/llama"],
+        ),
+        case(
+            "without a load balancer the data plane still answers inside the cluster",
+            standard(),
+            healthy().holding(Key::Gateway, unprogrammed),
+            (GatewayReady, Reason::Accepted),
+            &["Programmed is False, AddressNotAssigned: no address"],
+        ),
+        case(
+            "nothing names the objective on this implementation",
+            full(),
+            healthy(),
+            (GatewayReady, Reason::PriorityNotEnforced),
+            &["spec.criticality has no effect"],
+        ),
+        case(
+            "sheddable is a priority too",
+            with_criticality(Criticality::Sheddable),
+            healthy(),
+            (GatewayReady, Reason::PriorityNotEnforced),
+            &["InferenceObjective team-a/llama"],
+        ),
+        case("no routing", llm(), cluster(), (GatewayReady, Reason::NotRequested), &["spec.host"]),
+        case(
+            "nothing is observed",
+            full(),
+            cluster(),
+            (GatewayReady, Reason::Creating),
+            &["InferencePool team-a/llama"],
+        ),
+        case(
+            "everything but the Gateway itself is observed",
+            full(),
+            healthy().holding(Key::Gateway, Value::Null),
+            (GatewayReady, Reason::Creating),
+            &["Gateway envoy-gateway-system/eg is being looked up"],
+        ),
+        case(
+            "no Gateway speaks of a pool before a route names it",
+            full(),
+            healthy().holding(Key::InferencePool, spoken_of(&json!({}), 2, &[])),
+            (GatewayReady, Reason::Pending),
+            &["InferencePool team-a/llama as it is wanted"],
+        ),
+        case(
+            "the live route still serves the former host",
+            full(),
+            healthy().holding(Key::HttpRoute, accepted(&json!({"hostnames": ["old.example.com"]}))),
+            (GatewayReady, Reason::Pending),
+            &["HTTPRoute team-a/llama as it is wanted"],
+        ),
+        case(
+            "there is no such Gateway",
+            full(),
+            healthy().broken(Key::Gateway, NOT_FOUND),
+            (GatewayReady, Reason::NoGateway),
+            &["there is no Gateway envoy-gateway-system/eg", "spec.gateway.ref"],
+        ),
+        case(
+            "there is no Gateway API",
+            full(),
+            cluster()
+                .broken(Key::Gateway, "observe failed: cannot get object: no matches for kind \"Gateway\""),
+            (GatewayReady, Reason::NoGateway),
+            &["no matches for kind"],
+        ),
+        case(
+            "the provider may not read it",
+            full(),
+            healthy().broken(Key::Gateway, "observe failed: cannot get object: forbidden"),
+            (GatewayReady, Reason::ObjectNotSynced),
+            &["Gateway envoy-gateway-system/eg cannot be reconciled", "forbidden"],
+        ),
+        case(
+            "not a Gateway as we know it",
+            full(),
+            healthy().holding(Key::Gateway, json!({"spec": {"listeners": "all"}})),
+            (GatewayReady, Reason::ObjectUnreadable),
+            &["spec.listeners"],
+        ),
+        case(
+            "the Gateway does not know pools",
+            full(),
+            healthy().holding(Key::InferencePool, spoken_of(&json!({}), 2, &[no_pools])),
+            (GatewayReady, Reason::InferencePoolFailed),
+            &[
+                "refuses InferencePool team-a/llama: Accepted is False, NotSupportedByParent: no such backend.",
+            ],
+        ),
+        case(
+            "the cluster does not know pools",
+            full(),
+            healthy().broken(Key::InferencePool, "no matches for kind \"InferencePool\""),
+            (GatewayReady, Reason::InferencePoolFailed),
+            &["InferencePool team-a/llama cannot be reconciled"],
+        ),
+        case(
+            "a controller complains of a pool that no Gateway refers to",
+            full(),
+            healthy().holding(Key::InferencePool, placeholder),
+            (GatewayReady, Reason::InferencePoolFailed),
+            &["ResolvedRefs is False, InvalidExtensionRef: no Service"],
+        ),
+        case(
+            "no listener for the host",
+            full(),
+            healthy().holding(Key::HttpRoute, route(&[no_listener])),
+            (GatewayReady, Reason::HttpRouteFailed),
+            &["HTTPRoute team-a/llama: Accepted is False, NoMatchingListenerHostname: no listener takes it."],
+        ),
+        case(
+            "a pool that is refused for its route's sake points at the route",
+            full(),
+            healthy()
+                .holding(Key::InferencePool, spoken_of(&json!({}), 2, &[for_the_route]))
+                .holding(Key::HttpRoute, route(&[no_listener])),
+            (GatewayReady, Reason::HttpRouteFailed),
+            &["NoMatchingListenerHostname"],
+        ),
+        case(
+            "the route cannot be applied",
+            full(),
+            healthy().broken(Key::HttpRoute, "create failed: forbidden"),
+            (GatewayReady, Reason::HttpRouteFailed),
+            &["HTTPRoute team-a/llama cannot be reconciled: create failed: forbidden"],
+        ),
+    ]
+}

@@ -1,0 +1,147 @@
+//! Every reason of the catalogue, and what its message must have.
+#![expect(clippy::too_many_lines, reason = "tables")]
+
+mod gateway;
+mod picker;
+mod scaling;
+mod workload;
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::api::settings::Settings;
+use crate::observe::fixtures::{Cluster, cluster};
+use crate::plan::keys::Key;
+use crate::plan::plan;
+use crate::report::fixtures::{condition, full, runtime, said};
+use crate::report::{CATALOGUE, ConditionType, Reason, Truth, fatal, invalid, report};
+
+use ConditionType::{ScalingReady, WorkloadReady};
+
+struct Case {
+    reason: &'static str,
+    settings: Settings,
+    cluster: Cluster,
+    kind: ConditionType,
+    want: Reason,
+    /// Words that the message must have.
+    says: &'static [&'static str],
+}
+
+fn case(
+    reason: &'static str,
+    settings: Settings,
+    cluster: Cluster,
+    (kind, want): (ConditionType, Reason),
+    says: &'static [&'static str],
+) -> Case {
+    Case { reason, settings, cluster, kind, want, says }
+}
+
+fn cases() -> Vec<Case> {
+    [workload::cases(), picker::cases(), gateway::cases(), scaling::cases()].into_iter().flatten().collect()
+}
+
+#[test]
+fn conditions_say_what_is_the_case_and_what_to_do() {
+    for Case { reason, settings, cluster, kind, want, says } in cases() {
+        let report = said(&settings, &cluster);
+        let got = condition(&report, kind);
+        assert_eq!(got.reason, want, "{kind:?}: {reason}: {}", got.message);
+        for words in says {
+            assert!(got.message.contains(words), "{kind:?}: {reason}: {words:?} is not in {:?}", got.message);
+        }
+        assert!(got.message.ends_with('.') && !got.message.contains(".."), "{reason}: {:?}", got.message);
+    }
+}
+
+/// The plan withholds the autoscaler only because of what is observed.
+#[test]
+fn an_autoscaler_that_would_do_harm_is_withheld_and_says_so() {
+    let mut unscalable = runtime(2, 2);
+    unscalable["spec"]["deploymentConfig"] = json!({"replicas": 2});
+    let cases = [
+        (runtime(2, 2), Some(2), Reason::HandoverPending, "keeps its 2 replicas"),
+        (unscalable, None, Reason::TargetNotScalable, "stub CRD"),
+    ];
+    for (live, asked, want, says) in cases {
+        let mut observed = cluster().holding(Key::VllmRuntime, live).observed();
+        observed.objects.get_mut(&Key::VllmRuntime).unwrap().asked.replicas = asked;
+        let plan = plan(&full(), &observed).unwrap();
+        let report = report(&plan, &observed);
+        let got = condition(&report, ScalingReady);
+        assert_eq!(got.reason, want);
+        assert!(got.message.contains(says), "{:?}", got.message);
+        assert!(!report.ready.contains_key(&Key::ScaledObject), "what is withheld is not in the plan");
+        assert_eq!(condition(&report, WorkloadReady).reason, Reason::Available, "it serves all the same");
+    }
+}
+
+/// Switched on for a model that was stopped, scaling cannot start it.
+#[test]
+fn a_stopped_model_whose_autoscaler_is_withheld_does_not_blame_the_spec() {
+    let mut observed = cluster().holding(Key::VllmRuntime, runtime(0, 0)).observed();
+    observed.objects.get_mut(&Key::VllmRuntime).unwrap().asked.replicas = Some(0);
+    let report = report(&plan(&full(), &observed).unwrap(), &observed);
+    let got = condition(&report, WorkloadReady);
+    assert_eq!(got.reason, Reason::Stopped);
+    assert!(got.message.contains("withheld: see ScalingReady"), "{:?}", got.message);
+}
+
+#[test]
+fn every_reason_of_the_catalogue_is_in_a_table_and_nothing_else_is() {
+    let mut shown: BTreeSet<(ConditionType, Reason)> =
+        cases().into_iter().map(|case| (case.kind, case.want)).collect();
+    shown.extend(
+        [invalid(""), fatal("")].into_iter().flatten().map(|condition| (condition.kind, condition.reason)),
+    );
+    shown.insert((ScalingReady, Reason::HandoverPending));
+    let catalogue: BTreeSet<(ConditionType, Reason)> =
+        CATALOGUE.iter().flat_map(|(kind, reasons)| reasons.iter().map(|reason| (*kind, *reason))).collect();
+    assert_eq!(shown, catalogue);
+}
+
+/// The page is for people; this keeps it from lagging behind.
+#[test]
+fn the_documented_catalogue_is_this_one() {
+    let page = include_str!("../../../../docs/conditions.md");
+    let mut documented = Vec::new();
+    let mut kind = None;
+    for line in page.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            kind = ConditionType::ALL.into_iter().find(|kind| heading == format!("`{}`", kind.as_str()));
+        }
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        if let (Some(kind), [reason, status, cause, cure]) = (kind, cells.as_slice())
+            && let Some(reason) = reason.strip_prefix('`').and_then(|reason| reason.strip_suffix('`'))
+        {
+            assert!(!cause.is_empty() && !cure.is_empty(), "{kind:?} {reason} lacks cause or cure");
+            documented.push((kind, reason.to_owned(), (*status).to_owned()));
+        }
+    }
+    let catalogue: Vec<_> = CATALOGUE
+        .iter()
+        .flat_map(|(kind, reasons)| {
+            reasons
+                .iter()
+                .map(|reason| (*kind, reason.as_str().to_owned(), reason.truth().as_str().to_owned()))
+        })
+        .collect();
+    assert_eq!(documented, catalogue);
+}
+
+#[test]
+fn a_fatal_result_leaves_all_four_unknown() {
+    let cases = [
+        (invalid("spec.minReplicas is 3"), Reason::InvalidSpec, "spec.minReplicas is 3"),
+        (fatal("cannot read it"), Reason::FatalError, "cannot read it"),
+    ];
+    for (conditions, reason, message) in cases {
+        assert_eq!(conditions.each_ref().map(|condition| condition.kind), ConditionType::ALL);
+        for condition in conditions {
+            assert_eq!((condition.reason, condition.truth()), (reason, Truth::Unknown));
+            assert_eq!(condition.message, message);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Can the Gateway ask where to send a request?
+
+use serde_json::json;
+
+use crate::api::fixtures::llm;
+use crate::observe::fixtures::cluster;
+use crate::plan::keys::Key;
+use crate::report::ConditionType::EndpointPickerReady;
+use crate::report::Reason;
+use crate::report::fixtures::{deployment, full, healthy};
+
+use super::{Case, case};
+
+pub(super) fn cases() -> Vec<Case> {
+    let with = |live| cluster().holding(Key::EppDeployment, live);
+    let mut gave_up = deployment(0);
+    gave_up["status"]["conditions"][1] = json!({
+        "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out progressing.",
+    });
+    vec![
+        case(
+            "available",
+            full(),
+            with(deployment(1)),
+            (EndpointPickerReady, Reason::Available),
+            &["answers"],
+        ),
+        case(
+            "available, though the objective is refused",
+            full(),
+            healthy().broken(Key::InferenceObjective, "no matches for kind \"InferenceObjective\""),
+            (EndpointPickerReady, Reason::Available),
+            &["InferenceObjective team-a/llama cannot be reconciled"],
+        ),
+        case("no routing", llm(), cluster(), (EndpointPickerReady, Reason::NotRequested), &["spec.host"]),
+        case(
+            "nothing is observed",
+            full(),
+            cluster(),
+            (EndpointPickerReady, Reason::Creating),
+            &["Deployment team-a/llama-epp"],
+        ),
+        case(
+            "no pod is up yet",
+            full(),
+            with(deployment(0)),
+            (EndpointPickerReady, Reason::Starting),
+            &["starts"],
+        ),
+        case(
+            "it answered before",
+            full(),
+            with(deployment(0)).before("EndpointPickerReady", "True", "Available"),
+            (EndpointPickerReady, Reason::NotServing),
+            &["describe deployment llama-epp"],
+        ),
+        case(
+            "the Deployment controller gave up",
+            full(),
+            with(gave_up),
+            (EndpointPickerReady, Reason::NotServing),
+            &["timed out progressing. Look"],
+        ),
+        case(
+            "the Deployment cannot be applied",
+            full(),
+            with(deployment(1)).broken(Key::EppDeployment, "create failed: forbidden"),
+            (EndpointPickerReady, Reason::ObjectNotSynced),
+            &["Deployment team-a/llama-epp cannot be reconciled: create failed: forbidden."],
+        ),
+        case(
+            "what the pods need is the cause, and that they are not up the consequence",
+            full(),
+            with(deployment(0)).broken(Key::EppRolePoolReader, "create failed: forbidden"),
+            (EndpointPickerReady, Reason::ObjectNotSynced),
+            &["Role team-a/llama-epp-pool-reader"],
+        ),
+        case(
+            "not a Deployment as we know it",
+            full(),
+            with(json!({"status": []})),
+            (EndpointPickerReady, Reason::ObjectUnreadable),
+            &["status.atProvider.manifest.status"],
+        ),
+    ]
+}

@@ -1,0 +1,182 @@
+//! Does the number of replicas follow the load?
+
+use serde_json::json;
+
+use crate::api::fixtures::llm;
+use crate::observe::fixtures::cluster;
+use crate::plan::keys::Key;
+use crate::report::ConditionType::ScalingReady;
+use crate::report::Reason;
+use crate::report::fixtures::{asleep, full, scaled_object};
+
+use super::{Case, case};
+
+const NO_KIND: &str =
+    r#"observe failed: cannot get object: no matches for kind "ScaledObject" in version "keda.sh/v1alpha1""#;
+
+pub(super) fn cases() -> Vec<Case> {
+    let with =
+        |words: &[(&str, &str, &str, &str)]| cluster().holding(Key::ScaledObject, scaled_object(words));
+    let ready = ("Ready", "True", "ScaledObjectReady", "");
+    let target = "ScaledObject doesn't have correct scaleTargetRef specification: ";
+    let unscalable = format!("{target}the server could not find the requested resource");
+    let absent = format!("{target}vllmruntimes.production-stack.vllm.ai \"llama\" not found");
+    vec![
+        case(
+            "KEDA works on it",
+            full(),
+            with(&[ready]),
+            (ScalingReady, Reason::ScalerReady),
+            &["between 1 and 4"],
+        ),
+        case(
+            "the gateway waits as long as the model takes to wake",
+            asleep(300),
+            with(&[ready]),
+            (ScalingReady, Reason::ScalerReady),
+            &["between 0 and 4"],
+        ),
+        case(
+            "the gateway gives up before the model is up",
+            asleep(301),
+            with(&[ready]),
+            (ScalingReady, Reason::HoldLimited),
+            &["may take 301 s", "for 300 s at most", "try again"],
+        ),
+        case(
+            "with a fallback KEDA stays Ready while it is blind",
+            full(),
+            with(&[ready, ("Fallback", "True", "FallbackExists", "At least one trigger is falling back")]),
+            (ScalingReady, Reason::MetricsUnavailable),
+            &["FallbackExists", "prometheusAddress"],
+        ),
+        case(
+            "since 2.20.2 it stays Ready while the HPA is blind",
+            full(),
+            with(&[ready, ("HPAActive", "False", "HPAMetricsUnavailable", "cannot fetch")]),
+            (ScalingReady, Reason::MetricsUnavailable),
+            &["HPAMetricsUnavailable: cannot fetch"],
+        ),
+        case(
+            "an HPA at rest is not blind",
+            asleep(300),
+            with(&[
+                ready,
+                ("HPAActive", "True", "ScalingDisabled", ""),
+                ("Fallback", "False", "NoFallbackFound", ""),
+            ]),
+            (ScalingReady, Reason::ScalerReady),
+            &["KEDA keeps VLLMRuntime team-a/llama"],
+        ),
+        case("no scaling", llm(), cluster(), (ScalingReady, Reason::NotRequested), &["spec.scaling.enabled"]),
+        case(
+            "nothing is observed",
+            full(),
+            cluster(),
+            (ScalingReady, Reason::Creating),
+            &["ScaledObject team-a/llama"],
+        ),
+        case(
+            "KEDA has not looked at it",
+            full(),
+            with(&[]),
+            (ScalingReady, Reason::Pending),
+            &["operator runs"],
+        ),
+        case(
+            "KEDA has only initialised its conditions",
+            full(),
+            with(&[("Ready", "Unknown", "", "")]),
+            (ScalingReady, Reason::Pending),
+            &["has not said anything"],
+        ),
+        case(
+            "the target is not there yet",
+            full(),
+            cluster().holding(
+                Key::ScaledObject,
+                scaled_object(&[("Ready", "False", "ScaledObjectCheckFailed", absent.as_str())]),
+            ),
+            (ScalingReady, Reason::Pending),
+            &["It tries again"],
+        ),
+        case(
+            "nobody holds a request for a model that sleeps, and that is known before anything runs",
+            llm().scaled(0, 4),
+            cluster(),
+            (ScalingReady, Reason::NoWakeUp),
+            &["Set spec.host"],
+        ),
+        case(
+            "it stays true while KEDA works on it",
+            llm().scaled(0, 4),
+            with(&[ready]),
+            (ScalingReady, Reason::NoWakeUp),
+            &["nothing can wake it"],
+        ),
+        case(
+            "what is broken goes first",
+            llm().scaled(0, 4),
+            cluster().broken(Key::ScaledObject, NO_KIND),
+            (ScalingReady, Reason::ScalerNotInstalled),
+            &["Install KEDA"],
+        ),
+        case(
+            "the cluster has no KEDA",
+            full(),
+            cluster().broken(Key::ScaledObject, NO_KIND),
+            (ScalingReady, Reason::ScalerNotInstalled),
+            &["does not know ScaledObject team-a/llama", "keda.sh/v1alpha1"],
+        ),
+        case(
+            "KEDA's webhook refuses it",
+            full(),
+            cluster().broken(Key::ScaledObject, "admission webhook denied the request"),
+            (ScalingReady, Reason::ObjectNotSynced),
+            &["admission webhook denied the request"],
+        ),
+        case(
+            "not a ScaledObject as we know it",
+            full(),
+            cluster().holding(Key::ScaledObject, json!({"status": {"conditions": "none"}})),
+            (ScalingReady, Reason::ObjectUnreadable),
+            &["status.conditions"],
+        ),
+        case(
+            "no trigger works",
+            full(),
+            with(&[("Ready", "False", "TriggerError", "Triggers are not working")]),
+            (ScalingReady, Reason::TriggerFailed),
+            &["TriggerError: Triggers are not working", "Prometheus"],
+        ),
+        case(
+            "some triggers do not work",
+            full(),
+            with(&[("Ready", "Unknown", "PartialTriggerError", "Some triggers are not working")]),
+            (ScalingReady, Reason::TriggerFailed),
+            &["PartialTriggerError"],
+        ),
+        case(
+            "the target has no scale subresource",
+            full(),
+            cluster().holding(
+                Key::ScaledObject,
+                scaled_object(&[("Ready", "False", "ScaledObjectCheckFailed", unscalable.as_str())]),
+            ),
+            (ScalingReady, Reason::TargetNotScalable),
+            &["0.1.12"],
+        ),
+        case(
+            "KEDA has another objection",
+            full(),
+            with(&[(
+                "Ready",
+                "False",
+                "ScaledObjectCheckFailed",
+                "failed to ensure HPA is correctly created",
+            )]),
+            (ScalingReady, Reason::ScalerFailed),
+            &["failed to ensure HPA", "events of the ScaledObject"],
+        ),
+    ]
+}
