@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
+use serde::Deserialize;
 use tokio::task::JoinSet;
 use tonic::{Request, Response, Status};
 
 use super::metrics::Metrics;
+use crate::protocol;
 use crate::protocol::service::function_runner_service_server::FunctionRunnerService;
 use crate::protocol::view::{RunFunctionRequest, RunFunctionResponse};
 
@@ -29,6 +32,8 @@ impl FunctionRunnerService for Runner {
     ) -> Result<Response<RunFunctionResponse>, Status> {
         let request = request.into_inner();
         let tag = request.tag().to_owned();
+        let composite =
+            tracing::enabled!(tracing::Level::DEBUG).then(|| request.observed_composite()).flatten();
         let function = Arc::clone(&self.function);
         let metrics = self.metrics.clone();
 
@@ -46,7 +51,42 @@ impl FunctionRunnerService for Runner {
             tracing::error!(tag, "the function panicked");
             return Err(Status::internal("the function panicked: its log says where"));
         };
-        tracing::debug!(tag, ?duration, results = response.results.len(), "ran");
+        let composite = Identity::of(composite.as_ref());
+        tracing::debug!(
+            tag,
+            "xr-version" = composite.api_version,
+            "xr-kind" = composite.kind,
+            "xr-namespace" = composite.metadata.namespace,
+            "xr-name" = composite.metadata.name,
+            ?duration,
+            results = response.results.len(),
+            "ran"
+        );
         Ok(Response::new(response))
+    }
+}
+
+/// Whose call it is. No more of a request is ever logged, under the keys that other functions use
+/// (crossplane-contrib/function-patch-and-transform, `fn.go`).
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Identity<'a> {
+    api_version: Option<&'a str>,
+    kind: Option<&'a str>,
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Metadata<'a> {
+    namespace: Option<&'a str>,
+    name: Option<&'a str>,
+}
+
+impl<'a> Identity<'a> {
+    /// Empty where it cannot be read: to say so is for the function.
+    fn of(composite: Option<&'a Bytes>) -> Self {
+        composite.and_then(|composite| protocol::from_struct(composite).ok()).unwrap_or_default()
     }
 }

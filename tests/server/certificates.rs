@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, DnValue,
@@ -13,6 +14,30 @@ use tempfile::TempDir;
 
 /// What a server certificate is for: the functions' Service.
 pub(crate) const SERVER_NAME: &str = "function-inference.crossplane-system";
+
+/// One Crossplane, for all tests: RSA keys take their time.
+pub(crate) static CROSSPLANE: LazyLock<Crossplane> = LazyLock::new(|| {
+    let authority = Authority::new();
+    Crossplane { server: authority.server(), client: authority.client(), authority }
+});
+
+/// An authority, with a certificate for a function and one for Crossplane itself.
+pub(crate) struct Crossplane {
+    pub(crate) authority: Authority,
+    pub(crate) server: Identity,
+    pub(crate) client: Identity,
+}
+
+impl Crossplane {
+    /// A directory as Crossplane mounts it for a function.
+    pub(crate) fn mounted(&self) -> TempDir {
+        let directory = TempDir::new().unwrap();
+        write(directory.path(), "ca.crt", &self.authority.pem());
+        write(directory.path(), "tls.crt", &self.server.certificate);
+        write(directory.path(), "tls.key", &self.server.key);
+        directory
+    }
+}
 
 /// An authority, and what it signs.
 pub(crate) struct Authority {
@@ -44,7 +69,7 @@ impl Authority {
         self.sign(&leaf(SERVER_NAME, ExtendedKeyUsagePurpose::ServerAuth))
     }
 
-    /// Crossplane itself: its service account and namespace.
+    /// Crossplane itself, by its service account and namespace.
     pub(crate) fn client(&self) -> Identity {
         self.sign(&leaf("crossplane.crossplane-system", ExtendedKeyUsagePurpose::ClientAuth))
     }
@@ -104,15 +129,6 @@ fn pkcs1(key: &KeyPair) -> String {
     let (wrapper, key) = key.serialized_der().split_at(WRAPPER);
     assert_eq!((wrapper[0], key[0]), (0x30, 0x30), "a SEQUENCE in a SEQUENCE");
     pem::encode(&pem::Pem::new("RSA PRIVATE KEY", key))
-}
-
-/// A directory as Crossplane mounts it for a function.
-pub(crate) fn mounted(authority: &Authority, server: &Identity) -> TempDir {
-    let directory = TempDir::new().unwrap();
-    write(directory.path(), "ca.crt", &authority.pem());
-    write(directory.path(), "tls.crt", &server.certificate);
-    write(directory.path(), "tls.key", &server.key);
-    directory
 }
 
 pub(crate) fn write(directory: &Path, name: &str, contents: &str) {

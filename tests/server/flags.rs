@@ -59,12 +59,21 @@ fn what_cannot_be_meant_is_a_usage_error() {
         ("--insecure", "METRICS_ADDRESS=8080", "invalid value '8080' for '--metrics-address <HOST:PORT>'"),
         ("--secure", "", "unexpected argument '--secure'"),
         ("no-such-command", "", "'no-such-command'"),
+        ("--insecure schema xrd", "", "the subcommand 'schema' cannot be used with"),
     ];
     for (arguments, environment, message) in cases {
         let output = run(arguments, environment);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments} {environment}: {stderr}");
         assert!(stderr.contains(message), "{arguments} {environment}: {stderr}");
+    }
+}
+
+#[test]
+fn the_environment_of_serving_does_not_disturb_other_commands() {
+    // In the package's container it is there for whoever looks around by `kubectl exec`.
+    for environment in ["TLS_SERVER_CERTS_DIR=/tls/server", "DEBUG=true", "METRICS_ADDRESS="] {
+        assert_eq!(run("schema xrd", environment).status.code(), Some(0), "{environment}");
     }
 }
 

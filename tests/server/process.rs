@@ -17,8 +17,8 @@ use tokio::task::JoinHandle;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::tokio_stream::Stream;
 
-use crate::certificates::{Authority, mounted};
-use crate::support::{self, BOUND, Client, RUN_FUNCTION, Raw, request, samples, soon, until};
+use crate::certificates::CROSSPLANE;
+use crate::support::{self, BOUND, Client, RUN_FUNCTION, Raw, request, request_about, samples, soon, until};
 
 /// A process that serves. Killed when it goes.
 struct Process {
@@ -161,8 +161,7 @@ async fn a_second_signal_does_not_wait() {
 
 #[tokio::test]
 async fn insecure_wins_over_certificates() {
-    let authority = Authority::new();
-    let directory = mounted(&authority, &authority.server());
+    let directory = CROSSPLANE.mounted();
     let directory = directory.path().to_str().unwrap();
     let environment = [("TLS_SERVER_CERTS_DIR", directory), ("METRICS_ADDRESS", "")];
 
@@ -178,8 +177,7 @@ async fn insecure_wins_over_certificates() {
 
 #[tokio::test]
 async fn with_debug_a_client_that_is_refused_leaves_a_trace() {
-    let authority = Authority::new();
-    let directory = mounted(&authority, &authority.server());
+    let directory = CROSSPLANE.mounted();
     let arguments = ["-d", "--metrics-address=", "--tls-certs-dir", directory.path().to_str().unwrap()];
     let process = Process::start(&arguments, &[]);
     soon(process.client().run_function(request("in the clear"))).await.unwrap_err();
@@ -190,9 +188,19 @@ async fn with_debug_a_client_that_is_refused_leaves_a_trace() {
 #[tokio::test]
 async fn logs_are_json_and_say_more_when_asked() {
     let process = Process::start(&["--insecure", "--metrics-address="], &[("DEBUG", "true")]);
-    soon(process.client().run_function(request("the tag"))).await.unwrap();
+    soon(process.client().run_function(request_about("XModel", "llama"))).await.unwrap();
     let line = await_line(&process.log, "ran");
-    assert_eq!((&line["level"], &line["tag"]), (&"DEBUG".into(), &"the tag".into()));
+    for (key, want) in [
+        ("level", "DEBUG"),
+        ("tag", "the tag"),
+        ("xr-version", "example.org/v1"),
+        ("xr-kind", "XModel"),
+        ("xr-namespace", "team"),
+        ("xr-name", "llama"),
+    ] {
+        assert_eq!(line[key], want, "{key}");
+    }
+    assert!(!line.to_string().contains("not for the log"), "{line}");
 
     let process = Process::start(&["-d", "--insecure", "--metrics-address="], &[("DEBUG", "false")]);
     soon(process.client().run_function(request("the tag"))).await.unwrap();

@@ -10,7 +10,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::support::{Gate, Running, options, request, soon, until};
+use crate::support::{Gate, Running, echo, options, request, soon, until};
 
 /// Ends with the tag that comes back.
 type Call = JoinHandle<Result<String, Status>>;
@@ -38,6 +38,17 @@ async fn a_running_call_is_finished_and_no_other_is_taken() {
     gate.open();
     assert_eq!(soon(call).await.unwrap().unwrap(), "running");
     soon(server.task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_stays_connected_does_not_hold_it_up() {
+    // As Crossplane does between calls.
+    let server = Running::start(echo(), &options()).await;
+    let mut client = server.client();
+    soon(client.run_function(request("first"))).await.unwrap();
+    server.trigger.stop();
+    soon(server.task).await.unwrap().unwrap();
+    assert!(soon(client.run_function(request("second"))).await.is_err());
 }
 
 #[tokio::test]

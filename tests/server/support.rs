@@ -7,12 +7,16 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
+use function_inference::protocol;
 use function_inference::protocol::official::function_runner_service_client::FunctionRunnerServiceClient;
-use function_inference::protocol::official::{RequestMeta, RunFunctionRequest};
+use function_inference::protocol::official::{RequestMeta, Resource, RunFunctionRequest, State};
 use function_inference::protocol::service::SERVICE_NAME;
 use function_inference::protocol::view::{self, ResponseMeta, Severity};
 use function_inference::server::shutdown::{self, Trigger};
-use function_inference::server::{Function, MessageSize, Options, Server, ServerError, Transport, limits};
+use function_inference::server::{Function, MessageSize, Options, Server, ServerError, Transport};
+use prost::Message;
+use prost_types::Struct;
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -37,14 +41,14 @@ pub(crate) async fn until<F: Future<Output = bool>>(mut question: impl FnMut() -
     soon(async { while !question().await {} }).await;
 }
 
-/// Loopback, any port, in the clear, with metrics.
+/// Loopback, any port, in the clear, with metrics, and more grace than any test has.
 pub(crate) fn options() -> Options {
     Options {
         address: "127.0.0.1:0".parse().unwrap(),
         transport: Transport::Insecure,
         max_recv_message_size: MessageSize::DEFAULT,
         metrics_address: Some("127.0.0.1:0".parse().unwrap()),
-        grace: limits::GRACE,
+        grace: 2 * BOUND,
     }
 }
 
@@ -123,6 +127,20 @@ pub(crate) async fn get(address: SocketAddr, path: &str, headers: &str) -> (Stri
     let answer = exchange.await.unwrap().unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.to_owned(), body.to_owned())
+}
+
+/// With a composite.
+pub(crate) fn request_about(kind: &str, name: &str) -> RunFunctionRequest {
+    let composite = protocol::to_struct(&json!({
+        "apiVersion": "example.org/v1",
+        "kind": kind,
+        "metadata": {"namespace": "team", "name": name},
+        "spec": {"secret": "not for the log"},
+    }));
+    let resource = Struct::decode(composite.unwrap().as_slice()).unwrap();
+    let composite = Resource { resource: Some(resource), ..Resource::default() };
+    let observed = State { composite: Some(composite), ..State::default() };
+    RunFunctionRequest { observed: Some(observed), ..request("the tag") }
 }
 
 pub(crate) fn request(tag: &str) -> RunFunctionRequest {

@@ -4,85 +4,69 @@ use std::error::Error;
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use function_inference::server::{Options, Server, Transport};
+use function_inference::server::Server;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
-use tempfile::TempDir;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
-use crate::certificates::{Authority, Identity, SERVER_NAME, mounted, write};
-use crate::support::{BOUND, Client, Running, echo, mutual_tls, options, request, soon};
+use crate::certificates::{Authority, CROSSPLANE, Identity, SERVER_NAME, write};
+use crate::support::{BOUND, Client, Running, echo, mutual_tls, request, soon};
 
-struct Crossplane {
-    authority: Authority,
-    directory: TempDir,
+async fn serve() -> Running {
+    let directory = CROSSPLANE.mounted();
+    // The files may go once it runs.
+    Running::start(echo(), &mutual_tls(directory.path())).await
 }
 
-impl Crossplane {
-    fn new() -> Self {
-        let authority = Authority::new();
-        let directory = mounted(&authority, &authority.server());
-        Self { authority, directory }
+/// As Crossplane calls: it knows the authority and the Service's name.
+fn client(server: &Running, identity: Option<&Identity>) -> Client {
+    let mut tls = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(CROSSPLANE.authority.pem()))
+        .domain_name(SERVER_NAME);
+    if let Some(Identity { certificate, key }) = identity {
+        tls = tls.identity(tonic::transport::Identity::from_pem(certificate, key));
     }
-
-    async fn serve(&self) -> Running {
-        Running::start(echo(), &mutual_tls(self.directory.path())).await
-    }
-
-    /// As Crossplane calls: it knows the authority and the Service's name.
-    fn channel(&self, server: &Running, client: Option<Identity>) -> Channel {
-        let mut tls = ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(self.authority.pem()))
-            .domain_name(SERVER_NAME);
-        if let Some(Identity { certificate, key }) = client {
-            tls = tls.identity(tonic::transport::Identity::from_pem(certificate, key));
-        }
-        let endpoint = Endpoint::from_shared(format!("https://{}", server.address)).unwrap();
-        endpoint.tls_config(tls).unwrap().connect_lazy()
-    }
+    let endpoint = Endpoint::from_shared(format!("https://{}", server.address)).unwrap();
+    Client::new(endpoint.tls_config(tls).unwrap().connect_lazy())
 }
 
 #[tokio::test]
 async fn crossplane_is_served() {
-    let crossplane = Crossplane::new();
-    let server = crossplane.serve().await;
-    let mut client = Client::new(crossplane.channel(&server, Some(crossplane.authority.client())));
+    let server = serve().await;
+    let mut client = client(&server, Some(&CROSSPLANE.client));
     let response = soon(client.run_function(request("tag"))).await.unwrap().into_inner();
     assert_eq!(response.meta.unwrap().tag, "tag");
 }
 
 #[tokio::test]
 async fn nobody_else_is() {
-    let crossplane = Crossplane::new();
-    let server = crossplane.serve().await;
+    let server = serve().await;
     // Every Crossplane's authority has the same name, so only the signature tells them apart.
     let stranger = Authority::new();
     let cases = [
         (None, "no certificate"),
         (Some(stranger.client()), "another Crossplane's"),
-        (Some(crossplane.authority.server()), "a certificate for serving"),
-        (Some(crossplane.authority.expired_client()), "one of the past"),
+        (Some(CROSSPLANE.authority.expired_client()), "one of the past"),
+        (Some(CROSSPLANE.authority.server()), "a certificate for serving"),
     ];
     for (identity, reason) in cases {
-        let mut client = Client::new(crossplane.channel(&server, identity));
-        assert!(soon(client.run_function(request(reason))).await.is_err(), "{reason}");
+        let call = soon(client(&server, identity.as_ref()).run_function(request(reason))).await;
+        assert!(call.is_err(), "{reason}");
     }
     let mut plain = Client::new(server.channel());
     assert!(soon(plain.run_function(request("in the clear"))).await.is_err());
 
     assert_eq!(server.handled("OK").await, "0");
-    let mut client = Client::new(crossplane.channel(&server, Some(crossplane.authority.client())));
-    soon(client.run_function(request("still serving"))).await.unwrap();
+    soon(client(&server, Some(&CROSSPLANE.client)).run_function(request("still serving"))).await.unwrap();
     assert_eq!(server.handled("OK").await, "1", "the others never reached the function");
 }
 
 #[tokio::test]
 async fn tls_1_2_is_enough_and_http_2_is_agreed_on() {
-    let crossplane = Crossplane::new();
-    let server = crossplane.serve().await;
+    let server = serve().await;
     for version in [&version::TLS12, &version::TLS13] {
-        let mut connection = handshake_of(&crossplane.authority, version);
+        let mut connection = client_hello(version);
         let address = server.address;
         let agreed = tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(address).unwrap();
@@ -97,15 +81,15 @@ async fn tls_1_2_is_enough_and_http_2_is_agreed_on() {
     }
 }
 
-fn handshake_of(authority: &Authority, version: &'static SupportedProtocolVersion) -> ClientConnection {
+fn client_hello(version: &'static SupportedProtocolVersion) -> ClientConnection {
     let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
     let mut roots = RootCertStore::empty();
-    roots.add(certificate(&authority.pem())).unwrap();
-    let Identity { certificate: chain, key } = authority.client();
+    roots.add(certificate(&CROSSPLANE.authority.pem())).unwrap();
+    let Identity { certificate: chain, key } = &CROSSPLANE.client;
     let mut config = ClientConfig::builder_with_protocol_versions(&[version])
         .with_root_certificates(roots)
         .with_client_auth_cert(
-            vec![certificate(&chain)],
+            vec![certificate(chain)],
             PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
         )
         .unwrap();
@@ -118,22 +102,24 @@ async fn a_file_that_does_not_fit_is_named() {
     const EMPTY: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     const CUT_OFF: &str = "-----BEGIN CERTIFICATE-----\nMIIB";
 
-    let authority = Authority::new();
-    let server = authority.server();
-    let other = authority.server();
     let cases = [
         ("tls.crt", None, "cannot read {}/tls.crt: No such file or directory", "not mounted"),
         ("tls.key", None, "cannot read {}/tls.key: No such file or directory", "not mounted"),
         ("ca.crt", None, "cannot read {}/ca.crt: No such file or directory", "not mounted"),
         ("tls.crt", Some(""), "cannot find a certificate in {}/tls.crt", "empty"),
         ("tls.key", Some("a key"), "cannot find a private key in {}/tls.key", "no PEM"),
-        ("ca.crt", Some(&server.key), "cannot find a certificate in {}/ca.crt", "the wrong file"),
+        ("ca.crt", Some(&CROSSPLANE.server.key), "cannot find a certificate in {}/ca.crt", "the wrong file"),
         ("tls.crt", Some(CUT_OFF), "cannot find a certificate in {}/tls.crt", "cut off"),
         ("ca.crt", Some(EMPTY), "cannot trust a certificate in {}/ca.crt", "PEM around nothing"),
-        ("tls.key", Some(&other.key), "cannot use {}/tls.crt with {}/tls.key", "another certificate's key"),
+        (
+            "tls.key",
+            Some(&CROSSPLANE.client.key),
+            "cannot use {}/tls.crt with {}/tls.key",
+            "another certificate's key",
+        ),
     ];
     for (file, contents, want, reason) in cases {
-        let directory = mounted(&authority, &server);
+        let directory = CROSSPLANE.mounted();
         match contents {
             Some(contents) => write(directory.path(), file, contents),
             None => std::fs::remove_file(directory.path().join(file)).unwrap(),
@@ -157,10 +143,4 @@ fn chain(error: &dyn Error) -> String {
         source = error.source();
     }
     text
-}
-
-#[tokio::test]
-async fn without_tls_no_file_is_read() {
-    let server = Running::start(echo(), &Options { transport: Transport::Insecure, ..options() }).await;
-    soon(server.client().run_function(request("tag"))).await.unwrap();
 }
