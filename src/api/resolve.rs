@@ -456,8 +456,8 @@ fn picker(picker: stack::EndpointPicker) -> Picker {
         version: version.map_or_else(|| DEFAULT_PICKER.to_owned(), |it| it.0),
         image: image.map(|it| it.0),
         resources: resources.map(|stack::Resources { limits, requests }| ResourceRequirements {
-            limits: limits.map(quantities),
-            requests: requests.map(quantities),
+            limits: limits.map(quantities).filter(|limits| !limits.is_empty()),
+            requests: requests.map(quantities).filter(|requests| !requests.is_empty()),
             ..ResourceRequirements::default()
         }),
         failure_mode: failure_mode.unwrap_or(FailureMode::FailClose),

@@ -105,7 +105,10 @@ fn meta(plan: &Plan, key: Key) -> ObjectMeta {
 /// The same, with labels of our own; ours win, since selectors rely on them.
 fn labelled(plan: &Plan, key: Key, labels: BTreeMap<String, String>) -> ObjectMeta {
     let mut meta = meta(plan, key);
-    meta.labels.get_or_insert_default().extend(labels);
+    // A platform may set its monitors' labels to none at all.
+    if !labels.is_empty() {
+        meta.labels.get_or_insert_default().extend(labels);
+    }
     meta
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource,
-    GRPCAction, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, SeccompProfile,
-    SecurityContext, Service, ServiceAccount, ServicePort, ServiceSpec, Volume, VolumeMount,
+    GRPCAction, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
+    ResourceRequirements, SeccompProfile, SecurityContext, Service, ServiceAccount, ServicePort, ServiceSpec,
+    Volume, VolumeMount,
 };
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -223,7 +224,7 @@ fn container(plan: &Plan, picker: &PickerPlan) -> Container {
             port(GRPC_HEALTH, PICKER_HEALTH_PORT),
             port(METRICS, PICKER_METRICS_PORT),
         ]),
-        resources: Some(picker.resources.clone()),
+        resources: Some(picker.resources.clone()).filter(|wanted| *wanted != ResourceRequirements::default()),
         liveness_probe: Some(Probe { initial_delay_seconds: Some(5), ..probe("liveness", 10) }),
         readiness_probe: Some(probe("readiness", 2)),
         security_context: Some(SecurityContext {

@@ -17,7 +17,7 @@ use self::call::{CallError, Said, Scene};
 use self::crossplane::{Composite, Outcome, RESOURCE_NAME};
 use self::pipeline::{Pipeline, Step};
 use self::references::Rendered;
-use super::yaml::{self, Content, Document, InputError};
+use super::yaml::{self, Content, Document, InputError, Node};
 use crate::api::{self, Source};
 use crate::function;
 use crate::protocol::official::{RunFunctionRequest, RunFunctionResponse};
@@ -169,7 +169,7 @@ impl Preview {
         Ok(self.composite.apply(answer, &self.observed)?)
     }
 
-    /// What is wrong with what people wrote, each with its file and line. Empty where nothing of that kind is wrong.
+    /// What is wrong with what people wrote, each with its place. Empty where nothing of that kind is wrong.
     ///
     /// A function can name fields; only here it is known where they stand.
     pub fn problems(&self) -> Vec<String> {
@@ -186,8 +186,8 @@ impl Preview {
                     (Source::Input, Some(input)) => input,
                     (Source::Input, None) | (Source::Composite, _) => &self.manifest,
                 };
-                let line = document.root.nearest_to(&problem.path).line;
-                format!("{}:{line}: {}", document.file.display(), problem.sentence())
+                let Node { line, column, .. } = document.root.nearest_to(&problem.path);
+                format!("{}:{line}:{column}: {}", document.file.display(), problem.sentence())
             });
             places.collect::<Vec<String>>()
         });
