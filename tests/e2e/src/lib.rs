@@ -16,6 +16,7 @@
 //! - [`run_dir`]: where a control plane keeps its data while it runs.
 
 pub mod acceptance;
+#[cfg(feature = "controlplane")]
 pub mod controlplane;
 pub mod digest;
 pub mod package;
@@ -24,4 +25,5 @@ pub mod render;
 pub mod run_dir;
 pub mod tools;
 pub mod workspace;
+#[cfg(feature = "controlplane")]
 pub mod wrapped;
