@@ -41,6 +41,12 @@ fn what_is_right_is_said_in_one_line() {
 }
 
 #[test]
+fn the_composition_that_we_ship_is_right() {
+    let (code, _, stderr) = run(&["check", "../../package/configuration/composition.yaml"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn files_that_cannot_be_read_do_not_hide_the_others() {
     let (code, _, stderr) = run(&["check", "absent.yaml", "broken.yaml", "bad.yaml"]);
     assert_eq!(code, Some(1));

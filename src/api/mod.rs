@@ -17,6 +17,8 @@ mod problem;
 pub mod quantity;
 mod read;
 mod reading;
+#[cfg(any(test, feature = "schema"))]
+mod reference;
 mod resolve;
 mod rules;
 #[cfg(any(test, feature = "schema"))]

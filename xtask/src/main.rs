@@ -14,7 +14,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Write the XRD and the Input's schema from the Rust types
+    /// Write the XRD, the Input's schema and the fields' reference from the Rust types
     Generate,
     /// Build the Function and Configuration packages, without a container engine
     Package(package::Arguments),
