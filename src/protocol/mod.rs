@@ -5,6 +5,7 @@
 //!
 //! What stays bytes is a slice of the request's buffer: reading a request copies nothing of what others put into it.
 
+pub mod caller;
 mod de;
 pub mod desired;
 mod error;

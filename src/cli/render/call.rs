@@ -1,18 +1,15 @@
 //! Calling the function as Crossplane calls it: with official messages, step by step, and again while it asks for
 //! more.
-//!
-//! The only file of this room that knows the protocol.
 
 use std::collections::BTreeMap;
 
-use prost_types::value::Kind;
-use prost_types::{ListValue, Struct};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::crossplane::{Answer, Condition, Desired};
 use super::pipeline::Step;
 use super::required::Selector;
+use crate::protocol::caller::{DecodeError, encode, from_struct, to_struct};
 use crate::protocol::official::resource_selector::Match;
 use crate::protocol::official::{
     Capability, Ready, RequestMeta, Requirements, Resource, ResourceSelector, Resources, RunFunctionRequest,
@@ -71,7 +68,7 @@ pub enum CallError {
         /// The step.
         step: String,
         /// What the decoder says.
-        source: prost::DecodeError,
+        source: DecodeError,
     },
 }
 
@@ -79,7 +76,7 @@ pub enum CallError {
 pub fn run(
     steps: &[Step],
     scene: &Scene,
-    function: &mut dyn FnMut(&RunFunctionRequest) -> Result<RunFunctionResponse, prost::DecodeError>,
+    function: &mut dyn FnMut(&RunFunctionRequest) -> Result<RunFunctionResponse, DecodeError>,
     said: &mut Vec<Said>,
 ) -> Result<Answer, CallError> {
     let observed = State {
@@ -146,7 +143,7 @@ fn settle(
     step: &Step,
     resources: &[Value],
     request: &mut RunFunctionRequest,
-    function: &mut dyn FnMut(&RunFunctionRequest) -> Result<RunFunctionResponse, prost::DecodeError>,
+    function: &mut dyn FnMut(&RunFunctionRequest) -> Result<RunFunctionResponse, DecodeError>,
 ) -> Result<RunFunctionResponse, CallError> {
     let given: BTreeMap<String, Resources> =
         step.required.iter().map(|(name, selector)| (name.clone(), find(selector, resources))).collect();
@@ -187,8 +184,7 @@ fn find(selector: &Selector, resources: &[Value]) -> Resources {
 
 /// As Crossplane: everything that it is able to do, and a digest of the request as its tag.
 fn meta(request: &RunFunctionRequest) -> RequestMeta {
-    let digest =
-        Sha256::digest(prost::Message::encode_to_vec(&RunFunctionRequest { meta: None, ..request.clone() }));
+    let digest = Sha256::digest(encode(&RunFunctionRequest { meta: None, ..request.clone() }));
     let capabilities = [
         Capability::Capabilities,
         Capability::RequiredResources,
@@ -206,49 +202,6 @@ fn resource(value: &Value) -> Resource {
     Resource { resource: value.as_object().map(to_struct), ..Resource::default() }
 }
 
-fn to_struct(object: &Map<String, Value>) -> Struct {
-    Struct { fields: object.iter().map(|(key, value)| (key.clone(), to_value(value))).collect() }
-}
-
-fn to_value(value: &Value) -> prost_types::Value {
-    let kind = match value {
-        Value::Null => Kind::NullValue(0),
-        Value::Bool(value) => Kind::BoolValue(*value),
-        // A Struct knows no other number. Crossplane rounds large integers in the same way.
-        Value::Number(value) => Kind::NumberValue(value.as_f64().unwrap_or(f64::NAN)),
-        Value::String(value) => Kind::StringValue(value.clone()),
-        Value::Array(items) => Kind::ListValue(ListValue { values: items.iter().map(to_value).collect() }),
-        Value::Object(object) => Kind::StructValue(to_struct(object)),
-    };
-    prost_types::Value { kind: Some(kind) }
-}
-
-fn from_struct(object: Struct) -> Value {
-    Value::Object(object.fields.into_iter().map(|(key, value)| (key, from_value(value))).collect())
-}
-
-fn from_value(value: prost_types::Value) -> Value {
-    match value.kind {
-        None | Some(Kind::NullValue(_)) => Value::Null,
-        Some(Kind::BoolValue(value)) => Value::Bool(value),
-        Some(Kind::NumberValue(value)) => number(value),
-        Some(Kind::StringValue(value)) => Value::String(value),
-        Some(Kind::ListValue(list)) => list.values.into_iter().map(from_value).collect(),
-        Some(Kind::StructValue(object)) => from_struct(object),
-    }
-}
-
-/// Whole doubles are integers again, as Go prints them.
-fn number(value: f64) -> Value {
-    /// From here on not every integer is a double.
-    const LAST_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
-    if value.fract() == 0.0 && value.abs() <= LAST_SAFE_INTEGER {
-        #[expect(clippy::cast_possible_truncation, reason = "whole, and within what an i64 holds")]
-        return Value::from(value as i64);
-    }
-    Number::from_f64(value).map_or(Value::Null, Value::Number)
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -257,6 +210,7 @@ mod tests {
 
     use super::*;
     use crate::cli::yaml;
+    use crate::protocol::caller::Struct;
     use crate::protocol::official::{self, MatchLabels};
 
     fn scene() -> Scene {
@@ -273,11 +227,8 @@ mod tests {
         Step { name: name.to_owned(), ..Step::alone(input.into_iter().next()) }
     }
 
-    fn field<'a>(object: Option<&'a Struct>, key: &str) -> Option<&'a str> {
-        match &object?.fields.get(key)?.kind {
-            Some(Kind::StringValue(text)) => Some(text),
-            _ => None,
-        }
+    fn field(object: Option<&Struct>, key: &str) -> Value {
+        object.map(|object| from_struct(object.clone())[key].clone()).unwrap_or_default()
     }
 
     #[test]
@@ -305,10 +256,10 @@ mod tests {
         .unwrap();
 
         let [one, two] = &requests[..] else { panic!() };
-        assert_eq!(field(one.input.as_ref(), "kind"), Some("one"));
-        assert_eq!(field(two.input.as_ref(), "kind"), Some("two"));
+        assert_eq!(field(one.input.as_ref(), "kind"), "one");
+        assert_eq!(field(two.input.as_ref(), "kind"), "two");
         for request in [one, two] {
-            assert_eq!(field(request.context.as_ref(), "key"), Some("value"));
+            assert_eq!(field(request.context.as_ref(), "key"), "value");
             assert_eq!(request.observed.as_ref().unwrap().resources.len(), 1);
             let meta = request.meta.as_ref().unwrap();
             assert_eq!((meta.tag.len(), meta.capabilities.len()), (64, 5));
@@ -399,12 +350,5 @@ mod tests {
         let error = run(&[step("one")], &scene(), &mut restless, &mut Vec::new()).unwrap_err();
         assert_eq!(error.to_string(), "step \"one\" asked for other resources 5 times in a row");
         assert_eq!(count, 6);
-    }
-
-    #[test]
-    fn json_survives_the_way_there_and_back() {
-        let value =
-            json!({ "a": [1, -2, 0.5, null, true, "x"], "b": {}, "c": { "d": 9_007_199_254_740_991_i64 } });
-        assert_eq!(from_struct(to_struct(value.as_object().unwrap())), value);
     }
 }

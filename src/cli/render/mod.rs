@@ -8,9 +8,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use bytes::Bytes;
 use clap::ValueEnum;
-use prost::Message;
 use serde_json::{Map, Value};
 
 use self::call::{CallError, Said, Scene};
@@ -20,8 +18,7 @@ use self::references::Rendered;
 use super::yaml::{self, Content, Document, InputError, Node};
 use crate::api::{self, Source};
 use crate::function;
-use crate::protocol::official::{RunFunctionRequest, RunFunctionResponse};
-use crate::protocol::view;
+use crate::protocol::caller;
 
 pub mod call;
 pub mod crossplane;
@@ -151,21 +148,26 @@ impl Preview {
             required: self.required.clone(),
             context: self.context.clone(),
         };
-        let answer = match call::run(&self.steps, &scene, &mut call_function, said) {
-            Ok(answer) => answer,
-            Err(error) => {
-                let step = match &error {
-                    // With one step there is no question which one.
-                    CallError::Fatal { step, .. } if self.steps.len() > 1 => Some(format!("step {step:?}")),
-                    CallError::Fatal { .. } | CallError::Restless { .. } | CallError::Protocol { .. } => None,
-                };
-                let error = anyhow::Error::from(error);
-                return Err(match step {
-                    Some(step) => error.context(step),
-                    None => error,
-                });
-            }
-        };
+        let answer =
+            match call::run(&self.steps, &scene, &mut |request| caller::call(request, function::run), said) {
+                Ok(answer) => answer,
+                Err(error) => {
+                    let step = match &error {
+                        // With one step there is no question which one.
+                        CallError::Fatal { step, .. } if self.steps.len() > 1 => {
+                            Some(format!("step {step:?}"))
+                        }
+                        CallError::Fatal { .. } | CallError::Restless { .. } | CallError::Protocol { .. } => {
+                            None
+                        }
+                    };
+                    let error = anyhow::Error::from(error);
+                    return Err(match step {
+                        Some(step) => error.context(step),
+                        None => error,
+                    });
+                }
+            };
         Ok(self.composite.apply(answer, &self.observed)?)
     }
 
@@ -227,12 +229,6 @@ fn by_resource_name(documents: &[Document]) -> Result<BTreeMap<String, Value>, I
         resources.insert(name, document.root.to_json());
     }
     Ok(resources)
-}
-
-/// Over the wire format, so that a preview goes the way of a call.
-fn call_function(request: &RunFunctionRequest) -> Result<RunFunctionResponse, prost::DecodeError> {
-    let request = view::RunFunctionRequest::decode(Bytes::from(request.encode_to_vec()))?;
-    RunFunctionResponse::decode(Bytes::from(function::run(&request).encode_to_vec()))
 }
 
 /// Says on stderr what is no part of the preview.
