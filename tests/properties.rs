@@ -203,6 +203,22 @@ fn input() -> impl Strategy<Value = Value> {
     })
 }
 
+/// The same under a cluster-scoped composite, which needs cluster-scoped Objects and a namespace to put things into.
+fn cluster_scoped(mut composite: Value, input: Option<Value>) -> (Value, Option<Value>) {
+    composite["metadata"].as_object_mut().unwrap().remove("namespace");
+    let spec = &mut composite["spec"];
+    if spec["targetNamespace"].is_null() {
+        spec["targetNamespace"] = json!("models");
+    }
+    let mut input = input.unwrap_or_else(
+        || json!({ "apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ModelStack", "spec": {} }),
+    );
+    let spec = input["spec"].as_object_mut().unwrap();
+    spec.remove("providerConfigKind");
+    spec.insert("target".to_owned(), json!("ClusterObject"));
+    (composite, Some(input))
+}
+
 fn document(value: &Value) -> Document {
     read_back(&print::yaml(std::slice::from_ref(value)).unwrap()).remove(0)
 }
@@ -222,7 +238,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_stack_keeps_the_rules(composite in composite(), input in option::of(input())) {
+    fn every_stack_keeps_the_rules(composite in composite(), input in option::of(input()), wide in any::<bool>()) {
+        let (composite, input) = if wide { cluster_scoped(composite, input) } else { (composite, input) };
         let outcome = match render(&composite, input.as_ref()) {
             Ok(outcome) => outcome,
             // Refused where a derived name would be too long, and only there.
@@ -294,7 +311,8 @@ impl Stack<'_> {
             let namespace = spec["targetNamespace"].as_str().unwrap_or("team-a");
             expect(object.namespace() == namespace, "everything lands in the target namespace");
             let metadata = &manifest["metadata"];
-            let owner = format!("team-a/{}", name(self.composite));
+            let home = self.composite["metadata"]["namespace"].as_str().unwrap_or_default();
+            let owner = format!("{home}/{}", name(self.composite));
             expect(
                 metadata["annotations"]["inference.devopstoolkit.ai/owner"] == owner,
                 "everything names its owner",
