@@ -41,9 +41,20 @@ fn what_is_right_is_said_in_one_line() {
 }
 
 #[test]
-fn the_composition_that_we_ship_is_right() {
-    let (code, _, stderr) = run(&["check", "../../package/configuration/composition.yaml"]);
-    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+fn what_we_ship_and_show_is_right() {
+    let mut checked = vec!["../../package/configuration/composition.yaml".to_owned()];
+    for folder in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap() {
+        let folder = folder.unwrap().path();
+        if !folder.is_dir() || folder.ends_with("bad-input") {
+            continue;
+        }
+        checked.push(folder.to_str().unwrap().to_owned());
+    }
+    assert!(checked.len() > 5, "{checked:?}");
+    for path in checked {
+        let (code, _, stderr) = run(&["check", &path]);
+        assert!(code == Some(0), "{path}: {stderr}");
+    }
 }
 
 #[test]

@@ -69,7 +69,14 @@ fn structural(schema: &Value, value: &Value, path: &str, errors: &mut Vec<String
         })
     };
     let count = |count: usize| f64::from(u32::try_from(count).unwrap());
-    if !within(value.as_f64(), "minimum", "maximum") {
+    // Bounds are truncated for values without a fraction.
+    let bound =
+        |name: &str| schema[name].as_f64().map(|bound| if value.is_i64() { bound.trunc() } else { bound });
+    let number = value.as_f64().unwrap_or_default();
+    if value.is_number()
+        && (bound("minimum").is_some_and(|min| number < min)
+            || bound("maximum").is_some_and(|max| number > max))
+    {
         refuse("range");
     }
     if !within(value.as_str().map(|text| count(text.chars().count())), "minLength", "maxLength") {

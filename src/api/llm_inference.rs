@@ -9,13 +9,13 @@
 #[cfg(any(test, feature = "schema"))]
 use serde::Serialize;
 
-use super::leaves::{
-    AdapterName, Argument, EnvName, EnvValue, Hostname, Image, IngressHostname, Int, LabelValue, Latency,
-    Memory, ModelId, NamespaceName, ObjectName, Percentile, QualifiedName, Quantity, Real, RuntimeClass,
-    SecretKeyName, SectionName, TaintKey, Target, Text, Url, Wait,
-};
+use super::numbers::{Int, Latency, Memory, Percentile, Quantity, Real, Target, Wait};
 use super::reading::{List, Map, Named, choice, object};
 use super::settings::Criticality;
+use super::texts::{
+    AdapterName, Argument, EnvName, EnvValue, Hostname, Image, IngressHostname, LabelValue, ModelId,
+    NamespaceName, ObjectName, QualifiedName, RuntimeClass, SecretKeyName, SectionName, TaintKey, Text, Url,
+};
 
 /// API group of `LLMInference`.
 pub const GROUP: &str = "inference.devopstoolkit.ai";

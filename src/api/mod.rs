@@ -9,12 +9,13 @@ mod admission;
 mod coverage_tests;
 #[cfg(test)]
 pub(crate) mod fixtures;
-mod leaves;
 pub mod llm_inference;
 pub mod model_stack;
+mod numbers;
 mod policy;
 mod problem;
 pub mod quantity;
+mod reach;
 mod read;
 mod reading;
 #[cfg(any(test, feature = "schema"))]
@@ -27,6 +28,7 @@ pub mod settings;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod texts;
 #[cfg(test)]
 mod twin_tests;
 mod unsupported;

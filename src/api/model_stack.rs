@@ -3,14 +3,14 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the schema's descriptions, which are plain text")]
 #![allow(clippy::struct_field_names, reason = "fields are named as in the documents")]
 
-use super::leaves::{
-    AnnotationValue, GatewayGlob, Glob, Image, Int, Interval, LabelValue, NamespaceName, ObjectName,
-    QualifiedName, Quantity, Real, Release, ResourceName, SectionName, SpecPath, Target, Text, Url, Wait,
-    Weight, Word, YamlText,
-};
 use super::llm_inference::{LatencyObjective, Metric, Runtime};
+use super::numbers::{Int, Interval, Quantity, Real, Target, Wait, Weight};
 use super::reading::{List, Map, choice, object};
 use super::settings::{FailureMode, ProviderConfigKind, Toggle};
+use super::texts::{
+    AnnotationValue, GatewayGlob, Glob, Image, LabelValue, NamespaceName, ObjectName, QualifiedName, Release,
+    ResourceName, SectionName, SpecPath, Text, Url, Word, YamlText,
+};
 
 /// API group of Inputs.
 pub const GROUP: &str = "inference.fn.crossplane.io";

@@ -1,7 +1,7 @@
 //! What a composite may ask for: the provider's credentials reach further than its author should.
 
-use super::leaves::{Text, TextRule};
 use super::reading::List;
+use super::texts::{Text, TextRule};
 
 /// Namespaces that no composite may ask for by default: the cluster's own, and Crossplane's, whose objects decide over
 /// everybody else's.

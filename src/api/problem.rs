@@ -106,6 +106,9 @@ pub(super) fn shown(value: &Value) -> String {
         Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::Array(entries) => format!("a list of {}", entries.len()),
         Value::Object(_) => "an object".to_owned(),
+        Value::String(text) if hides_credentials(text) => {
+            "a URL with credentials, which is not shown".to_owned()
+        }
         Value::String(text) if text.chars().count() <= MAX => value.to_string(),
         Value::String(text) => {
             let start: String = text.chars().take(MAX).collect();
@@ -115,6 +118,11 @@ pub(super) fn shown(value: &Value) -> String {
             shown
         }
     }
+}
+
+/// What stands between `://` and `@` is often a password.
+fn hides_credentials(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
 }
 
 /// The problems of one document, gathered while it is read.
@@ -180,8 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn long_values_are_cut() {
+    fn values_are_shown_short_and_without_passwords() {
         assert_eq!(shown(&json!("a\nb")), r#""a\nb""#);
+        assert_eq!(shown(&json!("http://me:secret@host")), "a URL with credentials, which is not shown");
         assert_eq!(
             shown(&json!("a".repeat(70))),
             format!(r#""{}" and more, 70 characters in all"#, "a".repeat(64))

@@ -7,19 +7,20 @@ use super::llm_inference as xr;
 use super::llm_inference::Spec;
 use super::model_stack as stack;
 use super::model_stack::StackSpec;
-use super::policy::{self, Star};
 use super::problem::{Path, Problems};
+use super::reach::{
+    check_environment, check_image, check_name, delivery, gateway_ref, namespace, platform_gateway_ref,
+};
 use super::reading::Map;
 use super::rules;
 use super::settings::{
-    Composite, Criticality, Delivery, FailureMode, GatewayRef, Metric, Model, Monitoring, Picker,
-    ProviderConfigKind, Replicas, Routing, Runtime, Scaling, SecretKey, Settings, Target, Toggle, Ttl,
+    Composite, Criticality, FailureMode, Metric, Model, Monitoring, Picker, Replicas, Routing, Runtime,
+    Scaling, SecretKey, Settings, Toggle, Ttl,
 };
-use super::values::{Duration, ModelName, Namespace};
+use super::values::{Duration, ModelName};
 
 const DEFAULT_MAX_REPLICAS: i64 = 3;
 const DEFAULT_COLD_START: Duration = Duration::from_seconds(600);
-const DEFAULT_GATEWAY: (&str, &str) = ("eg", "envoy-gateway-system");
 const DEFAULT_TIMEOUT: Duration = Duration::from_seconds(300);
 const DEFAULT_PICKER: &str = "v1.3.1";
 /// Where kube-prometheus-stack listens when it is installed as its documentation says, in this namespace.
@@ -182,166 +183,6 @@ pub(super) fn settle(
     })
 }
 
-/// How objects get there. Crossplane forbids a namespaced composite to compose anything cluster-scoped; and under a
-/// cluster-scoped one, no namespace says where a namespaced Object belongs.
-fn delivery(
-    identity: &Identity,
-    target: Option<stack::Wrapper>,
-    provider_config_kind: Option<ProviderConfigKind>,
-    provider_config_name: Option<String>,
-    policy: &stack::Policy,
-    problems: &mut Problems,
-    input: &mut Problems,
-) -> Option<Delivery> {
-    let path = Path::dotted("target");
-    let target = match (target, &identity.namespace) {
-        (Some(stack::Wrapper::ClusterObject), None) => Target::ClusterObject,
-        (Some(stack::Wrapper::ClusterObject), Some(_)) => {
-            input.add(
-                &path,
-                r#""ClusterObject""#,
-                "must be NamespacedObject, since the composite is namespaced",
-            );
-            return None;
-        }
-        (Some(stack::Wrapper::Direct), _) => return None,
-        (Some(stack::Wrapper::NamespacedObject) | None, Some(_)) => Target::NamespacedObject,
-        (written, None) => {
-            if !input.doubt(&path) {
-                let seen = if written.is_some() { r#""NamespacedObject""# } else { "missing" };
-                input.add(&path, seen, "must be ClusterObject, since the composite is cluster-scoped");
-            }
-            return None;
-        }
-    };
-    if target == Target::ClusterObject && provider_config_kind.is_some() {
-        input.add(
-            &Path::dotted("providerConfigKind"),
-            "set",
-            "must be left out where target is ClusterObject, which knows one kind only",
-        );
-    }
-
-    let path = Path::dotted("providerConfigName");
-    let Some(provider_config_name) = provider_config_name else {
-        problems.add(&path, "missing", "must name the provider configuration of the target cluster");
-        return None;
-    };
-    if let Some(patterns) = policy::patterns(policy.provider_configs.as_ref())
-        && !policy::allows(&patterns, &provider_config_name, Star::NoSlash)
-    {
-        problems.add(&path, format!("{provider_config_name:?}"), policy::permitted(&patterns));
-    }
-    Some(Delivery {
-        target,
-        provider_config_kind: provider_config_kind.unwrap_or(ProviderConfigKind::ProviderConfig),
-        provider_config_name,
-    })
-}
-
-fn platform_gateway_ref(gateway: &stack::StackGateway) -> GatewayRef {
-    let written = gateway.reference.clone().unwrap_or_default();
-    let (name, namespace) = DEFAULT_GATEWAY;
-    GatewayRef {
-        name: written.name.map_or_else(|| name.to_owned(), |it| it.0),
-        namespace: written.namespace.map_or_else(|| namespace.to_owned(), |it| it.0.to_string()),
-        section_name: written.section_name.map(|it| it.0),
-    }
-}
-
-/// The composite's Gateway, leaf by leaf over the platform's. A listener of the platform's Gateway means nothing on
-/// another one.
-fn gateway_ref(
-    gateway: &xr::Gateway,
-    own: &GatewayRef,
-    policy: &stack::Policy,
-    problems: &mut Problems,
-) -> GatewayRef {
-    let xr::GatewayReference { name, namespace, section_name } =
-        gateway.reference.clone().unwrap_or_default();
-    let name = name.map_or_else(|| own.name.clone(), |it| it.0);
-    let namespace = namespace.map_or_else(|| own.namespace.clone(), |it| it.0.to_string());
-    let is_own = name == own.name && namespace == own.namespace;
-    let seen = format!("{namespace}/{name}");
-    let own_name = format!("{}/{}", own.namespace, own.name);
-    let patterns = policy::patterns(policy.gateways.as_ref()).unwrap_or_else(|| vec![&own_name]);
-    if !is_own && !policy::allows(&patterns, &seen, Star::NoSlash) {
-        problems.add(&Path::dotted("gateway.ref"), seen, policy::permitted(&patterns));
-    }
-    let section_name =
-        section_name.map(|it| it.0).or_else(|| if is_own { own.section_name.clone() } else { None });
-    GatewayRef { name, namespace, section_name }
-}
-
-fn namespace(
-    identity: &Identity,
-    written: Option<Namespace>,
-    own_gateway: &GatewayRef,
-    gateway: &GatewayRef,
-    policy: &stack::Policy,
-    problems: &mut Problems,
-) -> Option<Namespace> {
-    let path = Path::dotted("targetNamespace");
-    let own = identity.namespace.as_deref();
-    let Some(namespace) = written else {
-        if own.is_none() {
-            problems.add(&path, "missing", "must be there, since the composite is cluster-scoped");
-        }
-        return own.and_then(Namespace::parse);
-    };
-    if own != Some(namespace.as_str()) {
-        let patterns = policy::patterns(policy.target_namespaces.as_ref());
-        let gateways = [own_gateway.namespace.as_str(), gateway.namespace.as_str()];
-        if let Some(want) = policy::refuse_namespace(patterns.as_deref(), namespace.as_str(), &gateways) {
-            problems.add(&path, format!("{:?}", namespace.as_str()), want);
-        }
-    }
-    Some(namespace)
-}
-
-fn check_image(runtime: &xr::Runtime, policy: &stack::Policy, problems: &mut Problems) {
-    if let (Some(image), Some(patterns)) = (&runtime.image, policy::patterns(policy.images.as_ref()))
-        && !policy::allows(&patterns, &image.0, Star::Anything)
-    {
-        problems.add(&Path::dotted("runtime.image"), format!("{:?}", image.0), policy::permitted(&patterns));
-    }
-}
-
-/// With several GPUs the function decides how workers start.
-fn check_environment(
-    runtime: &xr::Runtime,
-    defaults: &xr::Runtime,
-    gpu: i64,
-    problems: &mut Problems,
-    input: &mut Problems,
-) {
-    let sets = |runtime: &xr::Runtime| {
-        let variables = runtime.env.iter().flat_map(|env| &env.0);
-        let mut names = variables.filter_map(|variable| variable.name.as_ref());
-        gpu > 1 && names.any(|name| name.0 == rules::WORKER_METHOD_ENV)
-    };
-    let want = "the function sets it where gpu is above 1";
-    if sets(runtime) {
-        problems.add(&Path::dotted("runtime.env"), rules::WORKER_METHOD_ENV, want);
-    } else if runtime.env.is_none() && sets(defaults) {
-        input.add(&Path::dotted("defaults.runtime.env"), rules::WORKER_METHOD_ENV, want);
-    }
-}
-
-/// A name is refused only where one that is really derived from it would be too long for a Service.
-fn check_name(name: &ModelName, monitored: bool, routed: bool, problems: &mut Problems) {
-    let suffixes = [(monitored, ModelName::METRICS_SUFFIX), (routed, ModelName::PICKER_SUFFIX)];
-    let suffix =
-        suffixes.into_iter().filter(|(used, _)| *used).map(|(_, suffix)| suffix).max_by_key(|it| it.len());
-    let Some(suffix) = suffix else { return };
-    let max = ModelName::MAX - suffix.len();
-    if name.as_str().len() > max {
-        let want =
-            format!("must be at most {max} characters long, since Service <name>{suffix} is made from it");
-        problems.add_at(Path::dotted("metadata.name"), format!("{:?}", name.as_str()), want);
-    }
-}
-
 /// The target belongs to its metric: the platform's is taken only where it was meant for the metric in effect.
 fn settle_scaling(
     scaling: xr::Scaling,
@@ -480,16 +321,16 @@ fn settle_monitoring(monitoring: stack::Monitoring) -> Option<Monitoring> {
 }
 
 fn texts<K, R, const MAX: usize>(
-    map: Map<K, super::leaves::Text<R>, MAX>,
+    map: Map<K, super::texts::Text<R>, MAX>,
 ) -> std::collections::BTreeMap<String, String>
 where
-    R: super::leaves::TextRule<Value = String>,
+    R: super::texts::TextRule<Value = String>,
 {
     map.0.into_iter().map(|(key, value)| (key, value.0)).collect()
 }
 
 fn quantities<K, const MAX: usize>(
-    map: Map<K, super::leaves::Quantity, MAX>,
+    map: Map<K, super::numbers::Quantity, MAX>,
 ) -> std::collections::BTreeMap<String, Quantity> {
     map.0.into_iter().map(|(name, quantity)| (name, Quantity(quantity.0))).collect()
 }

@@ -1,9 +1,9 @@
 //! What holds between values, twice: as CEL for the API server, and in Rust, since the API server skips every CEL rule
 //! when the schema already fails, and Inputs never meet it. A test compares the two.
 
-use super::leaves::{Real, Target};
 use super::llm_inference::{Effect, EnvVariable, Metric, Operator, Scaling, Spec, Toleration};
 use super::model_stack::ScalingDefaults;
+use super::numbers::{Real, Target};
 use super::problem::Problems;
 use super::reading::Node;
 
