@@ -1,7 +1,7 @@
 //! What the API server does with a composite when it is applied, as far as our XRD uses it: the structural schema
 //! first, CEL rules only when that holds. Proved against a real API server by the end-to-end tests.
 
-use kube_cel::Validator;
+use kube_cel::{CompiledSchema, Validator, compile_schema};
 use regex::Regex;
 use serde_json::Value;
 
@@ -12,18 +12,42 @@ pub(super) fn schema() -> Value {
     schema::xrd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
 }
 
+thread_local! {
+    /// The schema, and its rules for a composite that is new and for one that replaces another.
+    static SCHEMA: (Value, [CompiledSchema; 2]) = {
+        let schema = schema();
+        let rules = [false, true].map(|has_old| compile_schema(&without_optionals(&schema, has_old)));
+        (schema, rules)
+    };
+}
+
 /// Why the API server would refuse `new`, which replaces `old`: by the schema, or by these rules.
 pub(super) fn refuse(new: &Value, old: Option<&Value>) -> Refusal {
-    let schema = schema();
-    let mut errors = Vec::new();
-    structural(&schema, new, "", &mut errors);
-    if !errors.is_empty() {
-        return Refusal::Schema(errors);
-    }
-    let schema = without_optionals(&schema, old.is_some());
-    match Validator::new().validate(&schema, new, old) {
-        Ok(()) => Refusal::None,
-        Err(errors) => Refusal::Rules(errors.into_vec().into_iter().map(|error| error.rule).collect()),
+    SCHEMA.with(|(schema, [created, changed])| {
+        let new = &without_nulls(new);
+        let mut errors = Vec::new();
+        structural(schema, new, "", &mut errors);
+        if !errors.is_empty() {
+            return Refusal::Schema(errors);
+        }
+        let rules = if old.is_some() { changed } else { created };
+        match Validator::new().validate_compiled(rules, new, old) {
+            Ok(()) => Refusal::None,
+            Err(errors) => Refusal::Rules(errors.into_vec().into_iter().map(|error| error.rule).collect()),
+        }
+    })
+}
+
+/// Fields that are null are dropped before anything is judged.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), without_nulls(value)))
+            .collect(),
+        Value::Array(entries) => entries.iter().map(without_nulls).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
 

@@ -18,7 +18,7 @@ use super::{Document, read};
 
 /// For each field, documents in which it matters, as what is added to those of `base`.
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn samples() -> Vec<(Source, &'static str, Value)> {
+pub(super) fn samples() -> Vec<(Source, &'static str, Value)> {
     let xr = |path, fields| (Source::Composite, path, fields);
     let stack = |path, fields| (Source::Input, path, fields);
     let engine = |path: &'static str| -> Vec<(&'static str, Value)> {
@@ -241,7 +241,7 @@ fn schema_at<'a>(schema: &'a Value, path: &str) -> &'a Value {
 }
 
 /// The same document with another value at that path; lists have one entry.
-fn replace(value: &mut Value, path: &str, with: &Value) {
+pub(super) fn replace(value: &mut Value, path: &str, with: &Value) {
     let path = path.replace("[]", ".[]");
     let leaf = path
         .split('.')

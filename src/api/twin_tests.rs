@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::admission::{Refusal, refuse, schema};
+use super::coverage_tests::{replace, samples};
+use super::problem::Source;
 use super::tests::{composite, problems};
 
 /// One document a line. The end-to-end tests show that a real API server says the same to each.
@@ -39,6 +41,80 @@ fn what_the_api_server_refuses_the_function_refuses() {
         assert_ne!(refuse(&composite, None), Refusal::None, "{fields}");
         let found = problems(composite, None);
         assert!(found.iter().any(|problem| !problem.contains("not supported yet")), "{fields}: {found:?}");
+    }
+}
+
+/// What only the function can judge: it depends on the platform, on this version, or on what is derived.
+const FUNCTION_ONLY: [&str; 9] = [
+    "not supported yet",
+    "the platform's policy permits",
+    "where the platform routes by host",
+    "must be there where gateway.enabled is true",
+    "must name the provider configuration",
+    "must be whole bytes",
+    "the function sets it where gpu is above 1",
+    "must be a quantity above 0",
+    "a key must be",
+];
+
+#[test]
+fn every_field_is_judged_alike_whatever_stands_there() {
+    let values = [
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(1),
+        json!(-1),
+        json!(0.5),
+        json!(1.5),
+        json!(16),
+        json!(17),
+        json!(1001),
+        json!(2_147_483_648_i64),
+        json!(""),
+        json!("a"),
+        json!("A"),
+        json!("-a"),
+        json!("a b"),
+        json!("a.b"),
+        json!("a/b"),
+        json!("1"),
+        json!("10.0.0.1"),
+        json!("*.a"),
+        json!("10m"),
+        json!("25h"),
+        json!("500m"),
+        json!("1Gi"),
+        json!("http://a:1/b"),
+        json!("http://a@b"),
+        json!("--dtype"),
+        json!("HF_TOKEN"),
+        json!("kv-cache"),
+        json!("Exists"),
+        json!("NoExecute"),
+        json!("\u{e9}"),
+        json!("a".repeat(64)),
+        json!("a".repeat(5000)),
+        json!([]),
+        json!(["a"]),
+        json!({}),
+        json!({"a": "b"}),
+    ];
+    for (source, path, sample) in samples() {
+        if source != Source::Composite || path.contains("{}") {
+            continue;
+        }
+        for value in &values {
+            let mut fields = sample.clone();
+            replace(&mut fields, path, value);
+            let composite = composite(fields.clone());
+            let verdict = refuse(&composite, None);
+            let found = problems(composite, None);
+            let own = found.iter().any(|problem| !FUNCTION_ONLY.iter().any(|only| problem.contains(only)));
+            // A quantity is judged by both, but in other words and finer by the function.
+            let quantity = found.iter().any(|problem| problem.contains("must be a quantity above 0"));
+            assert!(own == (verdict != Refusal::None) || quantity, "{fields}: {verdict:?} but {found:?}");
+        }
     }
 }
 
