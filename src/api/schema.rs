@@ -287,6 +287,29 @@ mod tests {
         );
     }
 
+    /// The API server would drop anything else without a word.
+    #[test]
+    fn what_is_reported_is_in_the_schema() {
+        use crate::report::{GatewayStatus, ReplicasStatus, Status};
+
+        fn known(value: &Value, schema: &Value) -> bool {
+            value.as_object().is_none_or(|fields| {
+                fields.iter().all(|(name, value)| known(value, &schema["properties"][name]))
+            }) && !schema.is_null()
+        }
+        let status = Status {
+            url: Some("http://llama.example.com".to_owned()),
+            model_name: "llama".to_owned(),
+            gateway: Some(GatewayStatus { address: Some("10.0.0.1".to_owned()), ..GatewayStatus::default() }),
+            replicas: Some(ReplicasStatus { ready: Some(1), desired: Some(2) }),
+        };
+        let status = serde_json::to_value(status).unwrap();
+        let xrd = xrd();
+        let schema = &xrd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"];
+        assert!(known(&status, schema), "{status}");
+        assert!(!known(&json!({"gateway": {"adress": "10.0.0.1"}}), schema));
+    }
+
     #[test]
     fn no_default_is_left_to_the_api_server() {
         // It would be the user's own word by the time the function sees it, and beat the platform's.
