@@ -29,6 +29,8 @@ pub struct Tool {
     pub versioned_by: &'static str,
     /// The variable that tells the version, where upstream sets one when it makes a release.
     pub version_variable: Option<&'static str>,
+    /// Build tags.
+    pub tags: &'static str,
 }
 
 /// Crossplane itself. Its `internal render` runs the real reconciler on an in-memory client.
@@ -38,6 +40,7 @@ pub const CROSSPLANE_CORE: Tool = Tool {
     package: "github.com/crossplane/crossplane/v2/cmd/crossplane",
     versioned_by: "github.com/crossplane/crossplane/v2",
     version_variable: Some("github.com/crossplane/crossplane-runtime/v2/pkg/version.version"),
+    tags: "",
 };
 
 /// The command line of Crossplane: `render` and `xpkg build`.
@@ -47,6 +50,7 @@ pub const CROSSPLANE_CLI: Tool = Tool {
     package: "github.com/crossplane/cli/v2/cmd/crossplane",
     versioned_by: "github.com/crossplane/cli/v2",
     version_variable: Some("github.com/crossplane/crossplane-runtime/v2/pkg/version.version"),
+    tags: "",
 };
 
 /// The store of the control plane.
@@ -56,6 +60,7 @@ pub const ETCD: Tool = Tool {
     package: "go.etcd.io/etcd/server/v3",
     versioned_by: "go.etcd.io/etcd/server/v3",
     version_variable: None,
+    tags: "",
 };
 
 /// The API server: what decides whether an object is valid.
@@ -65,6 +70,18 @@ pub const KUBE_APISERVER: Tool = Tool {
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
     versioned_by: "k8s.io/kubernetes",
     version_variable: Some("k8s.io/component-base/version.gitVersion"),
+    tags: "",
+};
+
+/// Prometheus' own test runner for queries.
+pub const PROMTOOL: Tool = Tool {
+    module: "prometheus",
+    name: "promtool",
+    package: "github.com/prometheus/prometheus/cmd/promtool",
+    versioned_by: "github.com/prometheus/prometheus",
+    version_variable: None,
+    // Clients of every cloud, to find targets with: most of the build, and no part of a query.
+    tags: "remove_all_sd",
 };
 
 impl Tool {
@@ -81,7 +98,7 @@ impl Tool {
             None => "-s -w".to_owned(),
         };
 
-        let key = key(&[&go_mod, &go_sum, self.package, &ldflags]);
+        let key = key(&[&go_mod, &go_sum, self.package, &ldflags, self.tags]);
         let dir = workspace::cache()?.join("tools").join(key);
         let binary = dir.join(self.name);
         std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
@@ -99,7 +116,7 @@ impl Tool {
         // A build that is cut off leaves nothing that could be taken for a tool.
         let partial = binary.with_extension("partial");
         let mut go = Command::new("go");
-        go.args(["build", "-mod=readonly", "-ldflags", ldflags, "-o"])
+        go.args(["build", "-mod=readonly", "-tags", self.tags, "-ldflags", ldflags, "-o"])
             .arg(&partial)
             .arg(self.package)
             // A go.work above the repository would overrule the pins.
