@@ -10,6 +10,7 @@
 //! - [`render`]: a scenario of `examples/`, rendered by Crossplane and by ourselves.
 //! - [`package`]: what is inside an xpkg.
 //! - [`digest`]: how both are named.
+//! - [`files`]: manifests in files, and changing a field of one.
 //! - [`controlplane`]: etcd and the API server, with other people's CRDs.
 //! - [`acceptance`]: what an API server made of an object, against what it was given.
 //! - [`wrapped`]: composed resources, and what the provider would apply for them.
@@ -19,6 +20,7 @@ pub mod acceptance;
 #[cfg(feature = "controlplane")]
 pub mod controlplane;
 pub mod digest;
+pub mod files;
 pub mod package;
 pub mod process;
 pub mod render;

@@ -31,6 +31,8 @@ pub struct Tool {
     pub version_variable: Option<&'static str>,
     /// Build tags.
     pub tags: &'static str,
+    /// Other variables to set, with their values: what has no flag.
+    pub variables: &'static [(&'static str, &'static str)],
 }
 
 /// Crossplane itself. Its `internal render` runs the real reconciler on an in-memory client.
@@ -41,6 +43,7 @@ pub const CROSSPLANE_CORE: Tool = Tool {
     versioned_by: "github.com/crossplane/crossplane/v2",
     version_variable: Some("github.com/crossplane/crossplane-runtime/v2/pkg/version.version"),
     tags: "",
+    variables: &[],
 };
 
 /// The command line of Crossplane: `render` and `xpkg build`.
@@ -51,6 +54,7 @@ pub const CROSSPLANE_CLI: Tool = Tool {
     versioned_by: "github.com/crossplane/cli/v2",
     version_variable: Some("github.com/crossplane/crossplane-runtime/v2/pkg/version.version"),
     tags: "",
+    variables: &[],
 };
 
 /// The store of the control plane.
@@ -61,6 +65,7 @@ pub const ETCD: Tool = Tool {
     versioned_by: "go.etcd.io/etcd/server/v3",
     version_variable: None,
     tags: "",
+    variables: &[],
 };
 
 /// The API server: what decides whether an object is valid.
@@ -71,6 +76,7 @@ pub const KUBE_APISERVER: Tool = Tool {
     versioned_by: "k8s.io/kubernetes",
     version_variable: Some("k8s.io/component-base/version.gitVersion"),
     tags: "",
+    variables: &[],
 };
 
 /// Prometheus' own test runner for queries.
@@ -82,6 +88,18 @@ pub const PROMTOOL: Tool = Tool {
     version_variable: None,
     // Clients of every cloud, to find targets with: most of the build, and no part of a query.
     tags: "remove_all_sd",
+    variables: &[],
+};
+
+/// The controllers of Kubernetes itself, of which only a few are wanted here.
+pub const KUBE_CONTROLLER_MANAGER: Tool = Tool {
+    module: "controlplane",
+    name: "kube-controller-manager",
+    package: "k8s.io/kubernetes/cmd/kube-controller-manager",
+    versioned_by: "k8s.io/kubernetes",
+    version_variable: Some("k8s.io/component-base/version.gitVersion"),
+    tags: "",
+    variables: &[],
 };
 
 impl Tool {
@@ -92,11 +110,12 @@ impl Tool {
         let go_sum = read(&module.join("go.sum"))?;
         let version = version_in(&go_mod, self.versioned_by)
             .with_context(|| format!("{} pins no {}", module.join("go.mod").display(), self.versioned_by))?;
-        // Without symbol tables the two weigh 200 MB instead of 290.
-        let ldflags = match self.version_variable {
-            Some(variable) => format!("-s -w -X {variable}={version}"),
-            None => "-s -w".to_owned(),
-        };
+        let version = self.version_variable.map(|variable| (variable, version));
+        let variables = version.into_iter().chain(self.variables.iter().copied());
+        // Without symbol tables the two of Crossplane weigh 200 MB instead of 290.
+        let mut ldflags = vec!["-s -w".to_owned()];
+        ldflags.extend(variables.map(|(variable, value)| format!("-X {variable}={value}")));
+        let ldflags = ldflags.join(" ");
 
         let key = key(&[&go_mod, &go_sum, self.package, &ldflags, self.tags]);
         let dir = workspace::cache()?.join("tools").join(key);

@@ -10,73 +10,94 @@ use rcgen::{
 
 use crate::run_dir::RunDir;
 
-/// Where the PEM files of one run are.
+/// An authority of this run's own.
 #[derive(Debug)]
-pub struct Certificates {
-    /// The authority that both sides trust.
-    pub ca: PathBuf,
-    /// What the API server shows.
-    pub server: Pair,
-    /// What an administrator shows.
-    pub admin: Pair,
-    /// What signs service account tokens, and what checks them.
-    pub service_accounts: Pair,
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
 }
 
-/// A public part, which may be a certificate, and its key.
+/// A certificate, or a public key, and the private key to it.
 #[derive(Debug)]
 pub struct Pair {
     /// Certificate or public key.
-    pub public: PathBuf,
+    pub public: String,
     /// Private key.
-    pub private: PathBuf,
+    pub private: String,
 }
 
-impl Certificates {
-    /// Makes all of them anew.
-    pub fn write(dir: &RunDir) -> Result<Self> {
+impl Authority {
+    /// A new one.
+    pub fn create() -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
         params.distinguished_name.push(DnType::CommonName, "function-inference e2e");
         let key = KeyPair::generate()?;
-        let ca = write(dir.join("ca.crt"), &params.self_signed(&key)?.pem())?;
-        let issuer = Issuer::new(params, key);
+        let pem = params.self_signed(&key)?.pem();
+        Ok(Self { issuer: Issuer::new(params, key), pem })
+    }
 
+    /// The certificate that both sides trust.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// What a server on this machine shows.
+    pub fn server(&self) -> Result<Pair> {
         let names = ["localhost", "127.0.0.1", "kubernetes.default.svc"].map(str::to_owned);
-        let mut server = CertificateParams::new(names)?;
-        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        server.distinguished_name.push(DnType::CommonName, "kube-apiserver");
+        let mut params = CertificateParams::new(names)?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.distinguished_name.push(DnType::CommonName, "localhost");
+        self.sign(&params)
+    }
 
-        let mut admin = CertificateParams::new(Vec::new())?;
-        admin.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        admin.distinguished_name.push(DnType::CommonName, "e2e");
-        // The group that Kubernetes binds to cluster-admin before any rule exists.
-        admin.distinguished_name.push(DnType::OrganizationName, "system:masters");
+    /// What a client shows. The organization is what Kubernetes takes for a group.
+    pub fn client(&self, name: &str, organization: Option<&str>) -> Result<Pair> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.distinguished_name.push(DnType::CommonName, name);
+        if let Some(organization) = organization {
+            params.distinguished_name.push(DnType::OrganizationName, organization);
+        }
+        self.sign(&params)
+    }
 
-        let signing = KeyPair::generate()?;
-        Ok(Self {
-            ca,
-            server: sign(dir, "apiserver", &server, &issuer)?,
-            admin: sign(dir, "admin", &admin, &issuer)?,
-            service_accounts: Pair {
-                public: write(dir.join("service-accounts.pub"), &signing.public_key_pem())?,
-                private: write(dir.join("service-accounts.key"), &signing.serialize_pem())?,
-            },
-        })
+    /// Writes a pair as Crossplane lays certificates out: `tls.crt`, `tls.key` and the authority's `ca.crt`.
+    pub fn folder(&self, path: PathBuf, pair: &Pair) -> Result<PathBuf> {
+        std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        write(&path.join("ca.crt"), self.pem())?;
+        write(&path.join("tls.crt"), &pair.public)?;
+        write(&path.join("tls.key"), &pair.private)?;
+        Ok(path)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Result<Pair> {
+        let key = KeyPair::generate()?;
+        let public = params.signed_by(&key, &self.issuer)?.pem();
+        Ok(Pair { public, private: key.serialize_pem() })
     }
 }
 
-fn sign(dir: &RunDir, name: &str, params: &CertificateParams, issuer: &Issuer<'_, KeyPair>) -> Result<Pair> {
-    let key = KeyPair::generate()?;
-    let certificate = params.signed_by(&key, issuer)?;
-    Ok(Pair {
-        public: write(dir.join(&format!("{name}.crt")), &certificate.pem())?,
-        private: write(dir.join(&format!("{name}.key")), &key.serialize_pem())?,
-    })
+/// Keys that sign and check service account tokens.
+pub(super) struct ServiceAccountKeys {
+    /// The key that checks.
+    pub(super) public: PathBuf,
+    /// The key that signs.
+    pub(super) private: PathBuf,
 }
 
-fn write(path: PathBuf, pem: &str) -> Result<PathBuf> {
-    std::fs::write(&path, pem).with_context(|| format!("cannot write {}", Path::new(&path).display()))?;
-    Ok(path)
+impl ServiceAccountKeys {
+    pub(super) fn write(dir: &RunDir) -> Result<Self> {
+        let key = KeyPair::generate()?;
+        let keys =
+            Self { public: dir.join("service-accounts.pub"), private: dir.join("service-accounts.key") };
+        write(&keys.public, &key.public_key_pem())?;
+        write(&keys.private, &key.serialize_pem())?;
+        Ok(keys)
+    }
+}
+
+fn write(path: &Path, pem: &str) -> Result<()> {
+    std::fs::write(path, pem).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -12,7 +12,7 @@ use http::{Method, Request, StatusCode};
 use kube::Client;
 use kube::client::Body;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An answer takes milliseconds; a large CRD on a busy machine some seconds.
 const REQUEST_LIMIT: Duration = Duration::from_mins(1);
@@ -85,9 +85,18 @@ impl Cluster {
     /// Applies an object in the name of a field manager: every unknown field is an error, and so is a field that
     /// another manager has set to something else.
     pub async fn apply(&self, object: &Value, manager: &str) -> Result<Accepted> {
+        self.patch(object, manager, "").await
+    }
+
+    /// Asks whether an object would be accepted, as [`Self::apply`] would apply it, and stores nothing.
+    pub async fn check(&self, object: &Value, manager: &str) -> Result<Accepted> {
+        self.patch(object, manager, "&dryRun=All").await
+    }
+
+    async fn patch(&self, object: &Value, manager: &str, more: &str) -> Result<Accepted> {
         let path = self.path(object).await?;
         let manager = manager.replace('/', "%2F");
-        let uri = format!("{path}?fieldManager={manager}&fieldValidation=Strict");
+        let uri = format!("{path}?fieldManager={manager}&fieldValidation=Strict{more}");
         self.send(Method::PATCH, &uri, Some(("application/apply-patch+yaml", object))).await
     }
 
@@ -99,6 +108,30 @@ impl Cluster {
             Err(error) if is(&error, StatusCode::NOT_FOUND) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Everything of a kind in a namespace, or in the cluster when the namespace is empty.
+    pub async fn list(&self, api_version: &str, kind: &str, namespace: &str) -> Result<Vec<Value>> {
+        let sample = json!({"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace}});
+        let path = self.collection(&sample).await?;
+        let mut list = self.send(Method::GET, &path, None).await?.object;
+        let mut items = match list.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        };
+        // The items of a list leave out what the list says for all of them.
+        for item in items.iter_mut().filter_map(Value::as_object_mut) {
+            item.insert("apiVersion".to_owned(), json!(api_version));
+            item.insert("kind".to_owned(), json!(kind));
+        }
+        Ok(items)
+    }
+
+    /// Writes the status of an object, as its controller would.
+    pub async fn set_status(&self, object: &Value, status: &Value) -> Result<()> {
+        let uri = format!("{}/status?fieldValidation=Strict", self.path(object).await?);
+        let patch = json!({"status": status});
+        self.send(Method::PATCH, &uri, Some(("application/merge-patch+json", &patch))).await.map(drop)
     }
 
     /// Deletes an object. It is gone at once unless it has finalizers.

@@ -5,20 +5,24 @@
 
 pub mod certs;
 pub mod cluster;
+pub mod core;
 pub mod crds;
+pub mod wait;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::process::Server;
 use crate::run_dir::RunDir;
 use crate::tools;
-use certs::Certificates;
+use certs::{Authority, Pair, ServiceAccountKeys};
 use cluster::Cluster;
 
 /// An idle machine needs five seconds; this is for one that builds something else meanwhile.
@@ -40,10 +44,14 @@ pub struct ControlPlane {
     pub cluster: Cluster,
     /// How long the start took.
     pub started_in: Duration,
+    /// Who signs the certificates of everything in this run.
+    pub authority: Authority,
+    /// The way in for others.
+    pub kubeconfig: PathBuf,
     apiserver: Server,
     _etcd: Server,
-    // Dropped last: the servers write into it.
-    _dir: RunDir,
+    /// Where other components of this run may write. Dropped last: the servers write into it too.
+    pub dir: RunDir,
 }
 
 impl ControlPlane {
@@ -62,7 +70,9 @@ impl ControlPlane {
     async fn attempt(name: &str, etcd: &Path, apiserver: &Path) -> Result<Self> {
         let started = Instant::now();
         let dir = RunDir::create(name)?;
-        let certificates = Certificates::write(&dir)?;
+        let authority = Authority::create()?;
+        let serving = authority.folder(dir.join("apiserver"), &authority.server()?)?;
+        let service_accounts = ServiceAccountKeys::write(&dir)?;
         let [client_port, peer_port, secure_port] = free_ports()?;
 
         let client_url = format!("http://{client_port}");
@@ -72,10 +82,12 @@ impl ControlPlane {
             TcpStream::connect_timeout(&client_port, Duration::from_secs(1)).is_ok()
         })?;
 
-        let mut command = apiserver_command(apiserver, &certificates, &client_url, secure_port);
+        let mut command = apiserver_command(apiserver, &serving, &service_accounts, &client_url, secure_port);
         let mut apiserver = Server::start(&mut command, dir.join("kube-apiserver.log"))?;
+        // The group that Kubernetes binds to cluster-admin before any rule exists.
+        let admin = authority.client("e2e", Some("system:masters"))?;
         let kubeconfig = dir.join("kubeconfig");
-        std::fs::write(&kubeconfig, kubeconfig_of(&certificates, secure_port).to_string())
+        std::fs::write(&kubeconfig, kubeconfig_of(&authority, &admin, secure_port).to_string())
             .with_context(|| format!("cannot write {}", kubeconfig.display()))?;
         let cluster = Cluster::connect(&kubeconfig).await?;
 
@@ -90,7 +102,15 @@ impl ControlPlane {
             }
             tokio::time::sleep(POLL).await;
         }
-        Ok(Self { cluster, started_in: started.elapsed(), apiserver, _etcd: etcd, _dir: dir })
+        Ok(Self {
+            cluster,
+            started_in: started.elapsed(),
+            authority,
+            kubeconfig,
+            apiserver,
+            _etcd: etcd,
+            dir,
+        })
     }
 
     /// Adds what the API server last logged to an error that may be its own doing.
@@ -113,19 +133,24 @@ fn etcd_command(binary: &Path, dir: &RunDir, client_url: &str, peer: SocketAddr)
     command
 }
 
-fn apiserver_command(binary: &Path, certificates: &Certificates, etcd: &str, listen: SocketAddr) -> Command {
-    let Certificates { ca, server, service_accounts, .. } = certificates;
+fn apiserver_command(
+    binary: &Path,
+    serving: &Path,
+    service_accounts: &ServiceAccountKeys,
+    etcd: &str,
+    listen: SocketAddr,
+) -> Command {
     let mut command = Command::new(binary);
     command
         .args(["--etcd-servers", etcd])
         .args(["--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1"])
         .args(["--secure-port", &listen.port().to_string()])
         .arg("--tls-cert-file")
-        .arg(&server.public)
+        .arg(serving.join("tls.crt"))
         .arg("--tls-private-key-file")
-        .arg(&server.private)
+        .arg(serving.join("tls.key"))
         .arg("--client-ca-file")
-        .arg(ca)
+        .arg(serving.join("ca.crt"))
         .args(["--service-account-issuer", "https://kubernetes.default.svc"])
         .arg("--service-account-key-file")
         .arg(&service_accounts.public)
@@ -141,8 +166,9 @@ fn apiserver_command(binary: &Path, certificates: &Certificates, etcd: &str, lis
     command
 }
 
-/// The way in as a file, so that any client can take it. JSON is YAML.
-fn kubeconfig_of(certificates: &Certificates, listen: SocketAddr) -> serde_json::Value {
+/// The way in as a file, complete in itself, so that it can travel in a Secret too. JSON is YAML.
+fn kubeconfig_of(authority: &Authority, admin: &Pair, listen: SocketAddr) -> serde_json::Value {
+    let data = |pem: &str| STANDARD.encode(pem);
     json!({
         "apiVersion": "v1",
         "kind": "Config",
@@ -150,17 +176,17 @@ fn kubeconfig_of(certificates: &Certificates, listen: SocketAddr) -> serde_json:
         "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": "e2e"}}],
         "clusters": [{"name": "e2e", "cluster": {
             "server": format!("https://{listen}"),
-            "certificate-authority": certificates.ca,
+            "certificate-authority-data": data(authority.pem()),
         }}],
         "users": [{"name": "e2e", "user": {
-            "client-certificate": certificates.admin.public,
-            "client-key": certificates.admin.private,
+            "client-certificate-data": data(&admin.public),
+            "client-key-data": data(&admin.private),
         }}],
     })
 }
 
 /// Addresses that nobody listens at. All are held until all are known, so that they differ.
-fn free_ports<const N: usize>() -> Result<[SocketAddr; N]> {
+pub(crate) fn free_ports<const N: usize>() -> Result<[SocketAddr; N]> {
     let listeners = [(); N].map(|()| TcpListener::bind(("127.0.0.1", 0)));
     let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
     for (address, listener) in addresses.iter_mut().zip(listeners) {
