@@ -102,6 +102,18 @@ pub const KUBE_CONTROLLER_MANAGER: Tool = Tool {
     variables: &[],
 };
 
+/// What applies our objects.
+pub const PROVIDER_KUBERNETES: Tool = Tool {
+    module: "provider",
+    name: "provider-kubernetes",
+    package: "github.com/crossplane-contrib/provider-kubernetes/cmd/provider",
+    versioned_by: "github.com/crossplane-contrib/provider-kubernetes",
+    version_variable: None,
+    tags: "",
+    // No flag moves the metrics off :8080, which others may use.
+    variables: &[("sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress", "0")],
+};
+
 impl Tool {
     /// The path of the binary, which is built if it is not there yet.
     pub fn path(&self) -> Result<PathBuf> {

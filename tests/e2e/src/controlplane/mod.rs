@@ -7,6 +7,8 @@ pub mod certs;
 pub mod cluster;
 pub mod core;
 pub mod crds;
+pub mod crossplane;
+pub mod standin;
 pub mod wait;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
