@@ -38,7 +38,11 @@ pub(super) fn delivery(
         (written, None) => {
             if !input.doubt(&path) {
                 let seen = if written.is_some() { r#""NamespacedObject""# } else { "missing" };
-                input.add(&path, seen, "must be ClusterObject, since the composite is cluster-scoped");
+                input.add(
+                    &path,
+                    seen,
+                    "must be ClusterObject, since the composite has no metadata.namespace",
+                );
             }
             return None;
         }
@@ -114,7 +118,7 @@ pub(super) fn namespace(
     let own = identity.namespace.as_deref();
     let Some(namespace) = written else {
         if own.is_none() {
-            problems.add(&path, "missing", "must be there, since the composite is cluster-scoped");
+            problems.add(&path, "missing", "must be there, since the composite has no metadata.namespace");
         }
         return own.and_then(Namespace::parse);
     };

@@ -273,8 +273,8 @@ fn composites_of_another_kind_have_to_be_meant() {
         problems(unscoped, Some(input(json!({"specPath": "spec.parameters.llm"})))),
         [
             "spec.parameters.llm.gpu is 17: must be a whole number from 0 to 16",
-            "spec.parameters.llm.targetNamespace is missing: must be there, since the composite is cluster-scoped",
-            "Input spec.target is missing: must be ClusterObject, since the composite is cluster-scoped",
+            "spec.parameters.llm.targetNamespace is missing: must be there, since the composite has no metadata.namespace",
+            "Input spec.target is missing: must be ClusterObject, since the composite has no metadata.namespace",
         ]
     );
     assert_eq!(
