@@ -16,6 +16,7 @@ pub(crate) fn llm() -> Settings {
             kind: "LLMInference".to_owned(),
             name: ModelName::parse("llama").unwrap(),
             namespace: Some("team-a".to_owned()),
+            spec_path: "spec".to_owned(),
         },
         delivery: Delivery {
             target: Target::NamespacedObject,

@@ -54,7 +54,7 @@ pub fn read(composite: &Document, input: Option<&Document>) -> Result<Settings, 
     if input_problems.doubt(&Path::dotted("specPath")) {
         return Err(input_problems.in_order(StackSpec::SHAPE));
     }
-    let spec_path = stack.spec_path.as_ref().map_or("spec", |path| path.0.as_str());
+    let spec_path = stack.spec_path.as_ref().map_or(resolve::DEFAULT_SPEC_PATH, |path| path.0.as_str());
     let mut problems = Problems::new(Source::Composite, Path::dotted(spec_path));
 
     let identity = read_identity(composite, stack.spec_path.is_some(), &mut problems);

@@ -22,6 +22,8 @@ use super::values::{Duration, ModelName};
 const DEFAULT_MAX_REPLICAS: i64 = 3;
 const DEFAULT_COLD_START: Duration = Duration::from_seconds(600);
 const DEFAULT_TIMEOUT: Duration = Duration::from_seconds(300);
+/// Where a composite describes the model, unless the Input's `specPath` says otherwise.
+pub(super) const DEFAULT_SPEC_PATH: &str = "spec";
 const DEFAULT_PICKER: &str = "v1.3.1";
 /// Where kube-prometheus-stack listens when it is installed as its documentation says, in this namespace.
 const DEFAULT_PROMETHEUS: &str = "http://kube-prometheus-stack-prometheus.prometheus-system:9090";
@@ -69,7 +71,7 @@ pub(super) fn settle(
     let StackSpec {
         target,
         provider_config_kind,
-        spec_path: _,
+        spec_path,
         defaults,
         policy,
         workload: _,
@@ -156,6 +158,7 @@ pub(super) fn settle(
             kind: identity.kind,
             name: identity.name?,
             namespace: identity.namespace,
+            spec_path: spec_path.map_or_else(|| DEFAULT_SPEC_PATH.to_owned(), |path| path.0),
         },
         delivery: delivery?,
         namespace: namespace?,

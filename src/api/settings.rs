@@ -52,6 +52,8 @@ pub struct Composite {
     pub name: ModelName,
     /// `None` for a cluster-scoped composite.
     pub namespace: Option<String>,
+    /// Where in it the model is described: `spec`, or the Input's `specPath`.
+    pub spec_path: String,
 }
 
 /// How composed objects reach the target cluster.

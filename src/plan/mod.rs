@@ -266,8 +266,7 @@ impl Plan {
 
 /// Decides everything, or says what cannot be done, all of it.
 pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Problem>> {
-    let mut problems = checks::long_names(settings);
-    problems.extend(checks::moved(settings, observed));
+    let mut problems = checks::moved(settings, observed);
     let sleeps = scaling::sleeps(settings);
     let routing = settings.routing.as_ref().and_then(|routing| {
         plan_routing(routing, settings.cold_start, sleeps).map_err(|found| problems.extend(found)).ok()

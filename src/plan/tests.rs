@@ -2,7 +2,7 @@
 
 use crate::api::fixtures::llm;
 use crate::api::settings::{Metric, Settings, Toggle};
-use crate::api::{Duration, Host, ModelName};
+use crate::api::{Duration, Host};
 use crate::observe::{
     Asked, ConditionFacts, Facts, Live, Observed, ObservedObject, Parent, Synced, VllmRuntimeFacts,
 };
@@ -250,32 +250,6 @@ fn scaling_needs_series_that_somebody_scrapes() {
 }
 
 #[test]
-fn a_name_is_refused_only_where_a_name_made_of_it_would_be() {
-    let named = |length: usize, mut settings: Settings| {
-        settings.composite.name = ModelName::parse(&"m".repeat(length)).unwrap();
-        settings
-    };
-    let mut bare = llm();
-    bare.monitoring = None;
-    let cases = [
-        (named(63, bare.clone()), None, "nothing is made of it"),
-        (named(55, llm()), None, "-metrics still fits"),
-        (named(56, llm()), Some("at most 55 characters"), "-metrics does not"),
-        (named(59, bare.clone().hosted(HOST)), None, "-epp still fits"),
-        (named(60, bare.hosted(HOST)), Some("at most 59 characters"), "-epp does not"),
-    ];
-    for (settings, want, reason) in cases {
-        match (plan(&settings, &Observed::default()), want) {
-            (Ok(_), None) => {}
-            (Err(problems), Some(want)) => {
-                assert!(problems[0].to_string().contains(want), "{reason}: {problems:?}");
-            }
-            (got, _) => panic!("{reason}: {got:?}"),
-        }
-    }
-}
-
-#[test]
 fn where_requests_wait_in_the_picker_the_autoscaler_asks_the_picker() {
     let mut settings = llm().hosted(HOST).scaled(1, 4);
     assert_eq!(autoscaler(&settings).triggers.len(), 1, "without flow control requests wait at the engines");
@@ -286,4 +260,14 @@ fn where_requests_wait_in_the_picker_the_autoscaler_asks_the_picker() {
     settings.monitoring.as_mut().unwrap().endpoint_picker = Toggle::Disabled;
     let problems = plan(&settings, &Observed::default()).unwrap_err();
     assert!(problems[0].to_string().starts_with("Input spec.monitoring.endpointPicker"), "{}", problems[0]);
+}
+
+#[test]
+fn what_is_set_once_is_named_as_its_author_wrote_it() {
+    let mut settings = llm();
+    settings.composite.spec_path = "spec.parameters.llm".to_owned();
+    let problems = plan(&settings, &runtime(None, true).moved()).unwrap_err();
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert!(said[0].starts_with("spec.parameters.llm.providerConfigName is \"gpu-cluster\": "), "{said:?}");
+    assert!(said[1].starts_with("spec.parameters.llm.targetNamespace is \"team-a\": "), "{said:?}");
 }
