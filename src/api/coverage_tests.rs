@@ -98,7 +98,7 @@ pub(super) fn samples() -> Vec<(Source, &'static str, Value)> {
         stack("workload.backend", json!({"workload": {"backend": "Deployment"}})),
         stack("workload.operatorVersion", json!({"workload": {"operatorVersion": "0.1.11"}})),
         stack("endpointPicker.version", json!({"endpointPicker": {"version": "v1.5.0"}})),
-        stack("endpointPicker.family", json!({"endpointPicker": {"family": "LLMDRouter"}})),
+        stack("endpointPicker.family", json!({"endpointPicker": {"family": "GIE-v1.5"}})),
         stack("endpointPicker.image", json!({"endpointPicker": {"image": "example.com/epp:v1"}})),
         stack("endpointPicker.replicas", json!({"endpointPicker": {"replicas": 2}})),
         stack(

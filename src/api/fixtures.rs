@@ -61,7 +61,8 @@ impl Settings {
             },
             timeout: Duration::from_seconds(300),
             picker: Picker {
-                version: "v1.3.1".to_owned(),
+                version: None,
+                family: None,
                 image: None,
                 resources: None,
                 failure_mode: FailureMode::FailClose,

@@ -6,7 +6,7 @@
 use super::llm_inference::{LatencyObjective, Metric, Runtime};
 use super::numbers::{Int, Interval, Quantity, Real, Target, Wait, Weight};
 use super::reading::{List, Map, choice, object};
-use super::settings::{FailureMode, ProviderConfigKind, Toggle};
+use super::settings::{FailureMode, PickerFamily, ProviderConfigKind, Toggle};
 use super::texts::{
     AnnotationValue, GatewayGlob, Glob, Image, LabelValue, NamespaceName, ObjectName, QualifiedName, Release,
     ResourceName, SectionName, SpecPath, Text, Url, Word, YamlText,
@@ -134,17 +134,18 @@ choice! {
 object! {
     /// The Endpoint Picker.
     struct EndpointPicker {
-        /// Its release. Decides flags, API groups, metric names, probes, permissions and configuration. Default:
-        /// v1.3.1.
+        /// Its release: v1.3.x, v1.4.x or v1.5.x of the inference extension, v0.9.x or v0.10.x of llm-d-router. Decides
+        /// flags, API groups, metric names, permissions and configuration. Default: v1.3.1.
         "version" version: Text<Release>,
-        /// The project it comes from. Default: the one that has released that version.
-        "family" family: Family,
+        /// The releases that a fork or private build behaves like; it needs image too, unless version is one of them.
+        /// Default: those that version belongs to.
+        "family" family: PickerFamily,
         /// Its image. Default: the release's own.
         "image" image: Text<Image>,
         /// Its replicas; above 1, one leads. Default: 1.
         "replicas" replicas: Int<1, 10>,
-        /// Its resources. With flow control, the memory limit must leave room for the queue, 1 GB per priority in
-        /// v1.3.1. Default: modest.
+        /// Its resources. With flow control, the memory limit must leave room for the queue: 1 GB, in v1.3.x 2 GB.
+        /// Default: modest.
         "resources" resources: Resources,
         /// What the gateway does while no picker answers: refuse, or choose by itself. Default: FailClose.
         "failureMode" failure_mode: FailureMode,
@@ -162,8 +163,13 @@ object! {
 }
 
 choice! {
-    /// The project that a picker comes from.
-    enum Family { GatewayApiInferenceExtension = "GatewayAPIInferenceExtension", LlmDRouter = "LLMDRouter", }
+    impl PickerFamily {
+        Gie1_3 = "GIE-v1.3",
+        Gie1_4 = "GIE-v1.4",
+        Gie1_5 = "GIE-v1.5",
+        LlmD0_9 = "llm-d-router-v0.9",
+        LlmD0_10 = "llm-d-router-v0.10",
+    }
 }
 
 choice! {

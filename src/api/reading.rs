@@ -270,7 +270,7 @@ macro_rules! choice {
         impl $name {
             /// As it is written.
             #[allow(dead_code, reason = "only some of the enums are written again")]
-            pub(in $crate::api) const fn as_str(self) -> &'static str {
+            pub(crate) const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
         }

@@ -24,7 +24,6 @@ const DEFAULT_COLD_START: Duration = Duration::from_seconds(600);
 const DEFAULT_TIMEOUT: Duration = Duration::from_seconds(300);
 /// Where a composite describes the model, unless the Input's `specPath` says otherwise.
 pub(super) const DEFAULT_SPEC_PATH: &str = "spec";
-const DEFAULT_PICKER: &str = "v1.3.1";
 /// Where kube-prometheus-stack listens when it is installed as its documentation says, in this namespace.
 const DEFAULT_PROMETHEUS: &str = "http://kube-prometheus-stack-prometheus.prometheus-system:9090";
 /// How kube-prometheus-stack selects monitors, unless told otherwise.
@@ -285,7 +284,7 @@ fn priority(criticality: Criticality, priorities: &stack::Priorities) -> Option<
 fn picker(picker: stack::EndpointPicker) -> Picker {
     let stack::EndpointPicker {
         version,
-        family: _,
+        family,
         image,
         replicas: _,
         resources,
@@ -297,7 +296,8 @@ fn picker(picker: stack::EndpointPicker) -> Picker {
         existing: _,
     } = picker;
     Picker {
-        version: version.map_or_else(|| DEFAULT_PICKER.to_owned(), |it| it.0),
+        version: version.map(|it| it.0),
+        family,
         image: image.map(|it| it.0),
         resources: resources.map(|stack::Resources { limits, requests }| ResourceRequirements {
             limits: limits.map(quantities).filter(|limits| !limits.is_empty()),

@@ -206,7 +206,9 @@ pub struct GatewayRef {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picker {
     /// Release, such as `v1.3.1`; known to `plan`.
-    pub version: String,
+    pub version: Option<String>,
+    /// The releases that it behaves like, where its version does not tell.
+    pub family: Option<PickerFamily>,
     /// Full image reference; `None` = the release's own.
     pub image: Option<String>,
     /// Container resources; `None` = modest defaults.
@@ -215,6 +217,26 @@ pub struct Picker {
     pub failure_mode: FailureMode,
     /// Queueing in the picker.
     pub flow_control: Toggle,
+}
+
+/// A family of picker releases: those of one minor version. `plan` has the table of what differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PickerFamily {
+    /// kubernetes-sigs/gateway-api-inference-extension v1.3.x.
+    Gie1_3,
+    /// kubernetes-sigs/gateway-api-inference-extension v1.4.x.
+    Gie1_4,
+    /// kubernetes-sigs/gateway-api-inference-extension v1.5.x, the last that has a picker.
+    Gie1_5,
+    /// llm-d/llm-d-router v0.9.x.
+    LlmD0_9,
+    /// llm-d/llm-d-router v0.10.x.
+    LlmD0_10,
+}
+
+impl PickerFamily {
+    /// Every family.
+    pub const ALL: [Self; 5] = [Self::Gie1_3, Self::Gie1_4, Self::Gie1_5, Self::LlmD0_9, Self::LlmD0_10];
 }
 
 /// What the gateway does when the picker does not answer.

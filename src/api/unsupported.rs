@@ -63,12 +63,6 @@ pub(super) const TABLE: &[Unsupported] = &[
     input("defaults.scaling.latency", When::Set, "scale on queue-depth or kv-cache"),
     input("workload.backend", When::IsNot("VLLMRuntime"), "use VLLMRuntime"),
     input("workload.operatorVersion", When::IsNot("0.1.12"), "use 0.1.12"),
-    input("endpointPicker.version", When::IsNot("v1.3.1"), "use v1.3.1"),
-    input(
-        "endpointPicker.family",
-        When::IsNot("GatewayAPIInferenceExtension"),
-        "use GatewayAPIInferenceExtension, which v1.3.1 is a release of",
-    ),
     input("endpointPicker.replicas", When::NumberIsNot(1), "use 1"),
     input("endpointPicker.scorers", When::Set, "leave it out for queue, KV cache and prefix cache"),
     input("endpointPicker.config", When::Set, "leave it out"),

@@ -14,6 +14,7 @@ mod gateway;
 mod ingress;
 mod monitoring;
 mod picker;
+mod picker_config;
 mod pool;
 mod route;
 mod scaling;
@@ -60,7 +61,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
             monitoring.map(|monitoring| monitoring::service_monitor(plan, monitoring).into())
         }
         Key::InferencePool => routing.map(|routing| pool::inference_pool(plan, routing).into()),
-        Key::InferenceObjective => routing.map(|_| pool::inference_objective(plan).into()),
+        Key::InferenceObjective => routing.map(|routing| pool::inference_objective(plan, routing).into()),
         Key::HttpRoute => routing.map(|routing| route::http_route(plan, routing).into()),
         Key::EppConfigMap => match picker {
             Some(picker) => Some(picker::config_map(plan, picker)?.into()),
@@ -72,7 +73,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         Key::EppRoleBindingPodReader => picker.map(|_| picker::role_binding_pod_reader(plan).into()),
         Key::EppRoleBindingPoolReader => picker.map(|_| picker::role_binding_pool_reader(plan).into()),
         Key::EppDeployment => picker.map(|picker| picker::deployment(plan, picker).into()),
-        Key::EppService => picker.map(|_| picker::service(plan).into()),
+        Key::EppService => picker.map(|picker| picker::service(plan, picker).into()),
         Key::EppServiceMonitor => monitoring
             .filter(|monitoring| monitoring.picker)
             .map(|monitoring| monitoring::picker_service_monitor(plan, monitoring).into()),

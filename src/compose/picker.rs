@@ -15,7 +15,6 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::digest::digest;
 use crate::kinds::inference::GROUP;
-use crate::kinds::picker_config::{EndpointPickerConfig, Plugin, Profile, ProfilePlugin};
 use crate::plan::keys::Key;
 use crate::plan::names::{
     CONFIG_HASH_ANNOTATION, ENDPOINT_PICKER, PICKER_HEALTH_PORT, PICKER_METRICS_PORT,
@@ -23,7 +22,7 @@ use crate::plan::names::{
 };
 use crate::plan::{PickerPlan, Plan};
 
-use super::{ComposeError, component_labels, labelled, meta, select};
+use super::{ComposeError, component_labels, labelled, meta, picker_config, select};
 
 /// Where the configuration is mounted.
 const CONFIG_DIRECTORY: &str = "/config";
@@ -45,27 +44,12 @@ const READ: [&str; 3] = ["get", "list", "watch"];
 
 /// The picker's configuration.
 pub(super) fn config_map(plan: &Plan, picker: &PickerPlan) -> Result<ConfigMap, ComposeError> {
-    let text = serde_yaml::to_string(&config(picker)).map_err(ComposeError::PickerConfig)?;
+    let text = serde_yaml::to_string(&picker_config::config(picker)).map_err(ComposeError::PickerConfig)?;
     Ok(ConfigMap {
         metadata: labelled(plan, Key::EppConfigMap, component_labels(plan, ENDPOINT_PICKER)),
         data: Some(BTreeMap::from([(CONFIG_FILE.to_owned(), text)])),
         ..ConfigMap::default()
     })
-}
-
-fn config(picker: &PickerPlan) -> EndpointPickerConfig {
-    let plugins = picker.scorers.iter().map(|scorer| Plugin { kind: scorer.plugin });
-    let weighted = picker
-        .scorers
-        .iter()
-        .map(|scorer| ProfilePlugin { plugin_ref: scorer.plugin, weight: scorer.weight });
-    EndpointPickerConfig {
-        api_version: picker.release.traits().config_api_version,
-        kind: "EndpointPickerConfig",
-        feature_gates: picker.feature_gates.clone(),
-        plugins: plugins.collect(),
-        scheduling_profiles: vec![Profile { name: "default", plugins: weighted.collect() }],
-    }
 }
 
 /// The picker's identity.
@@ -78,14 +62,14 @@ pub(super) fn service_account(plan: &Plan) -> ServiceAccount {
 
 /// Lets the picker watch the pods that it chooses among.
 pub(super) fn role_pod_reader(plan: &Plan) -> Role {
-    role(plan, Key::EppRolePodReader, vec![reads("", &["pods"])])
+    role(plan, Key::EppRolePodReader, vec![reads(&[""], &["pods"])])
 }
 
 /// Lets the picker watch its pool, and the objectives and rewrites that name the pool.
 pub(super) fn role_pool_reader(plan: &Plan, picker: &PickerPlan) -> Role {
     let experimental =
-        reads(picker.release.traits().objective_group, &["inferenceobjectives", "inferencemodelrewrites"]);
-    role(plan, Key::EppRolePoolReader, vec![reads(GROUP, &["inferencepools"]), experimental])
+        reads(picker.family.traits().objective_groups, &["inferenceobjectives", "inferencemodelrewrites"]);
+    role(plan, Key::EppRolePoolReader, vec![reads(&[GROUP], &["inferencepools"]), experimental])
 }
 
 /// Binds the first role.
@@ -102,10 +86,10 @@ fn role(plan: &Plan, key: Key, rules: Vec<PolicyRule>) -> Role {
     Role { metadata: meta(plan, key), rules: Some(rules) }
 }
 
-fn reads(group: &str, resources: &[&str]) -> PolicyRule {
+fn reads(groups: &[&str], resources: &[&str]) -> PolicyRule {
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     PolicyRule {
-        api_groups: Some(owned(&[group])),
+        api_groups: Some(owned(groups)),
         resources: Some(owned(resources)),
         verbs: owned(&READ),
         ..PolicyRule::default()
@@ -127,9 +111,10 @@ fn role_binding(plan: &Plan, key: Key, role: Key) -> RoleBinding {
 }
 
 /// Where the gateway finds the picker, and Prometheus its metrics.
-pub(super) fn service(plan: &Plan) -> Service {
-    let port = |name: &str, port: u16, target: &str| ServicePort {
+pub(super) fn service(plan: &Plan, picker: &PickerPlan) -> Service {
+    let port = |name: &str, port: u16, target: &str, app_protocol: Option<&str>| ServicePort {
         name: Some(name.to_owned()),
+        app_protocol: app_protocol.map(str::to_owned),
         protocol: Some("TCP".to_owned()),
         port: i32::from(port),
         target_port: Some(IntOrString::String(target.to_owned())),
@@ -141,8 +126,8 @@ pub(super) fn service(plan: &Plan) -> Service {
             type_: Some("ClusterIP".to_owned()),
             selector: Some(component_labels(plan, ENDPOINT_PICKER)),
             ports: Some(vec![
-                port("grpc-ext-proc", PICKER_PORT, GRPC),
-                port(PICKER_METRICS_PORT_NAME, PICKER_METRICS_PORT, METRICS),
+                port("grpc-ext-proc", PICKER_PORT, GRPC, picker.family.traits().app_protocol),
+                port(PICKER_METRICS_PORT_NAME, PICKER_METRICS_PORT, METRICS, None),
             ]),
             ..ServiceSpec::default()
         }),
@@ -167,7 +152,7 @@ pub(super) fn deployment(plan: &Plan, picker: &PickerPlan) -> Deployment {
                     // The configuration is read once, at start.
                     annotations: Some(BTreeMap::from([(
                         CONFIG_HASH_ANNOTATION.to_owned(),
-                        digest(&config(picker)),
+                        digest(&picker_config::config(picker)),
                     )])),
                     ..ObjectMeta::default()
                 }),
@@ -261,7 +246,7 @@ fn args(plan: &Plan, picker: &PickerPlan) -> Vec<String> {
         "--zap-encoder=json".to_owned(),
         "--v=1".to_owned(),
     ];
-    if picker.flow_control {
+    if picker.flow_control.is_some() {
         // An empty subset hint, sent while there is no pod, would freeze a held request's candidates (GIE#2117).
         args.push("--disable-endpoint-subset-filter=true".to_owned());
     }

@@ -3,8 +3,8 @@
 use crate::api::settings::FailureMode;
 use crate::kinds::Resource;
 use crate::kinds::inference::{
-    EndpointPickerRef, GROUP, INFERENCE_POOL, InferenceObjectiveSpec, InferencePoolSpec, PodSelector,
-    PoolRef, Port,
+    EndpointPickerRef, GROUP, INFERENCE_OBJECTIVE, INFERENCE_POOL, InferenceObjectiveSpec, InferencePoolSpec,
+    PodSelector, PoolRef, Port,
 };
 use crate::plan::keys::Key;
 use crate::plan::names::{ENGINE_PORT, PICKER_PORT};
@@ -36,8 +36,10 @@ pub(super) fn inference_pool(plan: &Plan, routing: &RoutingPlan) -> Resource<Inf
 }
 
 /// The model's priority.
-pub(super) fn inference_objective(plan: &Plan) -> Resource<InferenceObjectiveSpec> {
-    Resource::new(
+pub(super) fn inference_objective(plan: &Plan, routing: &RoutingPlan) -> Resource<InferenceObjectiveSpec> {
+    Resource::of(
+        routing.picker.family.traits().objective_api_version,
+        INFERENCE_OBJECTIVE,
         meta(plan, Key::InferenceObjective),
         InferenceObjectiveSpec {
             priority: plan.workload.model.priority,

@@ -10,6 +10,10 @@ use super::Kind;
 pub const GROUP: &str = "inference.networking.k8s.io";
 /// The group of objectives and rewrites in the releases of the inference extension itself.
 pub const EXPERIMENTAL_GROUP: &str = "inference.networking.x-k8s.io";
+/// Their group in the releases of llm-d/llm-d-router.
+pub const LLM_D_GROUP: &str = "llm-d.ai";
+/// The kind of a model's priority.
+pub const INFERENCE_OBJECTIVE: &str = "InferenceObjective";
 /// The kind that routes refer to.
 pub const INFERENCE_POOL: &str = "InferencePool";
 
@@ -61,7 +65,7 @@ pub struct EndpointPickerRef {
     pub failure_mode: &'static str,
 }
 
-/// `InferenceObjective`.
+/// `InferenceObjective`, of the picker's group.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InferenceObjectiveSpec {
@@ -69,11 +73,6 @@ pub struct InferenceObjectiveSpec {
     pub priority: i32,
     /// The pool it speaks of.
     pub pool_ref: PoolRef,
-}
-
-impl Kind for InferenceObjectiveSpec {
-    const API_VERSION: &'static str = "inference.networking.x-k8s.io/v1alpha2";
-    const KIND: &'static str = "InferenceObjective";
 }
 
 /// A pool. The picker drops objectives whose group is not its own pool's, so the group is always written.

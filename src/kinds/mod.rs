@@ -38,6 +38,13 @@ pub struct Resource<S> {
     pub spec: S,
 }
 
+impl<S> Resource<S> {
+    /// A resource of a kind that several groups have.
+    pub fn of(api_version: &'static str, kind: &'static str, metadata: ObjectMeta, spec: S) -> Self {
+        Self { api_version, kind, metadata, spec }
+    }
+}
+
 impl<S: Kind> Resource<S> {
     /// A resource of `S`'s kind.
     pub fn new(metadata: ObjectMeta, spec: S) -> Self {

@@ -8,16 +8,21 @@ use super::keys::Key;
 
 /// A field of the composite that cannot be what it is.
 pub(super) fn composite(path: &str, seen: impl std::fmt::Debug, want: impl Into<String>) -> Problem {
-    problem(Source::Composite, path, seen, want.into())
+    problem(Source::Composite, path, format!("{seen:?}"), want.into())
 }
 
 /// A field of the Input that cannot be what it is.
 pub(super) fn input(path: &str, seen: impl std::fmt::Debug, want: impl Into<String>) -> Problem {
-    problem(Source::Input, path, seen, want.into())
+    problem(Source::Input, path, format!("{seen:?}"), want.into())
 }
 
-fn problem(source: Source, path: &str, seen: impl std::fmt::Debug, want: String) -> Problem {
-    Problem { source, path: Path::dotted(path), seen: format!("{seen:?}"), want }
+/// A field of the Input that has to be there.
+pub(super) fn input_misses(path: &str, want: impl Into<String>) -> Problem {
+    problem(Source::Input, path, "missing".to_owned(), want.into())
+}
+
+fn problem(source: Source, path: &str, seen: String, want: String) -> Problem {
+    Problem { source, path: Path::dotted(path), seen, want }
 }
 
 /// An Object whose namespace or provider configuration changes makes a new object and leaves the old one running

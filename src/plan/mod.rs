@@ -111,29 +111,44 @@ pub struct RoutingPlan {
 /// The Endpoint Picker.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PickerPlan {
-    /// The release's rules.
-    pub release: endpoint_picker::Release,
+    /// Which release it behaves like.
+    pub family: endpoint_picker::Family,
     /// Full image reference.
     pub image: String,
     /// Container resources.
     pub resources: ResourceRequirements,
     /// What the gateway does when the picker does not answer.
     pub failure_mode: FailureMode,
-    /// Whether requests wait in the picker.
-    pub flow_control: bool,
-    /// Gates of its configuration.
-    pub feature_gates: Vec<&'static str>,
+    /// The age from which on an endpoint's metrics are no longer believed.
+    pub metrics_staleness: Duration,
+    /// Whether requests of a negative priority are refused while the pool has no room, or true where none has one.
+    pub sheds: bool,
+    /// Present where requests wait in the picker.
+    pub flow_control: Option<FlowControlPlan>,
     /// What it scores endpoints by.
     pub scorers: Vec<Scorer>,
 }
 
-/// A scorer and its share.
+/// Requests that wait in the picker. A release that has no word for one of the bounds has its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowControlPlan {
+    /// How long a request may wait; `None` leaves it to the release.
+    pub hold: Option<Duration>,
+    /// Bytes that may wait in all.
+    pub max_bytes: u64,
+    /// Requests that may wait in all.
+    pub max_requests: u64,
+    /// The priority whose requests are refused while one of them waits.
+    pub shed: Option<i32>,
+}
+
+/// A scorer and its share.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Scorer {
     /// Plugin type.
-    pub plugin: &'static str,
-    /// GIE v1.3.x refuses fractions.
-    pub weight: u32,
+    pub plugin: String,
+    /// Its share.
+    pub weight: f64,
 }
 
 /// The autoscaler, or why there is none.
@@ -269,7 +284,12 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
     let mut problems = checks::moved(settings, observed);
     let sleeps = scaling::sleeps(settings);
     let routing = settings.routing.as_ref().and_then(|routing| {
-        plan_routing(routing, settings.cold_start, sleeps).map_err(|found| problems.extend(found)).ok()
+        let wanted = endpoint_picker::Wanted {
+            sleeps,
+            cold_start: settings.cold_start,
+            priority: settings.model.priority,
+        };
+        plan_routing(routing, wanted).map_err(|found| problems.extend(found)).ok()
     });
     let picker = routing.as_ref().map(|routing| &routing.picker);
     let asks_picker = scaling::asks_picker(settings, picker);
@@ -313,18 +333,18 @@ fn owner(composite: &Composite) -> String {
     format!("{}/{}", composite.namespace.as_deref().unwrap_or_default(), composite.name)
 }
 
-fn plan_routing(routing: &Routing, cold_start: Duration, sleeps: bool) -> Result<RoutingPlan, Vec<Problem>> {
+fn plan_routing(routing: &Routing, wanted: endpoint_picker::Wanted) -> Result<RoutingPlan, Vec<Problem>> {
     let Routing { host, gateway, timeout, picker } = routing;
     let implementation = gateway::Implementation::EnvoyAiGateway;
     let traits = implementation.traits();
     Ok(RoutingPlan {
         host: host.clone(),
         gateway: gateway.clone(),
-        request_timeout: if sleeps { sum(cold_start, *timeout) } else { *timeout },
+        request_timeout: if wanted.sleeps { sum(wanted.cold_start, *timeout) } else { *timeout },
         implementation,
         hold_limit: traits.hold_limit,
         priority_enforced: traits.names_objective,
-        picker: endpoint_picker::decide(picker, sleeps)?,
+        picker: endpoint_picker::decide(picker, wanted)?,
     })
 }
 

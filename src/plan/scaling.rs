@@ -10,7 +10,7 @@ use crate::api::settings::{Metric, Scaling, Settings};
 use crate::api::{Duration, ModelName, Namespace};
 use crate::observe::{Facts, Observed};
 
-use super::endpoint_picker::Release;
+use super::endpoint_picker::Family;
 use super::keys::Key;
 use super::names::{MODEL_LABEL, series_label};
 use super::{PickerPlan, ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
@@ -75,15 +75,15 @@ pub(super) fn sleeps(settings: &Settings) -> bool {
 /// Whether the autoscaler asks the picker too: with flow control requests wait there, and the engines' own queues stay
 /// short however many there are.
 pub(super) fn asks_picker(settings: &Settings, picker: Option<&PickerPlan>) -> bool {
-    settings.scaling.is_some() && picker.is_some_and(|picker| picker.flow_control)
+    settings.scaling.is_some() && picker.is_some_and(|picker| picker.flow_control.is_some())
 }
 
 fn scaled_object(settings: &Settings, scaling: &Scaling, picker: Option<&PickerPlan>) -> ScaledObjectPlan {
     let series = Series { namespace: &settings.namespace, name: &settings.composite.name };
     let sleeps = sleeps(settings);
     let mut triggers = vec![series.engine(scaling, sleeps)];
-    if let Some(picker) = picker.filter(|picker| picker.flow_control) {
-        triggers.extend(series.picker(picker.release));
+    if let Some(picker) = picker.filter(|picker| picker.flow_control.is_some()) {
+        triggers.extend(series.picker(picker.family));
     }
     ScaledObjectPlan {
         min: settings.replicas.min,
@@ -137,8 +137,8 @@ impl Series<'_> {
         Trigger { name, query, threshold: scaling.target.unwrap_or(target) }
     }
 
-    fn picker(&self, release: Release) -> [Trigger; 2] {
-        let traits = release.traits();
+    fn picker(&self, family: Family) -> [Trigger; 2] {
+        let traits = family.traits();
         let selector = self.selector(&self.name.picker(), "");
         let scraped = format!("0 * sum(up{{{selector}}} == 1)");
         let pool = self.selector(&self.name.picker(), &format!(r#",inference_pool="{}""#, self.name));

@@ -93,6 +93,14 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
         );
         return Ok(Condition::new(KIND, Reason::PriorityNotEnforced, message));
     }
+    if !routing.picker.sheds {
+        let message = format!(
+            "{accepted} The endpoint picker lets its negative priority wait like any other: requests may wait in it, and \
+             this release of it cannot bound them for one priority, so spec.criticality sheddable has no effect. Have \
+             the platform's Input ask for a release of endpointPicker that can.{programmed}"
+        );
+        return Ok(Condition::new(KIND, Reason::PriorityNotEnforced, message));
+    }
     Ok(Condition::new(KIND, Reason::Accepted, accepted + &programmed))
 }
 

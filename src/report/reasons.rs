@@ -33,7 +33,8 @@ pub enum Reason {
     ScaledToZero,
     /// The Gateway has accepted pool and route. Nothing to do.
     Accepted,
-    /// Accepted, but the implementation cannot make requests name their priority. Choose one that can, or `standard`.
+    /// Accepted, but the implementation cannot make requests name their priority, or the picker's release does not act
+    /// on it. Choose one that can, or `standard`.
     PriorityNotEnforced,
     /// KEDA works on the `ScaledObject`. Nothing to do.
     ScalerReady,

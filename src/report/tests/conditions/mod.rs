@@ -10,14 +10,15 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::api::settings::Settings;
+use crate::api::fixtures::llm;
+use crate::api::settings::{Criticality, PickerFamily, Settings};
 use crate::observe::fixtures::{Cluster, cluster};
 use crate::plan::keys::Key;
 use crate::plan::plan;
-use crate::report::fixtures::{condition, full, runtime, said};
+use crate::report::fixtures::{HOST, condition, full, healthy, planned, runtime, said};
 use crate::report::{CATALOGUE, ConditionType, Reason, Truth, fatal, invalid, report};
 
-use ConditionType::{ScalingReady, WorkloadReady};
+use ConditionType::{GatewayReady, ScalingReady, WorkloadReady};
 
 struct Case {
     reason: &'static str,
@@ -75,6 +76,27 @@ fn an_autoscaler_that_would_do_harm_is_withheld_and_says_so() {
         assert!(got.message.contains(says), "{:?}", got.message);
         assert!(!report.ready.contains_key(&Key::ScaledObject), "what is withheld is not in the plan");
         assert_eq!(condition(&report, WorkloadReady).reason, Reason::Available, "it serves all the same");
+    }
+}
+
+/// Where the Gateway does name the objective, the picker may still not act on it.
+#[test]
+fn a_priority_that_the_picker_does_not_act_on_says_so() {
+    let cases = [
+        (PickerFamily::Gie1_3, Reason::PriorityNotEnforced, "cannot bound them for one priority"),
+        (PickerFamily::Gie1_5, Reason::Accepted, "sends requests for llama.example.com"),
+    ];
+    for (family, want, says) in cases {
+        let mut settings = llm().hosted(HOST).scaled(0, 4);
+        settings.model.criticality = Criticality::Sheddable;
+        settings.model.priority = -10;
+        settings.routing.as_mut().unwrap().picker.family = Some(family);
+        let mut plan = planned(&settings);
+        plan.routing.as_mut().unwrap().priority_enforced = true;
+        let report = report(&plan, &healthy().observed());
+        let got = condition(&report, GatewayReady);
+        assert_eq!(got.reason, want, "{family:?}");
+        assert!(got.message.contains(says), "{family:?}: {:?}", got.message);
     }
 }
 
