@@ -173,6 +173,8 @@ fn input() -> impl Strategy<Value = Value> {
         ("defaults.runtime", some(runtime())),
         ("defaults.scaling.metric", one_of(&["queue-depth", "kv-cache"])),
         ("defaults.scaling.coldStart", text("[1-9][0-9]{0,2}m")),
+        ("endpointPicker.version", one_of(&["v1.3.1", "v1.4.2", "v1.5.0", "v0.9.0", "v0.10.1"])),
+        ("endpointPicker.replicas", number(1..11)),
         ("endpointPicker.image", text("[a-z]{1,8}[.]io/epp:v[0-9]")),
         ("endpointPicker.resources.requests", quantities()),
         ("endpointPicker.resources.limits", quantities()),

@@ -64,6 +64,7 @@ impl Settings {
                 version: None,
                 family: None,
                 image: None,
+                replicas: 1,
                 resources: None,
                 failure_mode: FailureMode::FailClose,
                 flow_control: Toggle::Auto,

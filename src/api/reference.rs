@@ -142,6 +142,5 @@ fn note(source: Source, path: &str) -> Option<String> {
             format!("{} is not supported yet.", either(&values))
         }
         When::IsNot(only) => format!("Only `{only}` is supported yet."),
-        When::NumberIsNot(only) => format!("Only {only} is supported yet."),
     })
 }

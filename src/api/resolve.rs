@@ -286,7 +286,7 @@ fn picker(picker: stack::EndpointPicker) -> Picker {
         version,
         family,
         image,
-        replicas: _,
+        replicas,
         resources,
         failure_mode,
         flow_control,
@@ -299,6 +299,7 @@ fn picker(picker: stack::EndpointPicker) -> Picker {
         version: version.map(|it| it.0),
         family,
         image: image.map(|it| it.0),
+        replicas: replicas.and_then(|it| u8::try_from(it.0).ok()).unwrap_or(1),
         resources: resources.map(|stack::Resources { limits, requests }| ResourceRequirements {
             limits: limits.map(quantities).filter(|limits| !limits.is_empty()),
             requests: requests.map(quantities).filter(|requests| !requests.is_empty()),

@@ -211,6 +211,8 @@ pub struct Picker {
     pub family: Option<PickerFamily>,
     /// Full image reference; `None` = the release's own.
     pub image: Option<String>,
+    /// Its replicas, 1 to 10; above 1, one of them leads.
+    pub replicas: u8,
     /// Container resources; `None` = modest defaults.
     pub resources: Option<ResourceRequirements>,
     /// What the gateway does when the picker does not answer.

@@ -17,8 +17,6 @@ pub(super) enum When {
     Is(&'static [&'static str]),
     /// All but this one.
     IsNot(&'static str),
-    /// Any number but this one.
-    NumberIsNot(i64),
 }
 
 /// One thing that cannot be had.
@@ -63,7 +61,6 @@ pub(super) const TABLE: &[Unsupported] = &[
     input("defaults.scaling.latency", When::Set, "scale on queue-depth or kv-cache"),
     input("workload.backend", When::IsNot("VLLMRuntime"), "use VLLMRuntime"),
     input("workload.operatorVersion", When::IsNot("0.1.12"), "use 0.1.12"),
-    input("endpointPicker.replicas", When::NumberIsNot(1), "use 1"),
     input("endpointPicker.scorers", When::Set, "leave it out for queue, KV cache and prefix cache"),
     input("endpointPicker.config", When::Set, "leave it out"),
     input("endpointPicker.metricsAuth", When::IsNot("None"), "use None"),
@@ -126,9 +123,6 @@ impl When {
             Self::True => value.as_bool() == Some(true),
             Self::Is(values) => value.as_str().is_some_and(|value| values.contains(&value)),
             Self::IsNot(only) => value.as_str().is_some_and(|value| value != only),
-            Self::NumberIsNot(only) => {
-                value.as_f64().is_some_and(|value| value.to_string() != only.to_string())
-            }
         }
     }
 }

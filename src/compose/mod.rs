@@ -51,6 +51,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
     let routing = plan.routing.as_ref();
     let monitoring = plan.monitoring.as_ref();
     let picker = routing.map(|routing| &routing.picker);
+    let leader = picker.filter(|picker| picker.elects_leader());
     Ok(match key {
         Key::VllmRuntime => Some(workload::vllm_runtime(plan).into()),
         Key::ModelMetricsService => monitoring.map(|_| monitoring::model_metrics_service(plan).into()),
@@ -72,6 +73,10 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         Key::EppRolePoolReader => picker.map(|picker| picker::role_pool_reader(plan, picker).into()),
         Key::EppRoleBindingPodReader => picker.map(|_| picker::role_binding_pod_reader(plan).into()),
         Key::EppRoleBindingPoolReader => picker.map(|_| picker::role_binding_pool_reader(plan).into()),
+        Key::EppRoleLeaderElection => leader.map(|picker| picker::role_leader_election(plan, picker).into()),
+        Key::EppRoleBindingLeaderElection => {
+            leader.map(|_| picker::role_binding_leader_election(plan).into())
+        }
         Key::EppDeployment => picker.map(|picker| picker::deployment(plan, picker).into()),
         Key::EppService => picker.map(|picker| picker::service(plan, picker).into()),
         Key::EppServiceMonitor => monitoring

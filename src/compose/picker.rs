@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource,
     GRPCAction, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
     ResourceRequirements, SeccompProfile, SecurityContext, Service, ServiceAccount, ServicePort, ServiceSpec,
-    Volume, VolumeMount,
+    TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -39,6 +39,8 @@ const GRPC_HEALTH: &str = "grpc-health";
 const METRICS: &str = "metrics";
 /// The group of RBAC kinds.
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
+/// The group of leases.
+const COORDINATION_GROUP: &str = "coordination.k8s.io";
 /// What the picker needs of everything it reads.
 const READ: [&str; 3] = ["get", "list", "watch"];
 
@@ -82,16 +84,42 @@ pub(super) fn role_binding_pool_reader(plan: &Plan) -> RoleBinding {
     role_binding(plan, Key::EppRoleBindingPoolReader, Key::EppRolePoolReader)
 }
 
+/// Lets the picker's replicas elect a leader: nobody can be named who may create a lease, but this one alone may be
+/// taken over. The election is told in events.
+pub(super) fn role_leader_election(plan: &Plan, picker: &PickerPlan) -> Role {
+    let leases = "leases";
+    let lease = format!("epp-{}-{}.{}", plan.namespace, plan.name, picker.family.traits().lease_suffix);
+    let held = PolicyRule {
+        resource_names: Some(vec![lease]),
+        ..rule(&[COORDINATION_GROUP], &[leases], &["get", "update"])
+    };
+    let rules = vec![
+        rule(&[COORDINATION_GROUP], &[leases], &["create"]),
+        held,
+        rule(&[""], &["events"], &["create", "patch"]),
+    ];
+    role(plan, Key::EppRoleLeaderElection, rules)
+}
+
+/// Binds the third.
+pub(super) fn role_binding_leader_election(plan: &Plan) -> RoleBinding {
+    role_binding(plan, Key::EppRoleBindingLeaderElection, Key::EppRoleLeaderElection)
+}
+
 fn role(plan: &Plan, key: Key, rules: Vec<PolicyRule>) -> Role {
     Role { metadata: meta(plan, key), rules: Some(rules) }
 }
 
 fn reads(groups: &[&str], resources: &[&str]) -> PolicyRule {
+    rule(groups, resources, &READ)
+}
+
+fn rule(groups: &[&str], resources: &[&str], verbs: &[&str]) -> PolicyRule {
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     PolicyRule {
         api_groups: Some(owned(groups)),
         resources: Some(owned(resources)),
-        verbs: owned(&READ),
+        verbs: owned(verbs),
         ..PolicyRule::default()
     }
 }
@@ -137,13 +165,14 @@ pub(super) fn service(plan: &Plan, picker: &PickerPlan) -> Service {
 
 /// The picker itself.
 ///
-/// `Recreate`: two pickers at once would each know half of the requests, and hold half of the queue.
+/// `Recreate`: two that answer at once would each know half of the requests, and hold half of the queue; and where one
+/// of several leads, a new replica would wait for a lease that the old leader keeps until the new one is ready.
 pub(super) fn deployment(plan: &Plan, picker: &PickerPlan) -> Deployment {
     let labels = component_labels(plan, ENDPOINT_PICKER);
     Deployment {
         metadata: labelled(plan, Key::EppDeployment, labels.clone()),
         spec: Some(DeploymentSpec {
-            replicas: Some(1),
+            replicas: Some(i32::from(picker.replicas)),
             strategy: Some(DeploymentStrategy { type_: Some("Recreate".to_owned()), rolling_update: None }),
             selector: select(labels.clone()),
             template: PodTemplateSpec {
@@ -177,6 +206,16 @@ fn pod(plan: &Plan, picker: &PickerPlan) -> PodSpec {
                 localhost_profile: None,
             }),
             ..PodSecurityContext::default()
+        }),
+        // Replicas that go down together help nobody; on a cluster of one node they may.
+        topology_spread_constraints: picker.elects_leader().then(|| {
+            vec![TopologySpreadConstraint {
+                max_skew: 1,
+                topology_key: "kubernetes.io/hostname".to_owned(),
+                when_unsatisfiable: "ScheduleAnyway".to_owned(),
+                label_selector: Some(select(component_labels(plan, ENDPOINT_PICKER))),
+                ..TopologySpreadConstraint::default()
+            }]
         }),
         containers: vec![container(plan, picker)],
         volumes: Some(vec![Volume {
@@ -246,6 +285,9 @@ fn args(plan: &Plan, picker: &PickerPlan) -> Vec<String> {
         "--zap-encoder=json".to_owned(),
         "--v=1".to_owned(),
     ];
+    if picker.elects_leader() {
+        args.push("--ha-enable-leader-election=true".to_owned());
+    }
     if picker.flow_control.is_some() {
         // An empty subset hint, sent while there is no pod, would freeze a held request's candidates (GIE#2117).
         args.push("--disable-endpoint-subset-filter=true".to_owned());

@@ -72,6 +72,8 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
         | Key::EppRolePoolReader
         | Key::EppRoleBindingPodReader
         | Key::EppRoleBindingPoolReader
+        | Key::EppRoleLeaderElection
+        | Key::EppRoleBindingLeaderElection
         | Key::EppService
         | Key::EppServiceMonitor
         | Key::Ingress => object_of::<Existing>(bytes),

@@ -29,6 +29,10 @@ pub enum Key {
     EppRoleBindingPodReader,
     /// Binds `EppRolePoolReader`.
     EppRoleBindingPoolReader,
+    /// Lets the picker's replicas elect a leader.
+    EppRoleLeaderElection,
+    /// Binds `EppRoleLeaderElection`.
+    EppRoleBindingLeaderElection,
     /// The picker.
     EppDeployment,
     /// Where the gateway finds the picker.
@@ -45,7 +49,7 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::VllmRuntime,
         Self::ModelMetricsService,
         Self::ModelPodDisruptionBudget,
@@ -59,6 +63,8 @@ impl Key {
         Self::EppRolePoolReader,
         Self::EppRoleBindingPodReader,
         Self::EppRoleBindingPoolReader,
+        Self::EppRoleLeaderElection,
+        Self::EppRoleBindingLeaderElection,
         Self::EppDeployment,
         Self::EppService,
         Self::EppServiceMonitor,
@@ -83,6 +89,8 @@ impl Key {
             Self::EppRolePoolReader => "epp_role_pool_reader",
             Self::EppRoleBindingPodReader => "epp_role_binding_pod_reader",
             Self::EppRoleBindingPoolReader => "epp_role_binding_pool_reader",
+            Self::EppRoleLeaderElection => "epp_role_leader_election",
+            Self::EppRoleBindingLeaderElection => "epp_role_binding_leader_election",
             Self::EppDeployment => "epp_deployment",
             Self::EppService => "epp_service",
             Self::EppServiceMonitor => "epp_service_monitor",
@@ -121,6 +129,8 @@ mod tests {
                 "epp_role_pool_reader",
                 "epp_role_binding_pod_reader",
                 "epp_role_binding_pool_reader",
+                "epp_role_leader_election",
+                "epp_role_binding_leader_election",
                 "epp_deployment",
                 "epp_service",
                 "epp_service_monitor",

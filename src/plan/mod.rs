@@ -115,6 +115,8 @@ pub struct PickerPlan {
     pub family: endpoint_picker::Family,
     /// Full image reference.
     pub image: String,
+    /// Its replicas; above 1, one of them leads and only that one is ready.
+    pub replicas: u8,
     /// Container resources.
     pub resources: ResourceRequirements,
     /// What the gateway does when the picker does not answer.
@@ -127,6 +129,14 @@ pub struct PickerPlan {
     pub flow_control: Option<FlowControlPlan>,
     /// What it scores endpoints by.
     pub scorers: Vec<Scorer>,
+}
+
+impl PickerPlan {
+    /// Whether one of several replicas leads. They share nothing, so only one may answer: each would know half of the
+    /// requests and hold half of the queue.
+    pub const fn elects_leader(&self) -> bool {
+        self.replicas > 1
+    }
 }
 
 /// Requests that wait in the picker. A release that has no word for one of the bounds has its own.
@@ -242,6 +252,9 @@ impl Plan {
             | Key::EppDeployment
             | Key::EppService
             | Key::Gateway => self.routing.is_some(),
+            Key::EppRoleLeaderElection | Key::EppRoleBindingLeaderElection => {
+                self.routing.as_ref().is_some_and(|routing| routing.picker.elects_leader())
+            }
             Key::EppServiceMonitor => self.monitoring.as_ref().is_some_and(|monitoring| monitoring.picker),
             Key::ScaledObject => matches!(self.scaling, ScalingPlan::On(_)),
             Key::Ingress => self.ingress != IngressPlan::Absent,
@@ -268,6 +281,7 @@ impl Plan {
             | Key::EppServiceMonitor => model.picker(),
             Key::EppRolePodReader | Key::EppRoleBindingPodReader => model.picker_pod_reader(),
             Key::EppRolePoolReader | Key::EppRoleBindingPoolReader => model.picker_pool_reader(),
+            Key::EppRoleLeaderElection | Key::EppRoleBindingLeaderElection => model.picker_leader_election(),
             Key::Gateway => {
                 let gateway = self.routing.as_ref().map(|routing| &routing.gateway);
                 return gateway

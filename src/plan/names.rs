@@ -59,6 +59,11 @@ impl ModelName {
         format!("{}-pool-reader", self.picker())
     }
 
+    /// Lets the picker's replicas elect a leader.
+    pub fn picker_leader_election(&self) -> String {
+        format!("{}-leader-election", self.picker())
+    }
+
     /// The headless Service for scraping the engines.
     pub fn metrics_service(&self) -> String {
         format!("{self}{}", Self::METRICS_SUFFIX)

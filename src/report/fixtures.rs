@@ -68,6 +68,24 @@ pub(in crate::report) fn runtime(wanted: u32, available: u32) -> Value {
     })
 }
 
+/// Three replicas of which at most the leader is ready, long after they were made.
+pub(in crate::report) fn led(available: u32) -> Value {
+    let mut led = deployment(available);
+    led["status"]["replicas"] = json!(3);
+    led["status"]["updatedReplicas"] = json!(3);
+    led["status"]["conditions"] = json!([
+        {
+            "type": "Available", "status": "False", "reason": "MinimumReplicasUnavailable",
+            "message": "Deployment does not have minimum availability.",
+        },
+        {
+            "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
+            "message": "ReplicaSet \"llama-epp-0\" has timed out progressing.",
+        },
+    ]);
+    led
+}
+
 /// As the Deployment controller writes it: a count of zero is omitted.
 pub(in crate::report) fn deployment(available: u32) -> Value {
     let is_available = if available > 0 { "True" } else { "False" };

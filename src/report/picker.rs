@@ -11,34 +11,33 @@ use super::state::{State, name, notes, quote, state};
 const KIND: ConditionType = ConditionType::EndpointPickerReady;
 
 /// What the picker's Deployment cannot do without, in the order in which it needs them.
-const PARTS: [Key; 7] = [
+const PARTS: [Key; 9] = [
     Key::EppServiceAccount,
     Key::EppConfigMap,
     Key::EppRolePodReader,
     Key::EppRolePoolReader,
     Key::EppRoleBindingPodReader,
     Key::EppRoleBindingPoolReader,
+    Key::EppRoleLeaderElection,
+    Key::EppRoleBindingLeaderElection,
     Key::EppService,
 ];
 
-/// Whether a replica of the current generation is available.
+/// Whether a replica of the current generation is available. The Deployment's own word on that is `Available`, but it
+/// means every replica, and of several only the leader is ever ready.
 pub(super) fn is_available(live: &Live) -> bool {
     let Facts::Deployment(facts) = &live.facts else { return false };
     is_current(live, facts)
         && facts.available_replicas.is_some_and(|count| count > 0)
         && facts.updated_replicas.is_some_and(|count| count > 0)
-        && facts
-            .conditions
-            .iter()
-            .any(|condition| condition.kind == "Available" && condition.status == "True")
 }
 
 /// The condition.
 pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
-    if plan.routing.is_none() {
+    let Some(routing) = &plan.routing else {
         let message = "Endpoint picker: none is needed, since routing is off. Set spec.host to turn it on.";
         return Condition::new(KIND, Reason::NotRequested, message);
-    }
+    };
     let object = name(plan, Key::EppDeployment);
     let deployment = state(observed, Key::EppDeployment);
     if let State::Live(live) = deployment
@@ -69,11 +68,14 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         namespace = plan.namespace,
         name = plan.name.picker(),
     );
-    if let Some(gave_up) = gave_up(live) {
+    let served_before = served_before(observed);
+    // Where one of several leads, the Deployment controller always gives up on the others in the end.
+    let all_can_be_ready = !routing.picker.elects_leader();
+    if let Some(gave_up) = gave_up(live).filter(|_| all_can_be_ready || !served_before) {
         let message = format!("Endpoint picker: {object} does not come up: {}. {look}", quote(gave_up));
         return Condition::new(KIND, Reason::NotServing, message);
     }
-    if served_before(observed) {
+    if served_before {
         let message = format!("Endpoint picker: {object} has no available replica. {look}");
         return Condition::new(KIND, Reason::NotServing, message);
     }

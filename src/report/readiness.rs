@@ -68,14 +68,11 @@ const VLLM_RUNTIME: &str = "has(object.spec) && has(object.spec.deploymentConfig
     : !has(object.status.selector) && !has(object.status.replicas) \
     && has(object.status.modelStatus) && object.status.modelStatus == 'Ready')";
 
-const DEPLOYMENT: &str = concat!(
-    "has(object.status) && has(object.status.observedGeneration) \
+/// Not `Available`: where one of several leads, the others are never ready, and the condition never holds.
+const DEPLOYMENT: &str = "has(object.status) && has(object.status.observedGeneration) \
     && object.status.observedGeneration >= object.metadata.generation \
     && has(object.status.availableReplicas) && object.status.availableReplicas > 0 \
-    && has(object.status.updatedReplicas) && object.status.updatedReplicas > 0 \
-    && has(object.status.conditions) && ",
-    condition!("object.status", "Available"),
-);
+    && has(object.status.updatedReplicas) && object.status.updatedReplicas > 0";
 
 /// Any Gateway will do here; which one is in the plan.
 const PARENTS: &str = concat!(
@@ -106,6 +103,8 @@ pub const fn rule(key: Key) -> Rule {
         | Key::EppRolePoolReader
         | Key::EppRoleBindingPodReader
         | Key::EppRoleBindingPoolReader
+        | Key::EppRoleLeaderElection
+        | Key::EppRoleBindingLeaderElection
         | Key::EppService
         | Key::Gateway
         | Key::Ingress => (EXISTS, Judgement::Exists),

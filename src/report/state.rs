@@ -107,8 +107,10 @@ pub(super) fn name(plan: &Plan, key: Key) -> String {
         Key::HttpRoute => "HTTPRoute",
         Key::EppConfigMap => "ConfigMap",
         Key::EppServiceAccount => "ServiceAccount",
-        Key::EppRolePodReader | Key::EppRolePoolReader => "Role",
-        Key::EppRoleBindingPodReader | Key::EppRoleBindingPoolReader => "RoleBinding",
+        Key::EppRolePodReader | Key::EppRolePoolReader | Key::EppRoleLeaderElection => "Role",
+        Key::EppRoleBindingPodReader | Key::EppRoleBindingPoolReader | Key::EppRoleBindingLeaderElection => {
+            "RoleBinding"
+        }
         Key::EppDeployment => "Deployment",
         Key::ScaledObject => "ScaledObject",
         Key::Gateway => "Gateway",

@@ -32,6 +32,8 @@ pub struct Traits {
     pub objective_groups: &'static [&'static str],
     /// `appProtocol` of the Service's port that gateways ask.
     pub app_protocol: Option<&'static str>,
+    /// What the name of the lease ends with that the leader of several replicas holds.
+    pub lease_suffix: &'static str,
     /// Requests that wait in the picker; labelled `inference_pool`.
     pub queue_metric: &'static str,
     /// Requests that the pool works on.
@@ -113,6 +115,8 @@ const GIE_1_3: Traits = Traits {
     objective_api_version: "inference.networking.x-k8s.io/v1alpha2",
     objective_groups: &[EXPERIMENTAL_GROUP],
     app_protocol: None,
+    // GIE v1.3.1, `pkg/epp/server/controller_manager.go`.
+    lease_suffix: "gateway-api-inference-extension.sigs.k8s.io",
     // GIE v1.3.1, `pkg/epp/metrics/metrics.go`.
     queue_metric: "inference_extension_flow_control_queue_size",
     running_metric: "inference_objective_running_requests",
@@ -150,6 +154,8 @@ const LLM_D_0_9: Traits = Traits {
     // LDR v0.9.0, `pkg/epp/server/controller_config.go`: the old group only where the cluster knows no other.
     objective_api_version: "llm-d.ai/v1alpha2",
     objective_groups: &[LLM_D_GROUP, EXPERIMENTAL_GROUP],
+    // LDR v0.9.0, `pkg/epp/server/controller_manager.go`.
+    lease_suffix: "llm-d.ai",
     // LDR v0.9.0, `pkg/epp/metrics/llm_d_router_metrics.go`; the old series are still written beside them.
     queue_metric: "llm_d_epp_flow_control_queue_size",
     running_metric: "llm_d_epp_request_running",

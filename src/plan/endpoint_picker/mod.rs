@@ -58,7 +58,7 @@ pub(super) struct Wanted {
 
 /// Decides everything about the picker.
 pub(super) fn decide(picker: &Picker, wanted: Wanted) -> Result<PickerPlan, Vec<Problem>> {
-    let Picker { version, family, image, resources, failure_mode, flow_control } = picker;
+    let Picker { version, family, image, replicas, resources, failure_mode, flow_control } = picker;
     let (family, image) =
         release(version.as_deref(), *family, image.as_deref()).map_err(|problem| vec![problem])?;
     let queue = family.traits().queue;
@@ -100,6 +100,7 @@ pub(super) fn decide(picker: &Picker, wanted: Wanted) -> Result<PickerPlan, Vec<
     Ok(PickerPlan {
         family,
         image,
+        replicas: *replicas,
         resources,
         failure_mode: *failure_mode,
         metrics_staleness: METRICS_STALENESS,

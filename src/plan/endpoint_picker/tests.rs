@@ -14,6 +14,7 @@ fn plain() -> Picker {
         version: None,
         family: None,
         image: None,
+        replicas: 1,
         resources: None,
         failure_mode: FailureMode::FailClose,
         flow_control: Toggle::Auto,

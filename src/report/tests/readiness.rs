@@ -10,7 +10,7 @@ use crate::api::fixtures::llm;
 use crate::observe::fixtures::cluster;
 use crate::plan::keys::Key;
 use crate::report::fixtures::{
-    HOST, accepted, deployment, full, gateway, healthy, planned, runtime, scaled_object, spoken_of,
+    HOST, accepted, deployment, full, gateway, healthy, led, planned, runtime, scaled_object, spoken_of,
 };
 use crate::report::readiness::{EXISTS, Judgement, cel_query, is_ready, rule};
 
@@ -77,6 +77,8 @@ fn cases() -> Vec<Case> {
         case(Key::VllmRuntime, json!({"metadata": {}, "spec": {}}), false, false, "nobody has looked at it"),
         case(Key::EppDeployment, deployment(1), true, true, "available"),
         case(Key::EppDeployment, deployment(0), false, false, "not available"),
+        case(Key::EppDeployment, led(1), true, true, "of several only the leader is ever ready"),
+        case(Key::EppDeployment, led(0), false, false, "nobody leads"),
         case(Key::EppDeployment, old_pods, false, false, "only a pod of the former generation"),
         case(Key::EppDeployment, stale, false, false, "the controller speaks of the former generation"),
         case(Key::HttpRoute, accepted(&of_route), true, true, "accepted and resolved"),

@@ -7,12 +7,17 @@ use crate::observe::fixtures::cluster;
 use crate::plan::keys::Key;
 use crate::report::ConditionType::EndpointPickerReady;
 use crate::report::Reason;
-use crate::report::fixtures::{deployment, full, healthy};
+use crate::report::fixtures::{deployment, full, healthy, led};
 
 use super::{Case, case};
 
 pub(super) fn cases() -> Vec<Case> {
     let with = |live| cluster().holding(Key::EppDeployment, live);
+    let replicated = || {
+        let mut settings = full();
+        settings.routing.as_mut().unwrap().picker.replicas = 3;
+        settings
+    };
     let mut gave_up = deployment(0);
     gave_up["status"]["conditions"][1] = json!({
         "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out progressing.",
@@ -60,6 +65,34 @@ pub(super) fn cases() -> Vec<Case> {
             with(gave_up),
             (EndpointPickerReady, Reason::NotServing),
             &["timed out progressing. Look"],
+        ),
+        case(
+            "the leader answers",
+            replicated(),
+            with(led(1)),
+            (EndpointPickerReady, Reason::Available),
+            &["answers"],
+        ),
+        case(
+            "the lead changes, and that the others were never ready says nothing",
+            replicated(),
+            with(led(0)).before("EndpointPickerReady", "True", "Available"),
+            (EndpointPickerReady, Reason::NotServing),
+            &["has no available replica"],
+        ),
+        case(
+            "nobody ever led",
+            replicated(),
+            with(led(0)).before("EndpointPickerReady", "False", "Starting"),
+            (EndpointPickerReady, Reason::NotServing),
+            &["timed out progressing. Look"],
+        ),
+        case(
+            "nobody may lead",
+            replicated(),
+            with(led(0)).broken(Key::EppRoleLeaderElection, "create failed: forbidden"),
+            (EndpointPickerReady, Reason::ObjectNotSynced),
+            &["Role team-a/llama-epp-leader-election"],
         ),
         case(
             "the Deployment cannot be applied",

@@ -94,26 +94,38 @@ fn runtime_status(object: &Value) -> Value {
     })
 }
 
+/// Of several replicas that elect a leader, that one is ready and no other, and the controller says so at length.
 fn deployment_status(object: &Value) -> Value {
-    let wanted = object.pointer("/spec/replicas").cloned().unwrap_or(json!(1));
+    let wanted = object.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
+    let args = list(object, "/spec/template/spec/containers").flat_map(|container| list(container, "/args"));
+    let led = args.into_iter().any(|arg| arg == "--ha-enable-leader-election=true");
+    let ready = if led { 1 } else { wanted };
+    let told = |kind: &str, status: &str, reason: &str, message: &str| {
+        json!({
+            "type": kind, "status": status, "reason": reason, "message": message,
+            "lastTransitionTime": EPOCH, "lastUpdateTime": EPOCH,
+        })
+    };
+    let conditions = if ready == wanted {
+        [
+            told("Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability."),
+            told("Progressing", "True", "NewReplicaSetAvailable", "ReplicaSet has successfully progressed."),
+        ]
+    } else {
+        let never = "Deployment does not have minimum availability.";
+        [
+            told("Available", "False", "MinimumReplicasUnavailable", never),
+            told("Progressing", "False", "ProgressDeadlineExceeded", "ReplicaSet has timed out progressing."),
+        ]
+    };
     json!({
         "observedGeneration": object.pointer("/metadata/generation"),
         "replicas": wanted,
         "updatedReplicas": wanted,
-        "readyReplicas": wanted,
-        "availableReplicas": wanted,
-        "conditions": [
-            {
-                "type": "Available", "status": "True", "reason": "MinimumReplicasAvailable",
-                "message": "Deployment has minimum availability.",
-                "lastTransitionTime": EPOCH, "lastUpdateTime": EPOCH,
-            },
-            {
-                "type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable",
-                "message": "ReplicaSet has successfully progressed.",
-                "lastTransitionTime": EPOCH, "lastUpdateTime": EPOCH,
-            },
-        ],
+        "readyReplicas": ready,
+        "availableReplicas": ready,
+        "unavailableReplicas": wanted - ready,
+        "conditions": conditions,
     })
 }
 
