@@ -28,7 +28,7 @@ fn problems_are_told_with_their_place_and_end_in_one() {
             "bad.yaml:37:8: spec.gup is unknown: did you mean gpu?",
             "bad.yaml:38:16: spec.minReplicas is 3: must not be more than maxReplicas (2)",
             r#"bad.yaml:41:12: spec.runtime.image is "docker.io/vllm/vllm-openai:v1": the platform's policy permits registry.example.com/*"#,
-            "bad.yaml:44:14: spec.runtime.env[0].value is no text: must be a text: put quotes around numbers and booleans",
+            "bad.yaml:44:14: spec.runtime.env[0].value is no text: must be a text without control characters; put quotes around numbers and booleans",
         ]
     );
     assert_eq!(code, Some(1));

@@ -123,7 +123,7 @@ fn every_bad_input_is_told_what_would_be_right() {
         ),
         (
             json!({"runtime": {"env": [{"name": "A", "value": 1}]}}),
-            "spec.runtime.env[0].value is no text: must be a text: put quotes around numbers and booleans",
+            "spec.runtime.env[0].value is no text: must be a text without control characters; put quotes around numbers and booleans",
         ),
         (
             json!({"runtime": {"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}}),

@@ -79,6 +79,20 @@ macro_rules! texts {
     )* };
 }
 
+/// Characters that no text of ours may hold, but for tabs and line ends in long ones: control characters, and what is no
+/// character.
+///
+/// Go's JSON has those above ASCII as they are, and what is applied server-side is read as YAML, which forbids them
+/// (`go.yaml.in/yaml/v2`, `readerc.go`): neither Crossplane nor provider-kubernetes could apply an object with one.
+macro_rules! unprintable {
+    () => {
+        r"\p{Cc}\x{fffe}\x{ffff}"
+    };
+}
+
+/// Any text without them.
+const PRINTABLE: &str = concat!(r"^([\t\n\r]|[^", unprintable!(), "])*$");
+
 const DNS_NAME: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// Labels of at most 63 characters, which `DNS_NAME` leaves open.
@@ -88,7 +102,7 @@ const WILDCARD_HOST: &str =
 
 texts! {
     /// It becomes an argument of the engine's command line, so it is no flag and has no blanks.
-    ModelId: 512, Some("^[^[:space:]-][^[:space:]]*$"), |text| !text.starts_with('-') && !has_blank(text),
+    ModelId: 512, Some(concat!("^[^ ", unprintable!(), "-][^ ", unprintable!(), "]*$")), |text| !text.starts_with('-') && is_word(text),
         "a Hugging Face id, a path or a URI, without blanks and not starting with a dash";
     /// The name of most Kubernetes objects.
     ObjectName: 253, Some(DNS_NAME), values::is_dns_name, "the name of a Kubernetes object";
@@ -104,11 +118,11 @@ texts! {
     /// The name of an environment variable.
     EnvName: 256, Some("^[-._a-zA-Z][-._a-zA-Z0-9]*$"), is_env_name, "the name of an environment variable";
     /// A server's address. Without credentials: it ends up in objects that many may read.
-    Url: 2048, Some("^https?://[^@/?#[:space:]]+(/[^@?#[:space:]]*)?$"), is_url, "an http or https URL without credentials, such as http://prometheus.monitoring:9090";
+    Url: 2048, Some(concat!("^https?://[^@/?# ", unprintable!(), "]+(/[^@?# ", unprintable!(), "]*)?$")), is_url, "an http or https URL without credentials, such as http://prometheus.monitoring:9090";
     /// A glob of policy.
-    Glob: 253, Some("^[^[:space:]]+$"), |text| !has_blank(text), "a pattern without blanks, in which * stands for any characters";
+    Glob: 253, Some(concat!("^[^ ", unprintable!(), "]+$")), is_word, "a pattern without blanks, in which * stands for any characters";
     /// A glob of policy for Gateways.
-    GatewayGlob: 512, Some("^[^/[:space:]]+/[^/[:space:]]+$"), is_gateway_glob, "a pattern such as envoy-gateway-system/*: namespace, slash, name";
+    GatewayGlob: 512, Some(concat!("^[^/ ", unprintable!(), "]+/[^/ ", unprintable!(), "]+$")), is_gateway_glob, "a pattern such as envoy-gateway-system/*: namespace, slash, name";
     /// Where the fields are in the composite.
     SpecPath: 253, Some("^spec([.][a-zA-Z0-9]+)*$"), is_spec_path, "a path of fields that starts with spec, such as spec.parameters.llm";
     /// A release.
@@ -118,9 +132,9 @@ texts! {
     /// A taint's key, written as a label's.
     TaintKey: 316, Some("^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$"), QualifiedName::accepts, "the key of a taint such as nvidia.com/gpu";
     /// Text in YAML.
-    YamlText: 65536, None, |_| true, "a text";
+    YamlText: 65536, Some(PRINTABLE), is_printable, "a text without control characters";
     /// The name of an adapter.
-    AdapterName: 253, Some("^[^[:space:]=-][^[:space:]=]*$"), |text| !text.starts_with('-') && !has_blank(text) && !text.contains('='), "a name without blanks and '='";
+    AdapterName: 253, Some(concat!("^[^ ", unprintable!(), "=-][^ ", unprintable!(), "=]*$")), |text| !text.starts_with('-') && is_word(text) && !text.contains('='), "a name without blanks and '='";
 }
 
 /// A hostname.
@@ -194,6 +208,10 @@ impl Read for Argument {
             node.refuse_unseen(problems, &format!("a text of {length} characters"), want);
             return None;
         }
+        if !is_printable(text) {
+            node.refuse_unseen(problems, "a text that is not shown", "must have no control characters");
+            return None;
+        }
         if let Some((flag, instead)) = super::rules::managed_flag(text) {
             node.refuse_unseen(problems, flag, instead);
             return None;
@@ -210,11 +228,12 @@ impl TextRule for EnvValue {
     type Value = String;
     const MAX: usize = 4096;
     const MIN: usize = 0;
-    const WANT: &'static str = "a text: put quotes around numbers and booleans";
+    const PATTERN: Option<&'static str> = Some(PRINTABLE);
+    const WANT: &'static str = "a text without control characters; put quotes around numbers and booleans";
     const SECRET: bool = true;
 
     fn parse(text: &str) -> Option<String> {
-        Some(text.to_owned())
+        is_printable(text).then(|| text.to_owned())
     }
 }
 
@@ -242,10 +261,11 @@ impl TextRule for AnnotationValue {
     type Value = String;
     const MAX: usize = 4096;
     const MIN: usize = 0;
-    const WANT: &'static str = "a text: put quotes around numbers and booleans";
+    const PATTERN: Option<&'static str> = Some(PRINTABLE);
+    const WANT: &'static str = "a text without control characters; put quotes around numbers and booleans";
 
     fn parse(text: &str) -> Option<String> {
-        Some(text.to_owned())
+        is_printable(text).then(|| text.to_owned())
     }
 }
 
@@ -274,21 +294,27 @@ impl KeyRule for ResourceName {
     }
 }
 
-fn has_blank(text: &str) -> bool {
-    // What [:space:] means to Go's regexp: ASCII, vertical tab included.
-    text.contains(['\t', '\n', '\u{b}', '\u{c}', '\r', ' '])
+/// Twin of `PRINTABLE`.
+fn is_printable(text: &str) -> bool {
+    let is_allowed = |c: char| !c.is_control() || matches!(c, '\t' | '\n' | '\r');
+    text.chars().all(|c| is_allowed(c) && !matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
-fn is_word(text: &str, extra: &[char]) -> bool {
+/// No blanks either.
+fn is_word(text: &str) -> bool {
+    is_printable(text) && !text.contains(['\t', '\n', '\r', ' '])
+}
+
+fn has_only(text: &str, extra: &[char]) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(&c))
 }
 
 fn is_image(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && is_word(text, &['-', '.', '_', '/', ':', '@'])
+    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && has_only(text, &['-', '.', '_', '/', ':', '@'])
 }
 
 fn is_secret_key(text: &str) -> bool {
-    !text.is_empty() && is_word(text, &['-', '.', '_'])
+    !text.is_empty() && has_only(text, &['-', '.', '_'])
 }
 
 fn is_env_name(text: &str) -> bool {
@@ -297,25 +323,25 @@ fn is_env_name(text: &str) -> bool {
 
 fn is_label_value(text: &str) -> bool {
     let edge = |c: char| c.is_ascii_alphanumeric();
-    text.is_empty() || (is_word(text, &['-', '.', '_']) && text.starts_with(edge) && text.ends_with(edge))
+    text.is_empty() || (has_only(text, &['-', '.', '_']) && text.starts_with(edge) && text.ends_with(edge))
 }
 
 fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     rest.is_some_and(|rest| {
-        !rest.is_empty() && !rest.starts_with('/') && !has_blank(rest) && !rest.contains(['@', '?', '#'])
+        !rest.is_empty() && !rest.starts_with('/') && is_word(rest) && !rest.contains(['@', '?', '#'])
     })
 }
 
 fn is_gateway_glob(text: &str) -> bool {
     let mut parts = text.split('/');
     let mut part = || parts.next().is_some_and(|part| !part.is_empty());
-    !has_blank(text) && part() && part() && parts.next().is_none()
+    is_word(text) && part() && part() && parts.next().is_none()
 }
 
 fn is_spec_path(text: &str) -> bool {
     text.split('.').next() == Some("spec")
-        && text.split('.').all(|field| !field.is_empty() && is_word(field, &[]))
+        && text.split('.').all(|field| !field.is_empty() && has_only(field, &[]))
 }
 
 fn is_release(text: &str) -> bool {
@@ -323,7 +349,7 @@ fn is_release(text: &str) -> bool {
     let (numbers, extra) =
         text.split_once('-').map_or((text, None), |(numbers, extra)| (numbers, Some(extra)));
     numbers.split('.').all(|number| !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit()))
-        && extra.is_none_or(|extra| !extra.is_empty() && is_word(extra, &['-', '.']))
+        && extra.is_none_or(|extra| !extra.is_empty() && has_only(extra, &['-', '.']))
 }
 
 #[cfg(any(test, feature = "schema"))]
@@ -348,6 +374,7 @@ mod schema {
                 "type": "string",
                 "minLength": 1,
                 "maxLength": Self::MAX,
+                "pattern": super::PRINTABLE,
                 "x-kubernetes-validations": rules::ARGUMENT,
             })
         }
