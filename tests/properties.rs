@@ -8,219 +8,26 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod generate;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use function_inference::api::{self, Source};
 use function_inference::cli::render::crossplane::Outcome;
 use function_inference::cli::render::pipeline::Pipeline;
 use function_inference::cli::render::references::{Reference, Rendered, Target, references};
 use function_inference::cli::render::{Output, Preview, print, show};
 use function_inference::cli::yaml::{self, Document};
-use proptest::collection::{btree_map, vec};
-use proptest::option;
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+
+use generate::Case;
 
 /// Longest name of a Service, of a Deployment (its pods' hash needs the rest) and of anything that becomes a label.
 const LABEL_MAX: usize = 63;
 /// Longest name of anything else.
 const NAME_MAX: usize = 253;
-
-/// A strategy for one value.
-type Values = BoxedStrategy<Value>;
-
-fn text(pattern: &'static str) -> Values {
-    pattern.prop_map(Value::from).boxed()
-}
-
-fn number(range: std::ops::Range<i64>) -> Values {
-    range.prop_map(Value::from).boxed()
-}
-
-fn one_of(values: &'static [&'static str]) -> Values {
-    prop::sample::select(values).prop_map(Value::from).boxed()
-}
-
-fn flag() -> Values {
-    any::<bool>().prop_map(Value::from).boxed()
-}
-
-/// Labels and annotations, words that YAML 1.1 takes for something else included.
-fn labels() -> Values {
-    let value = prop_oneof![
-        "[a-zA-Z0-9]([a-zA-Z0-9._-]{0,8}[a-zA-Z0-9])?",
-        Just("yes".to_owned()),
-        Just(String::new())
-    ];
-    btree_map("([a-z]{1,6}[.]io/)?[a-z]{1,8}", value, 0..4).prop_map(|labels| json!(labels)).boxed()
-}
-
-/// An object with some of the fields, each at its dotted path.
-fn some(fields: Vec<(&'static str, Values)>) -> Values {
-    let (paths, values): (Vec<_>, Vec<_>) =
-        fields.into_iter().map(|(path, value)| (path, option::of(value))).unzip();
-    values
-        .prop_map(move |values| {
-            let mut object = Value::Object(Map::new());
-            for (path, value) in paths.iter().zip(values) {
-                if let Some(value) = value {
-                    put(&mut object, path, value);
-                }
-            }
-            object
-        })
-        .boxed()
-}
-
-fn put(object: &mut Value, path: &str, value: Value) {
-    match path.split_once('.') {
-        Some((first, rest)) => put(&mut object[first], rest, value),
-        None => object[path] = value,
-    }
-}
-
-fn runtime() -> Vec<(&'static str, Values)> {
-    let env = btree_map("X_[A-Z]{1,8}", prop_oneof![Just("yes".to_owned()), ".{0,12}"], 0..3).prop_map(
-        |variables| {
-            variables.into_iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
-        },
-    );
-    let toleration = prop_oneof![
-        Just(json!({ "operator": "Exists" })),
-        "[a-z]{1,8}".prop_map(
-            |key| json!({ "key": key, "operator": "Equal", "value": "true", "effect": "NoSchedule" })
-        ),
-    ];
-    vec![
-        ("image", text("(docker[.]io/)?[a-z]{1,8}/vllm-openai:v[0-9]{1,3}")),
-        ("cpu", prop_oneof![number(1..64), text("[1-9][0-9]{0,3}m")].boxed()),
-        ("memory", text("[1-9][0-9]{0,2}(Gi|G|Mi)")),
-        ("args", vec("--max-num-seqs=[1-9]", 0..3).prop_map(|args| json!(args)).boxed()),
-        ("env", env.boxed()),
-        ("dtype", one_of(&["auto", "bfloat16", "half"])),
-        ("maxModelLen", number(1..200_000)),
-        ("tokenSecret.name", text("[a-z]{1,20}")),
-        ("runtimeClassName", text("[a-z]{1,10}")),
-        ("nodeSelector", labels()),
-        ("tolerations", vec(toleration, 0..3).prop_map(Value::from).boxed()),
-    ]
-}
-
-fn below(prefix: &'static str, fields: Vec<(&'static str, Values)>) -> Values {
-    some(fields).prop_map(move |value| json!({ prefix: value })).boxed()
-}
-
-fn composite() -> impl Strategy<Value = Value> {
-    let spec = some(vec![
-        ("servedModelName", text("[A-Za-z0-9][A-Za-z0-9/._-]{0,30}")),
-        ("gpu", number(0..17)),
-        ("targetNamespace", text("models(-[a-z0-9]{1,20})?")),
-        ("host", text("[a-z0-9]{1,10}([.][a-z]{2,8}){1,2}")),
-        ("criticality", one_of(&["critical", "standard", "sheddable"])),
-        ("minReplicas", number(0..30)),
-        ("maxReplicas", number(1..60)),
-        ("scaling.enabled", flag()),
-        ("scaling.metric", one_of(&["queue-depth", "kv-cache"])),
-        (
-            "scaling.target",
-            (1..1000_i64).prop_map(|n| json!(f64::from(i32::try_from(n).unwrap()) / 1000.0)).boxed(),
-        ),
-        ("scaling.prometheusAddress", text("https?://[a-z]{1,10}([.][a-z]{1,8}){0,2}(:[1-9][0-9]{3})?")),
-        ("scaling.coldStart", text("[1-9][0-9]{0,2}[ms]")),
-        ("ingressHost", text("([*][.])?[a-z0-9]{1,10}([.][a-z]{2,8}){1,2}")),
-        ("gateway.enabled", Just(json!(false)).boxed()),
-    ]);
-    let name = prop_oneof![
-        3 => "[a-z]([a-z0-9-]{0,20}[a-z0-9])?",
-        1 => "[a-z][a-z0-9-]{40,61}[a-z0-9]",
-    ];
-    (name, spec, option::of(below("runtime", runtime()))).prop_map(|(name, mut spec, runtime)| {
-        spec["model"] = json!("Qwen/Qwen3-8B");
-        spec["providerConfigName"] = json!("gpu-cluster");
-        if let Some(runtime) = runtime {
-            spec["runtime"] = runtime["runtime"].clone();
-        }
-        if let (Some(min), Some(max)) = (spec["minReplicas"].as_i64(), spec["maxReplicas"].as_i64()) {
-            spec["maxReplicas"] = json!(max.max(min));
-        }
-        json!({
-            "apiVersion": "inference.devopstoolkit.ai/v1alpha1",
-            "kind": "LLMInference",
-            "metadata": { "name": name, "namespace": "team-a" },
-            "spec": without_nulls(spec),
-        })
-    })
-}
-
-fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => fields
-            .into_iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(key, value)| (key, without_nulls(value)))
-            .collect(),
-        value => value,
-    }
-}
-
-fn input() -> impl Strategy<Value = Value> {
-    // A picker that holds requests needs more than two gigabytes.
-    let quantities =
-        || btree_map("cpu|memory", "[3-9]Gi", 0..3).prop_map(|quantities| json!(quantities)).boxed();
-    let spec = some(vec![
-        ("target", Just(json!("NamespacedObject")).boxed()),
-        ("providerConfigKind", one_of(&["ProviderConfig", "ClusterProviderConfig"])),
-        ("defaults.runtime", some(runtime())),
-        ("defaults.scaling.metric", one_of(&["queue-depth", "kv-cache"])),
-        ("defaults.scaling.coldStart", text("[1-9][0-9]{0,2}m")),
-        ("endpointPicker.version", one_of(&["v1.3.1", "v1.4.2", "v1.5.0", "v0.9.0", "v0.10.1"])),
-        ("endpointPicker.replicas", number(1..11)),
-        ("endpointPicker.image", text("[a-z]{1,8}[.]io/epp:v[0-9]")),
-        ("endpointPicker.resources.requests", quantities()),
-        ("endpointPicker.resources.limits", quantities()),
-        ("endpointPicker.failureMode", one_of(&["FailOpen", "FailClose"])),
-        ("endpointPicker.flowControl", one_of(&["Auto", "Enabled"])),
-        ("gateway.ref.name", text("[a-z]{1,20}")),
-        ("gateway.ref.namespace", text("gateways(-[a-z]{1,8})?")),
-        ("gateway.ref.sectionName", text("[a-z]{1,10}")),
-        ("gateway.timeout", text("[1-9][0-9]{0,2}s")),
-        ("priorities.critical", number(0..1000)),
-        ("priorities.standard", number(-10..10)),
-        ("priorities.sheddable", number(-1000..0)),
-        ("monitoring.labels", labels()),
-        ("monitoring.interval", text("[1-9][0-9]?s")),
-        ("monitoring.endpointPicker", one_of(&["Auto", "Enabled"])),
-        ("prometheus.address", text("https?://[a-z]{1,10}:[1-9][0-9]{3}")),
-        ("hardening.podDisruptionBudget", flag()),
-        ("labels", labels()),
-        ("annotations", labels()),
-        ("ttl.settled", text("[1-9][0-9]?m")),
-        ("ttl.pending", text("[1-9][0-9]?s")),
-    ]);
-    spec.prop_map(|spec| {
-        json!({
-            "apiVersion": "inference.fn.crossplane.io/v1beta1",
-            "kind": "ModelStack",
-            "spec": without_nulls(spec),
-        })
-    })
-}
-
-/// The same under a cluster-scoped composite, which needs cluster-scoped Objects and a namespace to put things into.
-fn cluster_scoped(mut composite: Value, input: Option<Value>) -> (Value, Option<Value>) {
-    composite["metadata"].as_object_mut().unwrap().remove("namespace");
-    let spec = &mut composite["spec"];
-    if spec["targetNamespace"].is_null() {
-        spec["targetNamespace"] = json!("models");
-    }
-    let mut input = input.unwrap_or_else(
-        || json!({ "apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ModelStack", "spec": {} }),
-    );
-    let spec = input["spec"].as_object_mut().unwrap();
-    spec.remove("providerConfigKind");
-    spec.insert("target".to_owned(), json!("ClusterObject"));
-    (composite, Some(input))
-}
 
 fn document(value: &Value) -> Document {
     read_back(&print::yaml(std::slice::from_ref(value)).unwrap()).remove(0)
@@ -230,9 +37,10 @@ fn read_back(stream: &str) -> Vec<Document> {
     yaml::parse(Path::new("generated.yaml"), stream).unwrap()
 }
 
-fn render(composite: &Value, input: Option<&Value>) -> Result<Outcome, String> {
-    let pipeline = Pipeline::alone(input.map(document));
-    let preview = Preview::new(document(composite), pipeline, &[]).map_err(|error| format!("{error:#}"))?;
+fn render(case: &Case) -> Result<Outcome, String> {
+    let pipeline = Pipeline::alone(case.input.as_ref().map(document));
+    let preview =
+        Preview::new(document(&case.composite), pipeline, &[]).map_err(|error| format!("{error:#}"))?;
     preview.outcome(&mut Vec::new()).map_err(|error| format!("{error:#}"))
 }
 
@@ -241,15 +49,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_stack_keeps_the_rules(composite in composite(), input in option::of(input()), wide in any::<bool>()) {
-        let (composite, input) = if wide { cluster_scoped(composite, input) } else { (composite, input) };
-        let outcome = match render(&composite, input.as_ref()) {
+    fn every_stack_keeps_the_rules(case in generate::case()) {
+        let outcome = match render(&case) {
             Ok(outcome) => outcome,
-            // Refused where a derived name would be too long, and only there.
-            Err(error) if error.starts_with("metadata.name is ") && name(&composite).len() > 45 => return Ok(()),
+            Err(error) if case.may_be_refused(&error) => return Ok(()),
             Err(error) => return Err(TestCaseError::fail(error)),
         };
-        let again = render(&composite, input.as_ref()).map_err(TestCaseError::fail)?;
+        let again = render(&case).map_err(TestCaseError::fail)?;
         for output in [Output::Yaml, Output::Mermaid] {
             prop_assert_eq!(show(output, &outcome).unwrap(), show(output, &again).unwrap());
         }
@@ -261,7 +67,7 @@ proptest! {
 
         let objects: Vec<Rendered> =
             outcome.composed.iter().map(|(key, resource)| Rendered::new(key, resource)).collect();
-        let stack = Stack { composite: &composite, input: input.as_ref(), objects: &objects };
+        let stack = Stack { case: &case, objects: &objects };
         let mut broken = Vec::new();
         stack.check(&mut broken);
         for document in outcome.composed.values().chain([&outcome.composite]) {
@@ -271,14 +77,42 @@ proptest! {
     }
 }
 
-fn name(object: &Value) -> &str {
-    object["metadata"]["name"].as_str().unwrap_or_default()
+/// A rule is as good as what it is tried on. The schemas know every field, and every value where there is a choice.
+#[test]
+fn every_field_and_every_choice_is_generated() {
+    let cases = generate::deterministic(500, generate::case());
+    let inputs: Vec<&Value> =
+        cases.iter().filter_map(|case| case.input.as_ref()).map(|input| &input["spec"]).collect();
+    let composites: Vec<&Value> = cases.iter().map(Case::fields).collect();
+    let mut missing = Vec::new();
+    for (source, file, documents) in [
+        (Source::Composite, "package/configuration/definition.yaml", composites),
+        (Source::Input, "package/function/inference.fn.crossplane.io_modelstacks.yaml", inputs),
+    ] {
+        for place in generate::places::places(&schema(file)) {
+            for choice in place.choices() {
+                let wanted = |value: &&Value| choice.as_ref().is_none_or(|choice| choice == *value);
+                let is_generated =
+                    documents.iter().any(|document| place.values_in(document).iter().any(wanted));
+                if !is_generated && api::is_supported(source, &place.to_string(), choice.as_ref()) {
+                    missing.push(format!("{source:?} {place} {}", choice.unwrap_or_default()));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "supported, but not in tests/generate: {missing:#?}");
+}
+
+/// The schema of `spec` in one of our generated files.
+fn schema(file: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let definition: Value = serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
 }
 
 /// A rendered stack, and what it was rendered from.
 struct Stack<'a> {
-    composite: &'a Value,
-    input: Option<&'a Value>,
+    case: &'a Case,
     objects: &'a [Rendered],
 }
 
@@ -310,12 +144,11 @@ impl Stack<'_> {
                 expect(manifest.get("spec").is_none(), "what is only observed is not described");
                 continue;
             }
-            let spec = &self.composite["spec"];
-            let namespace = spec["targetNamespace"].as_str().unwrap_or("team-a");
+            let namespace = self.case.fields()["targetNamespace"].as_str().unwrap_or("team-a");
             expect(object.namespace() == namespace, "everything lands in the target namespace");
             let metadata = &manifest["metadata"];
-            let home = self.composite["metadata"]["namespace"].as_str().unwrap_or_default();
-            let owner = format!("{home}/{}", name(self.composite));
+            let home = self.case.composite["metadata"]["namespace"].as_str().unwrap_or_default();
+            let owner = format!("{home}/{}", self.case.name());
             expect(
                 metadata["annotations"]["inference.devopstoolkit.ai/owner"] == owner,
                 "everything names its owner",
@@ -387,7 +220,7 @@ impl Stack<'_> {
     }
 
     fn has_platform(&self, field: &str, found: &Value) -> bool {
-        self.input.is_none_or(|input| is_subset(&input["spec"][field], found))
+        self.case.input.as_ref().is_none_or(|input| is_subset(&input["spec"][field], found))
     }
 }
 

@@ -37,4 +37,5 @@ mod values;
 pub use problem::{Path, Problem, Source, Step};
 pub use read::{Document, Metadata, fields, read, read_input, spec_path};
 pub use shape::Shape;
+pub use unsupported::is_supported;
 pub use values::{Duration, Host, ModelName, Namespace};

@@ -86,6 +86,15 @@ pub(super) fn refuse(fields: &Value, source: Source, problems: &mut Problems) {
     }
 }
 
+/// Whether a field can be had, with that value where one is meant. `[]` is an entry of a list, `{}` a value of a map.
+pub fn is_supported(source: Source, path: &str, value: Option<&Value>) -> bool {
+    TABLE.iter().filter(|entry| entry.source == source).all(|entry| match path.strip_prefix(entry.path) {
+        Some("") => value.map_or(entry.when != When::Set, |value| !entry.when.holds(value)),
+        Some(inside) if inside.starts_with(['.', '[', '{']) => entry.when != When::Set,
+        Some(_) | None => true,
+    })
+}
+
 impl Unsupported {
     fn walk(&self, value: &Value, path: &str, trail: &mut Path, problems: &mut Problems) {
         if path.is_empty() {

@@ -30,6 +30,7 @@ pub const DEFAULTS: &[Default] = &[
             "spec.template.spec.containers[].readinessProbe.failureThreshold",
             "spec.template.spec.containers[].readinessProbe.successThreshold",
             "spec.template.spec.containers[].readinessProbe.timeoutSeconds",
+            "spec.template.spec.containers[].resources",
             "spec.template.spec.containers[].terminationMessagePath",
             "spec.template.spec.containers[].terminationMessagePolicy",
             "spec.template.spec.dnsPolicy",
@@ -48,6 +49,11 @@ pub const DEFAULTS: &[Default] = &[
         kind: "InferencePool",
         paths: &["spec.appProtocol"],
         reason: "v1.3.1 refuses the field; later releases default it to HTTP/1.1, which is what engines speak",
+    },
+    Default {
+        kind: "Object",
+        paths: &["spec.deletionPolicy"],
+        reason: "Delete, which is also what a namespaced Object does, and that one knows no such field",
     },
     Default {
         kind: "Object",

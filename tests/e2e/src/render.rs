@@ -177,6 +177,27 @@ pub fn preview(function: &Path, scenario: &Scenario) -> Result<Answer> {
     answer(process::run(&mut command, RENDER_LIMIT)?)
 }
 
+/// Renders documents that are in no file with our own command line; the folder is for the files that it needs.
+pub fn preview_of(
+    function: &Path,
+    folder: &Path,
+    composite: &Value,
+    input: Option<&Value>,
+) -> Result<Answer> {
+    let write = |name: &str, document: &Value| -> Result<PathBuf> {
+        let path = folder.join(name);
+        let yaml = serde_yaml::to_string(document)?;
+        std::fs::write(&path, yaml).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    };
+    let mut command = Command::new(function);
+    command.arg("render").arg(write("xr.yaml", composite)?);
+    if let Some(input) = input {
+        command.arg("--input").arg(write("input.yaml", input)?);
+    }
+    answer(process::run(&mut command, RENDER_LIMIT)?)
+}
+
 fn add_files(command: &mut Command, scenario: &Scenario, observed_option: &str) {
     let files =
         [(observed_option, &scenario.observed), ("--required-resources", &scenario.required_resources)];

@@ -1,28 +1,47 @@
 //! A real API server with everybody's real CRDs accepts every object we make, keeps all of it and adds nothing.
 
+#[path = "../../generate/mod.rs"]
+mod generate;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use e2e::controlplane::ControlPlane;
 use e2e::controlplane::cluster::{Accepted, Cluster, Refused, describe, text};
 use e2e::controlplane::crds::{self, Source};
 use e2e::render::{self, Answer};
 use e2e::wrapped::{delivered, named};
 use e2e::{acceptance, workspace};
+use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use generate::Case;
 
 /// In whose name Crossplane applies what it composes, but for a hash of who the composite resource is.
 const CROSSPLANE: &str = "apiextensions.crossplane.io/composed";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_object_of_every_example_is_accepted_with_inference_extension_1_3() -> Result<()> {
-    every_object_of_every_example_is_accepted(crds::INFERENCE_EXTENSION_1_3, "acceptance-1.3").await
-}
+/// How many stacks are generated; those that share a name which is to be unique, or whose name is too long, do not count.
+const CASES: usize = 330;
+
+/// What they are composed of, for all tests.
+static GENERATED: OnceCell<Vec<Stack>> = OnceCell::const_new();
+
+/// How many stacks are applied side by side.
+const AT_A_TIME: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_object_of_every_example_is_accepted_with_inference_extension_1_5() -> Result<()> {
-    every_object_of_every_example_is_accepted(crds::INFERENCE_EXTENSION_1_5, "acceptance-1.5").await
+async fn every_object_is_accepted_with_inference_extension_1_3() -> Result<()> {
+    every_object_is_accepted(crds::INFERENCE_EXTENSION_1_3, "acceptance-1.3", |_| true).await
+}
+
+/// Of the generated stacks only what is different there: the rest meets the very same CRDs.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_object_is_accepted_with_inference_extension_1_5() -> Result<()> {
+    let of_the_extension = |object: &Value| text(object, "/apiVersion").starts_with("inference.networking.");
+    every_object_is_accepted(crds::INFERENCE_EXTENSION_1_5, "acceptance-1.5", of_the_extension).await
 }
 
 /// Such a CRD drops nothing and defaults nothing, so what the operator reads there is what we wrote, and no more.
@@ -34,14 +53,17 @@ async fn a_runtime_on_a_stub_crd_is_what_we_wrote() -> Result<()> {
 
     let mut problems = Vec::new();
     let mut seen = 0;
-    for (scenario, composed) in rendered_examples(&mut problems)? {
+    let mut namespaces = BTreeSet::new();
+    for Stack { name, composed, .. } in rendered_examples(&mut problems)? {
         let runtimes = composed.iter().filter_map(|resource| delivered(&named(resource)));
         for runtime in runtimes.filter(|delivered| text(&delivered.manifest, "/kind") == "VLLMRuntime") {
-            let mut checked = Checked::new(&control_plane.cluster);
-            checked.ensure_namespace(text(&runtime.manifest, "/metadata/namespace")).await?;
+            let namespace = text(&runtime.manifest, "/metadata/namespace");
+            if namespaces.insert(namespace.to_owned()) {
+                ensure_namespace(&control_plane.cluster, namespace).await?;
+            }
             let live = control_plane.cluster.apply(&runtime.manifest, &runtime.field_manager).await?.object;
             if live.get("spec") != runtime.manifest.get("spec") {
-                problems.push(format!("{scenario}: the runtime is stored as {live}"));
+                problems.push(format!("{name}: the runtime is stored as {live}"));
             }
             control_plane.cluster.delete(&live).await?;
             seen += 1;
@@ -52,44 +74,96 @@ async fn a_runtime_on_a_stub_crd_is_what_we_wrote() -> Result<()> {
     Ok(())
 }
 
-async fn every_object_of_every_example_is_accepted(extension: Source, name: &str) -> Result<()> {
+/// Every object of every example, one example after the other, since they share names; and those objects of generated
+/// stacks that are asked for.
+async fn every_object_is_accepted(
+    extension: Source,
+    name: &str,
+    asked_for: fn(&Value) -> bool,
+) -> Result<()> {
     let mut problems = Vec::new();
     let examples = rendered_examples(&mut problems)?;
+    let generated = GENERATED.get_or_try_init(rendered_cases).await?;
     let control_plane = ControlPlane::start(name).await?;
-    let installed_in = crds::install(&control_plane.cluster, &kinds(extension)?).await?;
+    let cluster = &control_plane.cluster;
+    let installed_in = crds::install(cluster, &kinds(extension)?).await?;
 
-    let mut checked = Checked { problems, ..Checked::new(&control_plane.cluster) };
-    for (scenario, composed) in examples {
-        checked.scenario = scenario;
-        checked.all(&composed).await.map_err(|error| control_plane.explain(error))?;
+    let started = Instant::now();
+    let mut accepted = BTreeMap::new();
+    let everything: fn(&Value) -> bool = |_| true;
+    for (stacks, at_a_time, asked_for) in [(&examples, 1, everything), (generated, AT_A_TIME, asked_for)] {
+        let mut checked = futures::stream::iter(stacks)
+            .map(|stack| stack.check(cluster, asked_for))
+            .buffer_unordered(at_a_time);
+        while let Some(checked) = checked.try_next().await.map_err(|error| control_plane.explain(error))? {
+            problems.extend(checked.problems);
+            for (kind, count) in checked.accepted {
+                *accepted.entry(kind).or_insert(0_usize) += count;
+            }
+        }
     }
     tell(&format!(
-        "{name}: control plane up in {:.1?}, CRDs served after {installed_in:.1?}, accepted {:?}",
-        control_plane.started_in, checked.accepted
+        "{name}: control plane up in {:.1?}, CRDs served after {installed_in:.1?}; of {} examples and {} generated \
+         stacks accepted in {:.1?}: {accepted:?}",
+        control_plane.started_in,
+        examples.len(),
+        generated.len(),
+        started.elapsed(),
     ));
-    render::report(&checked.problems)?;
-    anyhow::ensure!(!checked.accepted.is_empty(), "nothing was composed");
+    render::report(&problems)?;
+    anyhow::ensure!(accepted.contains_key("InferencePool"), "nothing was composed that could be different");
     Ok(())
 }
 
-/// What every example that is not refused is composed of, by the example's name.
-fn rendered_examples(problems: &mut Vec<String>) -> Result<Vec<(String, Vec<Value>)>> {
+/// What every example that is not refused is composed of.
+fn rendered_examples(problems: &mut Vec<String>) -> Result<Vec<Stack>> {
     let scenarios = render::scenarios(&workspace::root().join("examples"))?;
     let function = workspace::function()?;
     let mut examples = Vec::new();
     for scenario in scenarios.into_iter().filter(|scenario| !scenario.is_refused()) {
         match render::preview(&function, &scenario)? {
-            Answer::Rendered(rendered) => examples.push((scenario.name, rendered.composed)),
+            Answer::Rendered(rendered) => {
+                examples.push(Stack { name: scenario.name, composed: rendered.composed, case: None });
+            }
             Answer::Refused(why) => problems.push(format!("{}: {why}", scenario.name)),
         }
     }
     Ok(examples)
 }
 
-/// Every kind that the examples may use.
+/// What the generated stacks are composed of. Each has namespaces of its own, and where there is none, a name.
+async fn rendered_cases() -> Result<Vec<Stack>> {
+    let function = workspace::function()?;
+    let mut names = BTreeSet::new();
+    let mut cases = generate::deterministic(CASES, generate::case());
+    cases.retain(|case| case.is_namespaced() || names.insert(case.name().to_owned()));
+
+    let renders = futures::stream::iter(cases.into_iter().enumerate()).map(|(number, case)| {
+        let function = function.clone();
+        let render = move || -> Result<Option<Stack>> {
+            let case = case.apart(number);
+            let folder = tempfile::tempdir()?;
+            match render::preview_of(&function, folder.path(), &case.composite, case.input.as_ref())? {
+                Answer::Rendered(rendered) => Ok(Some(Stack {
+                    name: format!("case {number}"),
+                    composed: rendered.composed,
+                    case: Some(case),
+                })),
+                Answer::Refused(why) if case.may_be_refused(&why) => Ok(None),
+                Answer::Refused(why) => bail!("{why}\n{case:?}"),
+            }
+        };
+        async { tokio::task::spawn_blocking(render).await? }
+    });
+    let stacks: Vec<Option<Stack>> = renders.buffered(AT_A_TIME).try_collect().await?;
+    Ok(stacks.into_iter().flatten().collect())
+}
+
+/// Every kind that may be composed.
 fn kinds(extension: Source) -> Result<Vec<Value>> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
     let mut all = crds::read_crds(&own.join("vllmruntimes-0.1.12.yaml"))?;
+    all.extend(crds::read_crds(&own.join("inferenceobjectives.llm-d.ai.yaml"))?);
     let others =
         [crds::GATEWAY_API, extension, crds::KEDA, crds::PROMETHEUS_OPERATOR, crds::PROVIDER_KUBERNETES];
     for source in others {
@@ -98,93 +172,94 @@ fn kinds(extension: Source) -> Result<Vec<Value>> {
     Ok(all)
 }
 
-/// What was found so far.
-struct Checked<'a> {
-    cluster: &'a Cluster,
+/// A rendered stack.
+struct Stack {
+    name: String,
+    composed: Vec<Value>,
+    /// What it was rendered from, where that is in no file.
+    case: Option<Case>,
+}
+
+/// What the API server said to a stack.
+#[derive(Default)]
+struct Checked {
     /// Objects by kind.
     accepted: BTreeMap<String, usize>,
     problems: Vec<String>,
-    namespaces: BTreeSet<String>,
-    scenario: String,
 }
 
-impl<'a> Checked<'a> {
-    fn new(cluster: &'a Cluster) -> Self {
-        Self {
-            cluster,
-            accepted: BTreeMap::new(),
-            problems: Vec::new(),
-            namespaces: BTreeSet::new(),
-            scenario: String::new(),
-        }
-    }
-
-    /// Applies everything that is composed and delivered, and takes it away again.
-    async fn all(&mut self, composed: &[Value]) -> Result<()> {
-        let composed: Vec<Value> = composed.iter().map(named).collect();
+impl Stack {
+    /// Applies what is composed and delivered, as far as it is asked for, and takes away what would be in another's way.
+    async fn check(&self, cluster: &Cluster, asked_for: fn(&Value) -> bool) -> Result<Checked> {
+        let composed: Vec<Value> = self.composed.iter().map(named).collect();
+        let mut checked = Checked::default();
+        let mut namespaces = BTreeSet::new();
         let mut there = Vec::new();
         for resource in &composed {
-            self.one(resource, CROSSPLANE, &mut there).await?;
-            if let Some(delivered) = delivered(resource) {
-                self.one(&delivered.manifest, &delivered.field_manager, &mut there).await?;
+            let delivered = delivered(resource);
+            let composed = (resource, CROSSPLANE);
+            let delivered = delivered.as_ref().map(|it| (&it.manifest, it.field_manager.as_str()));
+            let objects = [composed].into_iter().chain(delivered).filter(|(object, _)| asked_for(object));
+            for (object, manager) in objects {
+                let namespace = text(object, "/metadata/namespace");
+                if !namespace.is_empty() && namespaces.insert(namespace.to_owned()) {
+                    ensure_namespace(cluster, namespace).await?;
+                }
+                for problem in apply(cluster, object, manager, &mut there).await? {
+                    checked.problems.push(format!("{}: {}: {problem}", self.name, describe(object)));
+                }
+                *checked.accepted.entry(text(object, "/kind").to_owned()).or_default() += 1;
             }
         }
+        // Generated stacks share nothing but the few addresses that there are for Services.
+        there.retain(|object| self.case.is_none() || text(object, "/kind") == "Service");
         for object in there {
-            self.cluster
-                .delete(&object)
-                .await
-                .with_context(|| format!("cannot delete {}", describe(&object)))?;
+            cluster.delete(&object).await.with_context(|| format!("cannot delete {}", describe(&object)))?;
         }
-        Ok(())
+        if let (Some(case), false) = (&self.case, checked.problems.is_empty()) {
+            checked.problems.push(format!("{} is {case:?}", self.name));
+        }
+        Ok(checked)
     }
+}
 
-    async fn one(&mut self, object: &Value, manager: &str, there: &mut Vec<Value>) -> Result<()> {
-        self.ensure_namespace(text(object, "/metadata/namespace")).await?;
-        let identity = |object: &Value| (text(object, "/apiVersion").to_owned(), describe(object));
-        let second_view = there.iter().any(|other| identity(other) == identity(object));
+/// Applies an object twice and reads it back. Returns what is wrong with it; `there` collects what has to go again.
+async fn apply(
+    cluster: &Cluster,
+    object: &Value,
+    manager: &str,
+    there: &mut Vec<Value>,
+) -> Result<BTreeSet<String>> {
+    let identity = |object: &Value| (text(object, "/apiVersion").to_owned(), describe(object));
+    let second_view = there.iter().any(|other| identity(other) == identity(object));
 
-        let first = match self.cluster.apply(object, manager).await {
-            Ok(first) => first,
-            // The API server says no: that is a finding. That it does not answer is the end of the test.
-            Err(error) if error.is::<Refused>() => {
-                self.problem(object, &format!("refused: {error:#}"));
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        if !second_view {
-            there.push(object.clone());
-        }
-        *self.accepted.entry(text(object, "/kind").to_owned()).or_default() += 1;
-
-        let Accepted { object: second, warnings } = self.cluster.apply(object, manager).await?;
-        if text(&first.object, "/metadata/resourceVersion") != text(&second, "/metadata/resourceVersion") {
-            self.problem(object, "applying it again changes it");
-        }
-        let live = self.cluster.get(object).await?.context("it is accepted, but not there")?;
-        let mut findings: Vec<String> = first.warnings.into_iter().chain(warnings).collect();
-        findings.extend(acceptance::lost(object, &live));
-        // What another manager wrote is no default.
-        if !second_view {
-            findings.extend(acceptance::added(object, &live));
-        }
-        for finding in findings.into_iter().collect::<BTreeSet<_>>() {
-            self.problem(object, &finding);
-        }
-        Ok(())
+    let first = match cluster.apply(object, manager).await {
+        Ok(first) => first,
+        // The API server says no: that is a finding. That it does not answer is the end of the test.
+        Err(error) if error.is::<Refused>() => return Ok(BTreeSet::from([format!("refused: {error:#}")])),
+        Err(error) => return Err(error),
+    };
+    if !second_view {
+        there.push(object.clone());
     }
-
-    async fn ensure_namespace(&mut self, name: &str) -> Result<()> {
-        if name.is_empty() || !self.namespaces.insert(name.to_owned()) {
-            return Ok(());
-        }
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        self.cluster.apply(&namespace, "e2e").await.map(drop)
+    let mut findings = BTreeSet::new();
+    let Accepted { object: second, warnings } = cluster.apply(object, manager).await?;
+    if text(&first.object, "/metadata/resourceVersion") != text(&second, "/metadata/resourceVersion") {
+        findings.insert("applying it again changes it".to_owned());
     }
-
-    fn problem(&mut self, object: &Value, what: &str) {
-        self.problems.push(format!("{}: {}: {what}", self.scenario, describe(object)));
+    let live = cluster.get(object).await?.context("it is accepted, but not there")?;
+    findings.extend(first.warnings.into_iter().chain(warnings));
+    findings.extend(acceptance::lost(object, &live));
+    // What another manager wrote is no default.
+    if !second_view {
+        findings.extend(acceptance::added(object, &live));
     }
+    Ok(findings)
+}
+
+async fn ensure_namespace(cluster: &Cluster, name: &str) -> Result<()> {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    cluster.apply(&namespace, "e2e").await.map(drop)
 }
 
 #[expect(clippy::print_stdout, reason = "measurements are for the person who reads the test's output")]

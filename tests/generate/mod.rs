@@ -1,0 +1,452 @@
+//! What people may write, generated: composite resources and Inputs that fit together.
+//!
+//! The one place that makes a field, a value or a combination known to every test that goes over arbitrary stacks:
+//! `tests/properties.rs`, and the end-to-end tests, which ask real API servers. What is supported and not generated
+//! here fails `every_field_and_every_choice_is_generated` there.
+
+#![allow(dead_code, reason = "each of the tests that include this file uses a part of it")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on fails"
+)]
+
+pub(crate) mod odd;
+pub(crate) mod places;
+
+use std::fmt;
+
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::{Map, Value, json};
+
+/// A strategy for one value.
+pub(crate) type Values = BoxedStrategy<Value>;
+
+/// Fields by their dotted path.
+type Fields = Vec<(&'static str, Values)>;
+
+/// A composite resource and the Input of its step.
+#[derive(Clone)]
+pub(crate) struct Case {
+    /// What an application team writes.
+    pub(crate) composite: Value,
+    /// What the platform team writes, if anything.
+    pub(crate) input: Option<Value>,
+}
+
+/// As documents that can be rendered again.
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { composite, input } = self;
+        write!(f, "{composite:#}")?;
+        input.as_ref().map_or(Ok(()), |input| write!(f, "\n---\n{input:#}"))
+    }
+}
+
+impl Case {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        self.composite["metadata"]["name"].as_str().unwrap_or_default()
+    }
+
+    /// Whether its composite lives in a namespace.
+    pub(crate) fn is_namespaced(&self) -> bool {
+        self.composite["metadata"]["namespace"].is_string()
+    }
+
+    /// Where the model is described.
+    pub(crate) fn fields(&self) -> &Value {
+        self.spec_path().split('.').fold(&self.composite, |value, field| &value[field])
+    }
+
+    fn spec_path(&self) -> &str {
+        self.input.as_ref().and_then(|input| input["spec"]["specPath"].as_str()).unwrap_or("spec")
+    }
+
+    /// The same in namespaces that no case of another number has.
+    pub(crate) fn apart(mut self, number: usize) -> Self {
+        if self.is_namespaced() {
+            self.composite["metadata"]["namespace"] = format!("team-{number}").into();
+        }
+        let path = self.spec_path().to_owned();
+        let fields = path.split('.').fold(&mut self.composite, |value, field| &mut value[field]);
+        if let Some(namespace) = fields.get_mut("targetNamespace") {
+            *namespace = format!("models-{number}").into();
+        }
+        self
+    }
+
+    /// Whether a refusal is right although the case is in order: names of Services are derived from the model's, and
+    /// only for a long one it takes the whole function to know which.
+    pub(crate) fn may_be_refused(&self, problem: &str) -> bool {
+        self.name().len() > 45 && problem.contains("since Service <name>-")
+    }
+}
+
+/// The same values at every run.
+pub(crate) fn deterministic<T>(count: usize, strategy: impl Strategy<Value = T>) -> Vec<T> {
+    let mut runner = TestRunner::deterministic();
+    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+}
+
+/// Anything that is in order.
+pub(crate) fn case() -> impl Strategy<Value = Case> {
+    let home = prop_oneof![
+        // Where the fields are, and whose composite it is.
+        6 => Just(Home { spec_path: None, namespaced: true }),
+        1 => Just(Home { spec_path: None, namespaced: false }),
+        1 => Just(Home { spec_path: Some("spec"), namespaced: true }),
+        1 => Just(Home { spec_path: Some("spec.parameters.llm"), namespaced: false }),
+    ];
+    (name(), some(composite_fields()), any::<bool>(), option::of(some(input_fields())), home)
+        .prop_map(|(name, fields, names_model, input, home)| fit(&name, fields, names_model, input, home))
+}
+
+/// A composite that is in order under any Input, or none: an `LLMInference` with nothing that a platform has to permit.
+pub(crate) fn composite() -> impl Strategy<Value = Value> {
+    (name(), some(composite_fields()), any::<bool>()).prop_map(|(name, fields, names_model)| {
+        let home = Home { spec_path: None, namespaced: true };
+        fit(&name, fields, names_model, None, home).composite
+    })
+}
+
+/// Names of models; few are long, since only some of what is derived from those has a place.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => "[a-z]([a-z0-9-]{0,20}[a-z0-9])?",
+        1 => "[a-z][a-z0-9-]{40,61}[a-z0-9]",
+    ]
+}
+
+/// Where and how a model is described.
+#[derive(Debug, Clone, Copy)]
+struct Home {
+    spec_path: Option<&'static str>,
+    namespaced: bool,
+}
+
+fn text(pattern: &'static str) -> Values {
+    pattern.prop_map(Value::from).boxed()
+}
+
+fn number(range: std::ops::Range<i64>) -> Values {
+    range.prop_map(Value::from).boxed()
+}
+
+fn one_of(values: &'static [&'static str]) -> Values {
+    prop::sample::select(values).prop_map(Value::from).boxed()
+}
+
+fn flag() -> Values {
+    any::<bool>().prop_map(Value::from).boxed()
+}
+
+fn some_of(pattern: &'static str, max: usize) -> Values {
+    vec(pattern, 0..=max).prop_map(|values| json!(values)).boxed()
+}
+
+/// A whole number, or a fraction of at most 1.
+fn target() -> Values {
+    prop_oneof![
+        (1..1000_i64).prop_map(|n| json!(f64::from(i32::try_from(n).unwrap()) / 1000.0)),
+        number(1..50)
+    ]
+    .boxed()
+}
+
+/// Labels and annotations, words that YAML 1.1 takes for something else included.
+fn labels() -> Values {
+    let value = prop_oneof![
+        "[a-zA-Z0-9]([a-zA-Z0-9._-]{0,8}[a-zA-Z0-9])?",
+        Just("yes".to_owned()),
+        Just(String::new())
+    ];
+    btree_map("([a-z]{1,6}[.]io/)?[a-z]{1,8}", value, 0..4).prop_map(|labels| json!(labels)).boxed()
+}
+
+/// An object with some of the fields, each at its dotted path.
+fn some(fields: Fields) -> Values {
+    let (paths, values): (Vec<_>, Vec<_>) =
+        fields.into_iter().map(|(path, value)| (path, option::of(value))).unzip();
+    values
+        .prop_map(move |values| {
+            let mut object = Value::Object(Map::new());
+            for (path, value) in paths.iter().zip(values) {
+                if let Some(value) = value {
+                    put(&mut object, path, value);
+                }
+            }
+            object
+        })
+        .boxed()
+}
+
+/// The fields of an object inside another.
+fn under(prefix: &'static str, fields: Fields) -> Fields {
+    fields.into_iter().map(|(path, value)| (&*format!("{prefix}.{path}").leak(), value)).collect()
+}
+
+fn put(object: &mut Value, path: &str, value: Value) {
+    match path.split_once('.') {
+        Some((first, rest)) => put(&mut object[first], rest, value),
+        None => object[path] = value,
+    }
+}
+
+/// Takes a field away, and what is empty without it.
+fn take(object: &mut Value, path: &str) -> Option<Value> {
+    let fields = object.as_object_mut()?;
+    match path.split_once('.') {
+        Some((first, rest)) => {
+            let taken = take(fields.get_mut(first)?, rest);
+            if fields[first].as_object().is_some_and(Map::is_empty) {
+                fields.remove(first);
+            }
+            taken
+        }
+        None => fields.remove(path),
+    }
+}
+
+/// `runtime`, and what the platform may put in its place.
+fn engine() -> Fields {
+    let variable =
+        prop_oneof![Just("yes".to_owned()), r"[^\p{Cc}\x{fffe}\x{ffff}]{0,12}", "[a-z]{1,3}[\t\n]{1,2}[a-z]"];
+    let env = btree_map("X_[A-Z]{1,8}", variable, 0..3).prop_map(|variables| {
+        variables.into_iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
+    });
+    let secret_key = ("[a-z]{1,20}", option::of("[a-zA-Z_.-]{1,20}"))
+        .prop_map(|(name, key)| without_nulls(json!({ "name": name, "key": key })));
+    let toleration = prop_oneof![
+        Just(json!({ "operator": "Exists" })),
+        ("[a-z]{1,8}([.]io/[a-z]{1,8})?", "[a-z]{0,5}", one_of(&["NoSchedule", "PreferNoSchedule"]))
+            .prop_map(|(key, value, effect)| json!({
+                "key": key, "operator": "Equal", "value": value, "effect": effect
+            })),
+        ("[a-z]{1,8}", 0..10_000_i32).prop_map(
+            |(key, seconds)| json!({ "key": key, "effect": "NoExecute", "tolerationSeconds": seconds })
+        ),
+    ];
+    vec![
+        ("image", text("((docker[.]io|localhost:5000)/)?[a-z]{1,8}/vllm-openai:v[0-9]{1,3}")),
+        ("cpu", prop_oneof![number(1..64), text("[1-9][0-9]{0,3}m"), text("[1-9][.][0-9]{1,3}")].boxed()),
+        ("memory", text("[1-9][0-9]{0,2}(Gi|G|Mi)|[1-9][.]5Gi")),
+        ("args", some_of("--max-num-seqs=[1-9]", 3)),
+        ("env", env.boxed()),
+        ("dtype", one_of(&["auto", "bfloat16", "float", "float16", "float32", "half"])),
+        ("maxModelLen", number(1..200_000)),
+        ("tokenSecret", secret_key.boxed()),
+        ("runtimeClassName", text("[a-z]{1,10}")),
+        ("nodeSelector", labels()),
+        ("tolerations", vec(toleration, 0..3).prop_map(Value::from).boxed()),
+    ]
+}
+
+fn composite_fields() -> Fields {
+    let mut fields = vec![
+        (
+            "model",
+            text(
+                "[A-Za-z0-9]{1,8}/[A-Za-z0-9][A-Za-z0-9._-]{0,20}|/models/[a-z]{1,8}|s3://[a-z]{1,8}/[a-z]{1,8}",
+            ),
+        ),
+        ("servedModelName", text("[A-Za-z0-9][A-Za-z0-9/._-]{0,30}")),
+        ("gpu", number(0..17)),
+        ("providerConfigName", text("[a-z]{1,10}([.-][a-z0-9]{1,5})?")),
+        ("targetNamespace", text("models(-[a-z0-9]{1,20})?")),
+        ("host", text("[a-z0-9]{1,10}([.][a-z]{2,8}){1,2}")),
+        ("criticality", one_of(&["critical", "standard", "sheddable"])),
+        ("minReplicas", prop_oneof![Just(json!(0)), number(0..30)].boxed()),
+        ("maxReplicas", number(1..60)),
+        ("scaling.enabled", flag()),
+        ("scaling.metric", one_of(&["queue-depth", "kv-cache"])),
+        ("scaling.target", target()),
+        ("scaling.prometheusAddress", text("https?://[a-z]{1,10}([.][a-z]{1,8}){0,2}(:[1-9][0-9]{3})?")),
+        ("scaling.coldStart", text("[1-9][0-9]{0,2}[ms]|[1-9]h[1-5]m")),
+        ("gateway.enabled", flag()),
+        ("gateway.ref.name", text("[a-z]{1,20}")),
+        ("gateway.ref.namespace", text("gateways(-[a-z]{1,8})?")),
+        ("gateway.ref.sectionName", text("[a-z]{1,10}")),
+        ("ingressHost", text("([*][.])?[a-z0-9]{1,10}([.][a-z]{2,8}){1,2}")),
+    ];
+    fields.extend(under("runtime", engine()));
+    fields
+}
+
+fn input_fields() -> Fields {
+    // A picker that holds requests needs more than two gigabytes, and nobody may keep more than the limit.
+    let requests = btree_map("cpu|memory", "[1-3]Gi", 0..3).prop_map(|quantities| json!(quantities)).boxed();
+    let limits = btree_map("cpu|memory", "[3-9]Gi", 0..3).prop_map(|quantities| json!(quantities)).boxed();
+    let mut fields = vec![
+        ("target", one_of(&["NamespacedObject", "ClusterObject"])),
+        ("providerConfigKind", one_of(&["ProviderConfig", "ClusterProviderConfig"])),
+        ("defaults.scaling.metric", one_of(&["queue-depth", "kv-cache"])),
+        ("defaults.scaling.target", target()),
+        ("defaults.scaling.coldStart", text("[1-9][0-9]{0,2}m")),
+        ("policy.targetNamespaces", some_of("[a-z*]{1,8}", 2)),
+        ("policy.providerConfigs", some_of("[a-z*.-]{1,8}", 2)),
+        ("policy.images", some_of("[a-z]{1,5}/[*]", 2)),
+        ("policy.gateways", some_of("[a-z*]{1,8}/[a-z*]{1,8}", 2)),
+        ("workload.backend", one_of(&["VLLMRuntime"])),
+        ("workload.operatorVersion", one_of(&["0.1.12"])),
+        ("endpointPicker.version", one_of(&["v1.3.1", "v1.4.2", "v1.5.0", "v0.9.0", "v0.10.1"])),
+        (
+            "endpointPicker.family",
+            one_of(&["GIE-v1.3", "GIE-v1.4", "GIE-v1.5", "llm-d-router-v0.9", "llm-d-router-v0.10"]),
+        ),
+        ("endpointPicker.image", text("[a-z]{1,8}[.]io/epp:v[0-9]")),
+        ("endpointPicker.replicas", number(1..11)),
+        ("endpointPicker.resources.requests", requests),
+        ("endpointPicker.resources.limits", limits),
+        ("endpointPicker.failureMode", one_of(&["FailOpen", "FailClose"])),
+        ("endpointPicker.flowControl", one_of(&["Auto", "Enabled", "Disabled"])),
+        ("endpointPicker.metricsAuth", one_of(&["None"])),
+        ("gateway.implementation", one_of(&["EnvoyAIGateway"])),
+        ("gateway.ref.name", text("[a-z]{1,20}")),
+        ("gateway.ref.namespace", text("gateways(-[a-z]{1,8})?")),
+        ("gateway.ref.sectionName", text("[a-z]{1,10}")),
+        ("gateway.discovery", Just(json!(false)).boxed()),
+        ("gateway.routeBy", one_of(&["Host"])),
+        ("gateway.timeout", text("[1-9][0-9]{0,2}s")),
+        ("priorities.critical", number(0..1000)),
+        ("priorities.standard", number(-10..10)),
+        ("priorities.sheddable", number(-1000..0)),
+        ("monitoring.kind", one_of(&["ServiceMonitor", "None"])),
+        ("monitoring.labels", labels()),
+        ("monitoring.interval", text("[1-9][0-9]?s")),
+        ("monitoring.endpointPicker", one_of(&["Auto", "Enabled", "Disabled"])),
+        ("monitoring.rules", Just(json!(false)).boxed()),
+        ("prometheus.address", text("https?://[a-z]{1,10}:[1-9][0-9]{3}")),
+        ("hardening.networkPolicy", Just(json!(false)).boxed()),
+        ("hardening.podDisruptionBudget", flag()),
+        ("nodes.protect", Just(json!(false)).boxed()),
+        ("labels", labels()),
+        ("annotations", labels()),
+        ("ttl.settled", text("[1-9][0-9]?m")),
+        ("ttl.pending", text("[1-9][0-9]?s")),
+    ];
+    fields.extend(under("defaults.runtime", engine()));
+    fields
+}
+
+/// Takes back what one field says and another forbids, and puts both documents together.
+fn fit(name: &str, mut fields: Value, names_model: bool, input: Option<Value>, home: Home) -> Case {
+    let written = input.is_some();
+    let mut input = input.unwrap_or_else(|| json!({}));
+    fields["model"] = fields["model"].as_str().unwrap_or("Qwen/Qwen3-8B").into();
+    fields["providerConfigName"] = fields["providerConfigName"].as_str().unwrap_or("gpu-cluster").into();
+    fit_scaling(&mut fields, &mut input);
+    fit_routing(&mut fields, &mut input, names_model);
+    if let (Some(min), Some(max)) = (fields["minReplicas"].as_i64(), fields["maxReplicas"].as_i64()) {
+        fields["maxReplicas"] = max.max(min).into();
+    }
+    // A default policy permits all of these; a written one gets a pattern for whatever was asked for.
+    for (field, everything) in
+        [("targetNamespaces", "*"), ("providerConfigs", "*"), ("images", "*"), ("gateways", "*/*")]
+    {
+        if let Some(patterns) = input["policy"][field].as_array_mut() {
+            patterns.push(everything.into());
+        }
+    }
+    if home.namespaced {
+        if input["target"] == "ClusterObject" {
+            take(&mut input, "target");
+        }
+    } else {
+        put(&mut input, "target", json!("ClusterObject"));
+        take(&mut input, "providerConfigKind");
+        fields["targetNamespace"] = fields["targetNamespace"].as_str().unwrap_or("models").into();
+    }
+    let mut composite = json!({ "metadata": { "name": name } });
+    if home.namespaced {
+        composite["metadata"]["namespace"] = json!("team-a");
+    }
+    let (api_version, kind) = match home.spec_path {
+        None => ("inference.devopstoolkit.ai/v1alpha1", "LLMInference"),
+        Some(path) => {
+            put(&mut input, "specPath", json!(path));
+            ("platform.example.com/v1", "App")
+        }
+    };
+    composite["apiVersion"] = api_version.into();
+    composite["kind"] = kind.into();
+    put(&mut composite, home.spec_path.unwrap_or("spec"), without_nulls(fields));
+    let needed = written || !home.namespaced || home.spec_path.is_some();
+    let input = needed.then(|| {
+        json!({
+            "apiVersion": "inference.fn.crossplane.io/v1beta1",
+            "kind": "ModelStack",
+            "spec": without_nulls(input),
+        })
+    });
+    Case { composite, input }
+}
+
+fn fit_scaling(fields: &mut Value, input: &mut Value) {
+    // A target of the KV cache is a fraction of it, whoever chooses the metric.
+    let default_metric = input["defaults"]["scaling"]["metric"].clone();
+    let metric = match &fields["scaling"]["metric"] {
+        Value::Null => default_metric.clone(),
+        metric => metric.clone(),
+    };
+    let is_no_fraction = |scaling: &Value| scaling["target"].as_f64().is_some_and(|target| target > 1.0);
+    if metric == "kv-cache" && is_no_fraction(&fields["scaling"]) {
+        fields["scaling"]["target"] = json!(0.5);
+    }
+    if default_metric == "kv-cache" && is_no_fraction(&input["defaults"]["scaling"]) {
+        input["defaults"]["scaling"]["target"] = json!(0.5);
+    }
+    if fields["scaling"]["enabled"] != true {
+        return;
+    }
+    // An autoscaler needs series, and what wakes a model needs a queue.
+    if input["monitoring"]["kind"] == "None" {
+        take(input, "monitoring.kind");
+    }
+    if input["monitoring"]["endpointPicker"] == "Disabled" {
+        take(input, "monitoring.endpointPicker");
+    }
+    if fields["minReplicas"] == 0 && input["endpointPicker"]["flowControl"] == "Disabled" {
+        take(input, "endpointPicker.flowControl");
+    }
+}
+
+fn fit_routing(fields: &mut Value, input: &mut Value, names_model: bool) {
+    if fields["host"].is_null() && fields["gateway"]["enabled"] == true {
+        take(fields, "gateway.enabled");
+    }
+    // What another release is called has an image of its own.
+    let picker = &mut input["endpointPicker"];
+    if picker["family"].is_string() && picker["version"].is_string() && picker["image"].is_null() {
+        picker["image"] = json!("registry.example.com/epp:fork");
+    }
+    if names_model {
+        let served = match &fields["servedModelName"] {
+            Value::Null => fields["model"].clone(),
+            served => served.clone(),
+        };
+        put(fields, "gateway.modelName", served);
+    }
+    // Another Gateway than the platform's is for the platform to permit.
+    if input["policy"]["gateways"].is_null() {
+        take(fields, "gateway.ref.name");
+        take(fields, "gateway.ref.namespace");
+    }
+}
+
+/// Looking a field up leaves a null where it is missing.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key, without_nulls(value)))
+            .collect(),
+        value => value,
+    }
+}
