@@ -1,8 +1,9 @@
 //! What `kubectl apply` says to an `LLMInference`: the real API server, with the XRD as real Crossplane installs it.
 
 use anyhow::{Context, Result};
-use e2e::controlplane::cluster::{Cluster, Refused};
-use e2e::controlplane::core::{Core, PLATFORM, install_xrd};
+use e2e::controlplane::cluster::{Cluster, Refused, text};
+use e2e::controlplane::core::Core;
+use e2e::controlplane::platform::{install_xrd, namespace, xrd};
 use e2e::controlplane::{ControlPlane, crds};
 use e2e::files::{set, yaml};
 use e2e::{render, workspace};
@@ -79,8 +80,7 @@ async fn the_api_server_admits_every_example_and_refuses_mistakes_in_words_that_
     let cluster = &control_plane.cluster;
     crds::install(cluster, &crds::CROSSPLANE.crds()?).await?;
     let core = Core::start(&control_plane).await?;
-    let xrd = yaml(&workspace::root().join("package/configuration/definition.yaml"))?;
-    install_xrd(cluster, &xrd).await.map_err(|error| core.explain(error))?;
+    install_xrd(cluster, &xrd()?).await.map_err(|error| core.explain(error))?;
 
     let mut problems = Vec::new();
     examples(cluster, &mut problems).await?;
@@ -122,10 +122,7 @@ fn good() -> Value {
 async fn examples(cluster: &Cluster, problems: &mut Vec<String>) -> Result<()> {
     for scenario in render::scenarios(&workspace::root().join("examples"))? {
         let xr = yaml(&scenario.xr)?;
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
-            "name": xr.pointer("/metadata/namespace").context("an example without a namespace")?,
-        }});
-        cluster.apply(&namespace, PLATFORM).await?;
+        namespace(cluster, text(&xr, "/metadata/namespace")).await?;
         match (scenario.is_refused(), cluster.check(&xr, PERSON).await) {
             (false, Ok(accepted)) if accepted.warnings.is_empty() => {}
             (false, Ok(accepted)) => problems.push(format!("{}: {:?}", scenario.name, accepted.warnings)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -17,11 +17,12 @@ use serde_json::{Value, json};
 /// An answer takes milliseconds; a large CRD on a busy machine some seconds.
 const REQUEST_LIMIT: Duration = Duration::from_mins(1);
 
-/// A client, and what it learned about the kinds that are served.
+/// A client, and what it learned about the kinds that are served. Clones share both.
+#[derive(Clone)]
 pub struct Cluster {
     client: Client,
     /// By `apiVersion` and kind.
-    kinds: Mutex<BTreeMap<(String, String), Kind>>,
+    kinds: Arc<Mutex<BTreeMap<(String, String), Kind>>>,
 }
 
 impl fmt::Debug for Cluster {
@@ -68,7 +69,7 @@ impl Cluster {
     pub async fn connect(kubeconfig: &Path) -> Result<Self> {
         let file = Kubeconfig::read_from(kubeconfig)?;
         let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
-        Ok(Self { client: Client::try_from(config)?, kinds: Mutex::default() })
+        Ok(Self { client: Client::try_from(config)?, kinds: Arc::default() })
     }
 
     /// Whether everything in the API server has started.
@@ -113,7 +114,10 @@ impl Cluster {
     /// Everything of a kind in a namespace, or in the cluster when the namespace is empty.
     pub async fn list(&self, api_version: &str, kind: &str, namespace: &str) -> Result<Vec<Value>> {
         let sample = json!({"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace}});
-        let path = self.collection(&sample).await?;
+        let path = match namespace {
+            "" => format!("{}/{}", root(api_version), self.kind(&sample).await?.plural),
+            _ => self.collection(&sample).await?,
+        };
         let mut list = self.send(Method::GET, &path, None).await?.object;
         let mut items = match list.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => items,
@@ -164,7 +168,7 @@ impl Cluster {
         Ok(served)
     }
 
-    async fn collection(&self, object: &Value) -> Result<String> {
+    async fn kind(&self, object: &Value) -> Result<Kind> {
         let (api_version, kind) = (text(object, "/apiVersion"), text(object, "/kind"));
         let key = (api_version.to_owned(), kind.to_owned());
         let mut known = self.kinds()?.get(&key).cloned();
@@ -172,10 +176,15 @@ impl Cluster {
             self.served(api_version).await?;
             known = self.kinds()?.get(&key).cloned();
         }
-        let found = known.ok_or_else(|| Refused {
-            code: StatusCode::NOT_FOUND.as_u16(),
-            message: format!("no {api_version} {kind} is served"),
-        })?;
+        known.ok_or_else(|| {
+            let message = format!("no {api_version} {kind} is served");
+            Refused { code: StatusCode::NOT_FOUND.as_u16(), message }.into()
+        })
+    }
+
+    async fn collection(&self, object: &Value) -> Result<String> {
+        let api_version = text(object, "/apiVersion");
+        let found = self.kind(object).await?;
         if !found.namespaced {
             return Ok(format!("{}/{}", root(api_version), found.plural));
         }
@@ -232,6 +241,13 @@ pub fn describe(object: &Value) -> String {
         namespace => format!("{namespace}/{}", text(object, "/metadata/name")),
     };
     format!("{} {name}", text(object, "/kind"))
+}
+
+/// The status of a condition; empty when there is none.
+pub fn condition<'a>(object: &'a Value, kind: &str) -> &'a str {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+    let found = conditions.into_iter().flatten().find(|condition| text(condition, "/type") == kind);
+    found.map_or("", |condition| text(condition, "/status"))
 }
 
 /// A string somewhere in an object; empty when it is not there.

@@ -107,6 +107,36 @@ pub const CROSSPLANE: Source = Source {
     files: &[],
 };
 
+/// `VLLMRuntime` as operator 0.1.12 defines it, from a file beside this crate: the operator is no Go module.
+pub fn vllm_runtime() -> Result<Vec<Value>> {
+    read_crds(&own("vllmruntimes-0.1.12.yaml"))
+}
+
+/// `VLLMRuntime` as the stub that some clusters have.
+pub fn vllm_runtime_stub() -> Result<Vec<Value>> {
+    read_crds(&own("vllmruntimes-stub.yaml"))
+}
+
+fn own(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("crds").join(file)
+}
+
+/// What a cluster has where Crossplane and the provider run.
+pub fn crossplane_side() -> Result<Vec<Value>> {
+    let mut all = CROSSPLANE.crds()?;
+    all.extend(PROVIDER_KUBERNETES.crds()?);
+    Ok(all)
+}
+
+/// What a cluster has where models run.
+pub fn target_side() -> Result<Vec<Value>> {
+    let mut all = vllm_runtime()?;
+    for source in [GATEWAY_API, INFERENCE_EXTENSION_1_3, KEDA, PROMETHEUS_OPERATOR] {
+        all.extend(source.crds()?);
+    }
+    Ok(all)
+}
+
 impl Source {
     /// The CRDs. They are kept, so a later run needs neither Go nor a network.
     pub fn crds(&self) -> Result<Vec<Value>> {

@@ -1,13 +1,25 @@
 //! A control plane on loopback: etcd and the API server, with fresh ports, certificates and data.
 //!
-//! Nothing runs pods, and no controller runs: objects stay what they were when they were written, which is what a
-//! test of acceptance wants.
+//! Nothing runs pods, and by itself no controller runs: objects stay what they were when they were written, which is
+//! what a test of acceptance wants. What else can run on it, from the bottom up:
+//!
+//! - [`certs`], [`crds`]: what it needs, and the kinds that it serves.
+//! - [`cluster`], [`wait`]: asking it, and waiting until it answers as hoped.
+//! - [`core`], [`provider`], [`function`]: a process each; together they are [`crossplane`].
+//! - [`standin`]: the controllers of the cluster where models run, which would need pods.
+//! - [`stage`]: all of it at once.
+//! - [`platform`], [`model`]: what a platform team installs there, and what an application team asks for.
 
 pub mod certs;
 pub mod cluster;
 pub mod core;
 pub mod crds;
 pub mod crossplane;
+pub mod function;
+pub mod model;
+pub mod platform;
+pub mod provider;
+pub mod stage;
 pub mod standin;
 pub mod wait;
 

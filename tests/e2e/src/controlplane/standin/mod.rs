@@ -4,73 +4,99 @@
 //! (0.1.12), Kubernetes' Deployment controller, KEDA (2.20), and a Gateway that implements Gateway API and
 //! `InferencePool`.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
-use super::cluster::{Cluster, text};
-use super::core::PLATFORM;
+use super::cluster::{Cluster, Refused, text};
 use crate::acceptance;
+
+const GATEWAY: (&str, &str) = ("gateway.networking.k8s.io/v1", "Gateway");
+const HTTP_ROUTE: (&str, &str) = ("gateway.networking.k8s.io/v1", "HTTPRoute");
+const INFERENCE_POOL: (&str, &str) = ("inference.networking.k8s.io/v1", "InferencePool");
+const VLLM_RUNTIME: (&str, &str) = ("production-stack.vllm.ai/v1alpha1", "VLLMRuntime");
+const DEPLOYMENT: (&str, &str) = ("apps/v1", "Deployment");
+const SCALED_OBJECT: (&str, &str) = ("keda.sh/v1alpha1", "ScaledObject");
 
 /// When everything happened: a real operator would write the time, and make everybody who watches look again.
 const EPOCH: &str = "2026-01-01T00:00:00Z";
 
-/// Brings every object of a namespace to where its controller would, were all well.
-pub async fn settle(cluster: &Cluster, namespace: &str) -> Result<()> {
-    for object in cluster.list("kubernetes.m.crossplane.io/v1alpha1", "Object", namespace).await? {
-        if text(&object, "/spec/forProvider/manifest/kind") == "Gateway" {
-            let name =
-                |field| text(&object, &format!("/spec/forProvider/manifest/metadata/{field}")).to_owned();
-            gateway(cluster, &name("namespace"), &name("name")).await?;
-        }
+/// How often it looks around.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// Plays the controllers of one cluster, in the background, until it is dropped.
+#[derive(Debug)]
+pub struct StandIn {
+    task: JoinHandle<()>,
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl StandIn {
+    /// Starts playing. The cluster may have all of the kinds or a few of them.
+    pub fn start(cluster: &Cluster) -> Self {
+        let (cluster, trouble) = (cluster.clone(), Arc::new(Mutex::new(None)));
+        let told = Arc::clone(&trouble);
+        let task = tokio::spawn(async move {
+            loop {
+                let seen = settle(&cluster).await.err().map(|error| format!("{error:#}"));
+                if let (Some(seen), Ok(mut told)) = (seen, told.lock()) {
+                    *told = Some(seen);
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        });
+        Self { task, trouble }
     }
-    for runtime in cluster.list("production-stack.vllm.ai/v1alpha1", "VLLMRuntime", namespace).await? {
+
+    /// The last thing that went wrong, if any did. It is tried again, so that may be over.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().ok()?.clone()
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Brings every object to where its controller would, were all well.
+async fn settle(cluster: &Cluster) -> Result<()> {
+    for gateway in all(cluster, GATEWAY).await? {
+        tell(cluster, &gateway, &gateway_status(&gateway)).await?;
+    }
+    for runtime in all(cluster, VLLM_RUNTIME).await? {
         tell(cluster, &runtime, &runtime_status(&runtime)).await?;
     }
-    for deployment in cluster.list("apps/v1", "Deployment", namespace).await? {
+    for deployment in all(cluster, DEPLOYMENT).await? {
         tell(cluster, &deployment, &deployment_status(&deployment)).await?;
     }
-    for scaled_object in cluster.list("keda.sh/v1alpha1", "ScaledObject", namespace).await? {
+    for scaled_object in all(cluster, SCALED_OBJECT).await? {
         tell(cluster, &scaled_object, &scaled_object_status()).await?;
     }
-    let routes = cluster.list("gateway.networking.k8s.io/v1", "HTTPRoute", namespace).await?;
+    let routes = all(cluster, HTTP_ROUTE).await?;
     for route in &routes {
         tell(cluster, route, &route_status(route)).await?;
     }
-    for pool in cluster.list("inference.networking.k8s.io/v1", "InferencePool", namespace).await? {
+    for pool in all(cluster, INFERENCE_POOL).await? {
         tell(cluster, &pool, &pool_status(&pool, &routes)).await?;
     }
     Ok(())
 }
 
-/// A Gateway that the platform team would have: two listeners, at an address.
-async fn gateway(cluster: &Cluster, namespace: &str, name: &str) -> Result<()> {
-    let all = json!({"namespaces": {"from": "All"}});
-    let gateway = json!({
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "Gateway",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "gatewayClassName": "eg",
-            "listeners": [
-                {"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": all},
-                {
-                    "name": "https", "port": 443, "protocol": "HTTPS", "allowedRoutes": all,
-                    "tls": {"certificateRefs": [{"name": "wildcard"}]},
-                },
-            ],
-        },
-    });
-    if cluster.get(&gateway).await?.is_some() {
-        return Ok(());
+/// All objects of a kind; none where the kind is not served.
+async fn all(cluster: &Cluster, (api_version, kind): (&str, &str)) -> Result<Vec<Value>> {
+    match cluster.list(api_version, kind, "").await {
+        Err(error) if is_missing(&error) => Ok(Vec::new()),
+        outcome => outcome,
     }
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-    cluster.apply(&namespace, PLATFORM).await?;
-    let gateway = cluster.apply(&gateway, PLATFORM).await?.object;
-    let status = json!({
-        "addresses": [{"type": "IPAddress", "value": "192.0.2.10"}],
-        "conditions": [yes("Accepted", &gateway), yes("Programmed", &gateway)],
-    });
-    cluster.set_status(&gateway, &status).await
+}
+
+fn is_missing(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refused>().is_some_and(|refused| refused.code == 404)
 }
 
 /// Writes a status unless it is there.
@@ -78,7 +104,19 @@ async fn tell(cluster: &Cluster, object: &Value, status: &Value) -> Result<()> {
     if object.get("status").is_some_and(|live| acceptance::lost(status, live).is_empty()) {
         return Ok(());
     }
-    cluster.set_status(object, status).await
+    match cluster.set_status(object, status).await {
+        // Gone in between.
+        Err(error) if is_missing(&error) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// A Gateway that has an address.
+fn gateway_status(object: &Value) -> Value {
+    json!({
+        "addresses": [{"type": "IPAddress", "value": "192.0.2.10"}],
+        "conditions": [yes("Accepted", object), yes("Programmed", object)],
+    })
 }
 
 fn runtime_status(object: &Value) -> Value {
