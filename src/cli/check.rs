@@ -50,6 +50,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     Ok(SUCCESS)
 }
 
+/// Everything that is wrong with the documents, one line each with its place.
+pub fn problems(documents: &[yaml::Document]) -> Vec<String> {
+    let mut report = Report::default();
+    check(documents, &mut report);
+    report.lines
+}
+
 /// What is told.
 #[derive(Debug, Default)]
 struct Report {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-mod check;
+pub mod check;
 mod logs;
 pub mod render;
 mod schema;
