@@ -39,6 +39,10 @@ pub struct Args {
     #[arg(long, value_name = "SIZE", default_value_t = MessageSize::DEFAULT)]
     pub max_recv_message_size: MessageSize,
 
+    /// What all requests that are worked on may have together, in MiB unless it says KiB or MiB; further calls wait.
+    #[arg(long, value_name = "SIZE", default_value_t = MessageSize::IN_FLIGHT)]
+    pub max_in_flight_size: MessageSize,
+
     /// Address at which to serve Prometheus metrics over HTTP, at /metrics; empty for none.
     // Parsed below: an empty one is no address, and no value to clap.
     #[arg(
@@ -69,7 +73,15 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
 }
 
 fn options(args: Args) -> anyhow::Result<Options> {
-    let Args { debug: _, address, tls_certs_dir, insecure, max_recv_message_size, metrics_address } = args;
+    let Args {
+        debug: _,
+        address,
+        tls_certs_dir,
+        insecure,
+        max_recv_message_size,
+        max_in_flight_size,
+        metrics_address,
+    } = args;
     let transport = match tls_certs_dir.filter(|directory| !directory.is_empty()) {
         _ if insecure => Transport::Insecure,
         Some(directory) => Transport::MutualTls(PathBuf::from(directory)),
@@ -90,7 +102,15 @@ fn options(args: Args) -> anyhow::Result<Options> {
             )
         })?),
     };
-    Ok(Options { address, transport, max_recv_message_size, metrics_address, grace: limits::GRACE })
+    Ok(Options {
+        address,
+        transport,
+        max_recv_message_size,
+        max_in_flight_size,
+        stall: limits::STALL,
+        metrics_address,
+        grace: limits::GRACE,
+    })
 }
 
 /// Threads for sockets as many as there are processors (a container's share counted), and as many to compute.

@@ -13,6 +13,20 @@ pub const GRACE: Duration = Duration::from_secs(25);
 /// How long a TLS handshake may take; whoever is slower only holds a socket.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// How long a request may stop on its way. A connection that is alive goes on within a round trip.
+pub const STALL: Duration = Duration::from_secs(20);
+
+/// Calls that one connection may have at a time. Crossplane reconciles up to a hundred composite resources at once over
+/// one connection for each function.
+pub(super) const STREAMS: u32 = 128;
+
+/// What may be on its way to a call that does not read yet, because it waits for room.
+pub(super) const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// The same for all calls of a connection together: as many as there may be. A smaller one could be used up by calls
+/// that wait, and the call that they wait for would never get its request.
+pub(super) const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
+
 /// How long the head of a scrape may take. The Go SDK's metrics server waits as long (function-sdk-go v0.7.1, sdk.go).
 pub(super) const SCRAPE_HEAD: Duration = Duration::from_secs(30);
 
@@ -29,6 +43,9 @@ impl MessageSize {
     /// What a request may have by default. Crossplane sends without a limit and requests above gRPC's usual 4 MiB do
     /// occur: observed and desired state of a whole pipeline are in them.
     pub const DEFAULT: Self = Self { bytes: 32 * MIB };
+
+    /// What all requests that are worked on may have together by default.
+    pub const IN_FLIGHT: Self = Self { bytes: 64 * MIB };
 
     /// The length in front of a gRPC message has 32 bits.
     pub const MAX_MIB: usize = 4096;

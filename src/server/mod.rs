@@ -15,11 +15,13 @@ use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
+use self::admission::Admitted;
 use self::metrics::{Metrics, listener};
 use self::service::Runner;
 use crate::protocol::service::function_runner_service_server::FunctionRunnerServiceServer;
 
 mod address;
+mod admission;
 mod health;
 pub mod limits;
 mod metrics;
@@ -43,6 +45,10 @@ pub struct Options {
     pub transport: Transport,
     /// The largest request.
     pub max_recv_message_size: MessageSize,
+    /// What all requests that are worked on may have together. Beyond it, calls wait.
+    pub max_in_flight_size: MessageSize,
+    /// How long a request may stop on its way.
+    pub stall: Duration,
     /// Where Prometheus scrapes, if it does.
     pub metrics_address: Option<Address>,
     /// How long running calls may take after the first request to stop.
@@ -99,8 +105,19 @@ impl Server {
     ///
     /// Metrics that cannot be had, because their port is taken, say, are no reason not to serve, as in the SDKs.
     pub async fn bind(function: Function, options: &Options) -> Result<Self, ServerError> {
-        let Options { address, transport, max_recv_message_size, metrics_address, grace } = options;
-        let mut builder = tonic::transport::Server::builder();
+        let Options {
+            address,
+            transport,
+            max_recv_message_size,
+            max_in_flight_size,
+            stall,
+            metrics_address,
+            grace,
+        } = options;
+        let mut builder = tonic::transport::Server::builder()
+            .max_concurrent_streams(limits::STREAMS)
+            .initial_stream_window_size(limits::STREAM_WINDOW)
+            .initial_connection_window_size(limits::CONNECTION_WINDOW);
         if let Transport::MutualTls(directory) = transport {
             builder = tls::configure(builder, directory)?;
         }
@@ -109,7 +126,7 @@ impl Server {
         let (health, health_service) = health::serving().await;
         let runner = FunctionRunnerServiceServer::new(Runner { function, metrics: metrics.clone() })
             .max_decoding_message_size(max_recv_message_size.bytes());
-        let routes = Routes::new(runner)
+        let routes = Routes::new(Admitted::new(runner, *max_in_flight_size, *stall))
             .add_service(health_service)
             .add_service(reflection::current()?)
             .add_service(reflection::alpha()?);

@@ -17,6 +17,8 @@ fn the_flags_are_those_of_the_official_sdks() {
         ("insecure", None, None, None),
         ("max-recv-message-size", None, None, Some("32MiB")),
         ("metrics-address", None, Some("METRICS_ADDRESS"), Some(":8080")),
+        // Our own.
+        ("max-in-flight-size", None, None, Some("64MiB")),
     ]
     .into();
     let command = Cli::command();

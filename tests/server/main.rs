@@ -10,6 +10,7 @@
     reason = "all of this is tests; clippy.toml's allowance does not see functions beside them"
 )]
 
+mod admission;
 mod calls;
 mod certificates;
 mod flags;
