@@ -9,10 +9,6 @@ use tracing_subscriber::layer::SubscriberExt;
 /// Crates under the server whose debug output (every HTTP/2 frame) would bury our own.
 const TRANSPORT: [&str; 6] = ["h2", "hyper", "hyper_util", "rustls", "tonic", "tower"];
 
-/// But for handshakes that fail: a client whose certificate is refused would otherwise leave no trace, and Crossplane
-/// itself only says that the deadline is exceeded. Not without `--debug`: a TCP probe is a handshake that fails too.
-const HANDSHAKES: &str = "tonic::transport::server::io_stream";
-
 /// Starts the log of this process.
 pub(super) fn start(debug: bool) {
     let subscriber = tracing_subscriber::fmt()
@@ -37,7 +33,6 @@ fn levels(debug: bool) -> Targets {
     Targets::new()
         .with_default(LevelFilter::DEBUG)
         .with_targets(TRANSPORT.map(|target| (target, LevelFilter::INFO)))
-        .with_target(HANDSHAKES, LevelFilter::DEBUG)
 }
 
 /// The place alone: a panic's message may quote the request, whose contents are never logged.
@@ -61,13 +56,6 @@ mod tests {
             (true, "h2::codec", Level::DEBUG, false, "a line per frame helps nobody"),
             (true, "h2::codec", Level::WARN, true, "its warnings do"),
             (true, "tonic::transport::server", Level::DEBUG, false, "connections come and go"),
-            (
-                true,
-                "tonic::transport::server::io_stream",
-                Level::DEBUG,
-                true,
-                "the only word on a refused client",
-            ),
         ];
         for (debug, target, level, want, reason) in cases {
             assert_eq!(levels(debug).would_enable(target, &level), want, "{reason}");

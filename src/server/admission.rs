@@ -71,14 +71,14 @@ where
         let mut service = std::mem::replace(&mut self.service, next);
         let (room, all, stall) = (Arc::clone(&self.room), self.units, self.stall);
         Box::pin(async move {
-            let (head, body) = request.into_parts();
+            let (parts, body) = request.into_parts();
             let mut body = Arriving::new(body, stall);
             let length = body.message_length().await;
             let units = u32::try_from(length.div_ceil(UNIT)).unwrap_or(u32::MAX).min(all);
             // Closed it never is; and without room to count there is still an answer to give.
             let held = room.acquire_many_owned(units).await.ok();
             body.still_waited_for();
-            let response = service.call(Request::from_parts(head, Body::new(body))).await?;
+            let response = service.call(Request::from_parts(parts, Body::new(body))).await?;
             // Until the last byte of the answer is on its way, or nobody wants it any more.
             Ok(response.map(|body| {
                 Body::new(body.map_frame(move |frame| {

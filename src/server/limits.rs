@@ -13,6 +13,16 @@ pub const GRACE: Duration = Duration::from_secs(25);
 /// How long a TLS handshake may take; whoever is slower only holds a socket.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// How often the certificates' files are looked at. Kubelet itself takes up to a minute to renew what is mounted.
+pub const CERTIFICATE_LOOKS: Duration = Duration::from_secs(30);
+
+/// From when on the end of a certificate is warned of. Crossplane's are valid for ten years (crossplane v2.3.4,
+/// `internal/initializer/cert_generator.go`), cert-manager's for ninety days, of which it renews the last thirty.
+pub(super) const EXPIRY_AHEAD: Duration = Duration::from_hours(14 * 24);
+
+/// How often it is warned of.
+pub(super) const EXPIRY_WARNINGS: Duration = Duration::from_hours(24);
+
 /// How long a request may stop on its way. A connection that is alive goes on within a round trip.
 pub const STALL: Duration = Duration::from_secs(20);
 

@@ -2,10 +2,12 @@
 //!
 //! It moves bytes and counts; what a request means it does not know.
 
+use std::convert::Infallible;
 use std::future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -18,10 +20,12 @@ use tonic_health::server::HealthReporter;
 use self::admission::Admitted;
 use self::metrics::{Metrics, listener};
 use self::service::Runner;
+use self::tls::Certificates;
 use crate::protocol::service::function_runner_service_server::FunctionRunnerServiceServer;
 
 mod address;
 mod admission;
+mod handshake;
 mod health;
 pub mod limits;
 mod metrics;
@@ -49,6 +53,8 @@ pub struct Options {
     pub max_in_flight_size: MessageSize,
     /// How long a request may stop on its way.
     pub stall: Duration,
+    /// How often the certificates are looked at.
+    pub certificate_looks: Duration,
     /// Where Prometheus scrapes, if it does.
     pub metrics_address: Option<Address>,
     /// How long running calls may take after the first request to stop.
@@ -93,7 +99,9 @@ pub struct Server {
     routes: Routes,
     listener: TcpListener,
     address: SocketAddr,
-    transport: Transport,
+    /// Mutual TLS with these, or none.
+    certificates: Option<Arc<Certificates>>,
+    certificate_looks: Duration,
     grace: Duration,
     health: HealthReporter,
     metrics: Metrics,
@@ -111,16 +119,18 @@ impl Server {
             max_recv_message_size,
             max_in_flight_size,
             stall,
+            certificate_looks,
             metrics_address,
             grace,
         } = options;
-        let mut builder = tonic::transport::Server::builder()
+        let builder = tonic::transport::Server::builder()
             .max_concurrent_streams(limits::STREAMS)
             .initial_stream_window_size(limits::STREAM_WINDOW)
             .initial_connection_window_size(limits::CONNECTION_WINDOW);
-        if let Transport::MutualTls(directory) = transport {
-            builder = tls::configure(builder, directory)?;
-        }
+        let certificates = match transport {
+            Transport::Insecure => None,
+            Transport::MutualTls(directory) => Some(Arc::new(Certificates::read(directory)?)),
+        };
 
         let metrics = Metrics::new();
         let (health, health_service) = health::serving().await;
@@ -143,7 +153,8 @@ impl Server {
             routes,
             listener,
             address: local_address,
-            transport: transport.clone(),
+            certificates,
+            certificate_looks: *certificate_looks,
             grace: *grace,
             health,
             metrics,
@@ -163,14 +174,21 @@ impl Server {
 
     /// Serves until it is told to stop and running calls have ended, their grace is over, or it is told again.
     pub async fn serve(self, mut shutdown: Shutdown) -> Result<(), ServerError> {
-        let Self { builder, routes, listener, address, transport, grace, health, metrics, metrics_listener } =
-            self;
+        let Self {
+            builder,
+            routes,
+            listener,
+            address,
+            certificates,
+            certificate_looks,
+            grace,
+            health,
+            metrics,
+            metrics_listener,
+        } = self;
         tracing::info!(
             %address,
-            tls = match transport {
-                Transport::Insecure => "off",
-                Transport::MutualTls(_) => "mutual",
-            },
+            tls = if certificates.is_some() { "mutual" } else { "off" },
             metrics = metrics_listener.as_ref().map(|(_, address)| tracing::field::display(address)),
             version = env!("CARGO_PKG_VERSION"),
             "serving"
@@ -184,13 +202,22 @@ impl Server {
             }
         };
         let (stop, stopped) = oneshot::channel();
-        let calls = builder.layer(metrics.calls.clone()).add_routes(routes).serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            async {
-                // Dropped without a word is no reason to go on either.
-                let _ = stopped.await;
-            },
-        );
+        let stopped = async {
+            // Dropped without a word is no reason to go on either.
+            let _ = stopped.await;
+        };
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let router = builder.layer(metrics.calls.clone()).add_routes(routes);
+        let renewals = renew(certificates.clone(), certificate_looks);
+        let calls = async {
+            match certificates {
+                None => router.serve_with_incoming_shutdown(incoming, stopped).await,
+                Some(certificates) => {
+                    let incoming = handshake::secured(incoming, certificates);
+                    router.serve_with_incoming_shutdown(incoming, stopped).await
+                }
+            }
+        };
         let stop_politely = async {
             shutdown.requested().await;
             tracing::info!("stopping: no new calls, running ones may finish");
@@ -209,8 +236,42 @@ impl Server {
             }
             () = stop_politely => {}
             never = scrapes => match never {},
+            never = renewals => match never {},
         }
         Ok(())
+    }
+}
+
+/// Looks now and then whether the certificates were renewed, and whether they should have been.
+async fn renew(certificates: Option<Arc<Certificates>>, every: Duration) -> Infallible {
+    let Some(certificates) = certificates else { return future::pending().await };
+    warn_of_expiry(&certificates);
+    let mut looks = time::interval(every);
+    let mut since_warning = Duration::ZERO;
+    loop {
+        looks.tick().await;
+        since_warning += every;
+        match certificates.reload() {
+            Ok(true) => tracing::info!("the certificates have changed: new connections are made with them"),
+            Ok(false) if since_warning < limits::EXPIRY_WARNINGS => continue,
+            Ok(false) => {}
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "cannot use the changed certificates: the former ones stay");
+                continue;
+            }
+        }
+        warn_of_expiry(&certificates);
+        since_warning = Duration::ZERO;
+    }
+}
+
+fn warn_of_expiry(certificates: &Certificates) {
+    if let Some(left) = certificates.valid_for().filter(|left| *left < limits::EXPIRY_AHEAD) {
+        tracing::warn!(
+            days = left.as_secs() / (24 * 60 * 60),
+            "the server's certificate expires soon: renew it"
+        );
     }
 }
 

@@ -16,10 +16,7 @@ use tempfile::TempDir;
 pub(crate) const SERVER_NAME: &str = "function-inference.crossplane-system";
 
 /// One Crossplane, for all tests: RSA keys take their time.
-pub(crate) static CROSSPLANE: LazyLock<Crossplane> = LazyLock::new(|| {
-    let authority = Authority::new();
-    Crossplane { server: authority.server(), client: authority.client(), authority }
-});
+pub(crate) static CROSSPLANE: LazyLock<Crossplane> = LazyLock::new(Crossplane::new);
 
 /// An authority, with a certificate for a function and one for Crossplane itself.
 pub(crate) struct Crossplane {
@@ -29,13 +26,23 @@ pub(crate) struct Crossplane {
 }
 
 impl Crossplane {
+    pub(crate) fn new() -> Self {
+        let authority = Authority::new();
+        Self { server: authority.server(), client: authority.client(), authority }
+    }
+
     /// A directory as Crossplane mounts it for a function.
     pub(crate) fn mounted(&self) -> TempDir {
         let directory = TempDir::new().unwrap();
-        write(directory.path(), "ca.crt", &self.authority.pem());
-        write(directory.path(), "tls.crt", &self.server.certificate);
-        write(directory.path(), "tls.key", &self.server.key);
+        self.mount(directory.path());
         directory
+    }
+
+    /// Writes the files there.
+    pub(crate) fn mount(&self, directory: &Path) {
+        write(directory, "ca.crt", &self.authority.pem());
+        write(directory, "tls.crt", &self.server.certificate);
+        write(directory, "tls.key", &self.server.key);
     }
 }
 

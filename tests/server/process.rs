@@ -181,7 +181,7 @@ async fn with_debug_a_client_that_is_refused_leaves_a_trace() {
     let arguments = ["-d", "--metrics-address=", "--tls-certs-dir", directory.path().to_str().unwrap()];
     let process = Process::start(&arguments, &[]);
     soon(process.client().run_function(request("in the clear"))).await.unwrap_err();
-    let line = await_line(&process.log, "tls accept error");
+    let line = await_line(&process.log, "a TLS handshake failed");
     assert!(line["error"].is_string(), "it says why: {line}");
 }
 

@@ -3,15 +3,16 @@
 use std::error::Error;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
-use function_inference::server::Server;
+use function_inference::server::{Options, Server};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
-use crate::certificates::{Authority, CROSSPLANE, Identity, SERVER_NAME, write};
-use crate::support::{BOUND, Client, Running, echo, mutual_tls, request, soon};
+use crate::certificates::{Authority, CROSSPLANE, Crossplane, Identity, SERVER_NAME, write};
+use crate::support::{BOUND, Client, Gate, Running, echo, mutual_tls, request, soon, until};
 
 async fn serve() -> Running {
     let directory = CROSSPLANE.mounted();
@@ -143,4 +144,31 @@ fn chain(error: &dyn Error) -> String {
         source = error.source();
     }
     text
+}
+
+#[tokio::test]
+async fn renewed_certificates_are_used_and_running_calls_go_on() {
+    let directory = CROSSPLANE.mounted();
+    let (mut gate, function) = Gate::new();
+    let options = Options { certificate_looks: Duration::from_millis(20), ..mutual_tls(directory.path()) };
+    let server = Running::start(function, &options).await;
+    let mut before = client(&server, Some(&CROSSPLANE.client));
+    let running = tokio::spawn(async move { before.run_function(request("running")).await.map(drop) });
+    assert_eq!(gate.arrival().await, "running");
+
+    let renewed = Crossplane::new();
+    renewed.mount(directory.path());
+    let tls = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(renewed.authority.pem()))
+        .domain_name(SERVER_NAME)
+        .identity(tonic::transport::Identity::from_pem(&renewed.client.certificate, &renewed.client.key));
+    let endpoint =
+        Endpoint::from_shared(format!("https://{}", server.address)).unwrap().tls_config(tls).unwrap();
+    until(async || endpoint.connect().await.is_ok()).await;
+
+    gate.open();
+    soon(running).await.unwrap().expect("a call does not end because a certificate does");
+    let former = soon(client(&server, Some(&CROSSPLANE.client)).run_function(request("former"))).await;
+    assert!(former.is_err(), "the former authority's clients may not call any more");
+    soon(Client::new(endpoint.connect_lazy()).run_function(request("renewed"))).await.unwrap();
 }
