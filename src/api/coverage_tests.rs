@@ -195,10 +195,14 @@ fn base(source: Source, path: &str) -> (Value, Value) {
         _ => json!({}),
     };
     merge(&mut xr["spec"], asked);
-    let open = if source == Source::Composite && path.starts_with("gateway.ref") {
-        json!({"policy": {"gateways": ["*/*"]}})
-    } else {
-        json!({})
+    let open = match path {
+        _ if source == Source::Composite && path.starts_with("gateway.ref") => {
+            json!({"policy": {"gateways": ["*/*"]}})
+        }
+        "gateway.implementation" => {
+            json!({"gateway": {"ref": {"name": "inference", "namespace": "gateways"}}})
+        }
+        _ => json!({}),
     };
     (xr, input(open))
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::settings::{
-    Composite, Criticality, Delivery, FailureMode, GatewayRef, Metric, Model, Monitoring, Picker,
-    ProviderConfigKind, Replicas, Routing, Runtime, Scaling, Settings, Target, Toggle, Ttl,
+    Composite, Criticality, Delivery, FailureMode, GatewayRef, Implementation, Metric, Model, Monitoring,
+    Picker, ProviderConfigKind, Replicas, Routing, Runtime, Scaling, Settings, Target, Toggle, Ttl,
 };
 use super::{Duration, Host, ModelName, Namespace};
 
@@ -54,6 +54,7 @@ impl Settings {
     pub(crate) fn hosted(mut self, host: &str) -> Self {
         self.routing = Some(Routing {
             host: Host::parse(host).unwrap(),
+            implementation: Implementation::EnvoyAiGateway,
             gateway: GatewayRef {
                 name: "eg".to_owned(),
                 namespace: "envoy-gateway-system".to_owned(),
@@ -70,6 +71,12 @@ impl Settings {
                 flow_control: Toggle::Auto,
             },
         });
+        self
+    }
+
+    /// Behind a Gateway that something else implements.
+    pub(crate) fn on(mut self, implementation: Implementation) -> Self {
+        self.routing.as_mut().unwrap().implementation = implementation;
         self
     }
 

@@ -21,6 +21,7 @@ mod reading;
 #[cfg(any(test, feature = "schema"))]
 mod reference;
 mod resolve;
+mod routing;
 mod rules;
 #[cfg(any(test, feature = "schema"))]
 pub mod schema;

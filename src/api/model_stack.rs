@@ -212,7 +212,8 @@ object! {
     struct StackGateway {
         /// What implements it; Auto asks the Gateway's class. Default: EnvoyAIGateway.
         "implementation" implementation: Implementation,
-        /// The Gateway. Default: eg in envoy-gateway-system for EnvoyAIGateway, unless it is discovered.
+        /// The Gateway. Required for all implementations but EnvoyAIGateway, whose default is eg in
+        /// envoy-gateway-system.
         "ref" reference: StackGatewayReference,
         /// Whether the cluster's only Gateway is taken, or the one with discoveryLabel. Default: false.
         "discovery" discovery: bool,
@@ -246,9 +247,9 @@ choice! {
 object! {
     /// A Gateway.
     struct StackGatewayReference {
-        /// Name of the Gateway. Default: eg.
+        /// Name of the Gateway. Default: eg, for EnvoyAIGateway only.
         "name" name: Text<ObjectName>,
-        /// Its namespace. Default: envoy-gateway-system.
+        /// Its namespace. Default: envoy-gateway-system, for EnvoyAIGateway only.
         "namespace" namespace: Text<NamespaceName>,
         /// One listener of it. Default: every listener that accepts the host.
         "sectionName" section_name: Text<SectionName>,

@@ -1,4 +1,4 @@
-//! How far a composite reaches: its cluster, namespace, Gateway and image, and whether the platform lets it.
+//! How far a composite reaches: its cluster, namespace and image, and whether the platform lets it.
 
 use super::llm_inference as xr;
 use super::model_stack as stack;
@@ -6,10 +6,8 @@ use super::policy::{self, Star};
 use super::problem::{Path, Problems};
 use super::resolve::Identity;
 use super::rules;
-use super::settings::{Delivery, GatewayRef, ProviderConfigKind, Target};
+use super::settings::{Delivery, ProviderConfigKind, Target};
 use super::values::{ModelName, Namespace};
-
-const DEFAULT_GATEWAY: (&str, &str) = ("eg", "envoy-gateway-system");
 
 /// How objects get there. Crossplane forbids a namespaced composite to compose anything cluster-scoped; and under a
 /// cluster-scoped one, no namespace says where a namespaced Object belongs.
@@ -72,45 +70,10 @@ pub(super) fn delivery(
     })
 }
 
-pub(super) fn platform_gateway_ref(gateway: &stack::StackGateway) -> GatewayRef {
-    let written = gateway.reference.clone().unwrap_or_default();
-    let (name, namespace) = DEFAULT_GATEWAY;
-    GatewayRef {
-        name: written.name.map_or_else(|| name.to_owned(), |it| it.0),
-        namespace: written.namespace.map_or_else(|| namespace.to_owned(), |it| it.0.to_string()),
-        section_name: written.section_name.map(|it| it.0),
-    }
-}
-
-/// The composite's Gateway, leaf by leaf over the platform's. A listener of the platform's Gateway means nothing on
-/// another one.
-pub(super) fn gateway_ref(
-    gateway: &xr::Gateway,
-    own: &GatewayRef,
-    policy: &stack::Policy,
-    problems: &mut Problems,
-) -> GatewayRef {
-    let xr::GatewayReference { name, namespace, section_name } =
-        gateway.reference.clone().unwrap_or_default();
-    let name = name.map_or_else(|| own.name.clone(), |it| it.0);
-    let namespace = namespace.map_or_else(|| own.namespace.clone(), |it| it.0.to_string());
-    let is_own = name == own.name && namespace == own.namespace;
-    let seen = format!("{namespace}/{name}");
-    let own_name = format!("{}/{}", own.namespace, own.name);
-    let patterns = policy::patterns(policy.gateways.as_ref()).unwrap_or_else(|| vec![&own_name]);
-    if !is_own && !policy::allows(&patterns, &seen, Star::NoSlash) {
-        problems.add(&Path::dotted("gateway.ref"), seen, policy::permitted(&patterns));
-    }
-    let section_name =
-        section_name.map(|it| it.0).or_else(|| if is_own { own.section_name.clone() } else { None });
-    GatewayRef { name, namespace, section_name }
-}
-
 pub(super) fn namespace(
     identity: &Identity,
     written: Option<Namespace>,
-    own_gateway: &GatewayRef,
-    gateway: &GatewayRef,
+    gateways: &[&str],
     policy: &stack::Policy,
     problems: &mut Problems,
 ) -> Option<Namespace> {
@@ -124,8 +87,7 @@ pub(super) fn namespace(
     };
     if own != Some(namespace.as_str()) {
         let patterns = policy::patterns(policy.target_namespaces.as_ref());
-        let gateways = [own_gateway.namespace.as_str(), gateway.namespace.as_str()];
-        if let Some(want) = policy::refuse_namespace(patterns.as_deref(), namespace.as_str(), &gateways) {
+        if let Some(want) = policy::refuse_namespace(patterns.as_deref(), namespace.as_str(), gateways) {
             problems.add(&path, format!("{:?}", namespace.as_str()), want);
         }
     }

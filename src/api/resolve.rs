@@ -8,20 +8,18 @@ use super::llm_inference::Spec;
 use super::model_stack as stack;
 use super::model_stack::StackSpec;
 use super::problem::{Path, Problems};
-use super::reach::{
-    check_environment, check_image, check_name, delivery, gateway_ref, namespace, platform_gateway_ref,
-};
+use super::reach::{check_environment, check_image, check_name, delivery, namespace};
 use super::reading::Map;
+use super::routing::{self, PlatformGateway, gateway_ref};
 use super::rules;
 use super::settings::{
-    Composite, Criticality, FailureMode, Metric, Model, Monitoring, Picker, Replicas, Routing, Runtime,
-    Scaling, SecretKey, Settings, Toggle, Ttl,
+    Composite, Criticality, FailureMode, Metric, Model, Monitoring, Picker, Replicas, Runtime, Scaling,
+    SecretKey, Settings, Toggle, Ttl,
 };
 use super::values::{Duration, ModelName};
 
 const DEFAULT_MAX_REPLICAS: i64 = 3;
 const DEFAULT_COLD_START: Duration = Duration::from_seconds(600);
-const DEFAULT_TIMEOUT: Duration = Duration::from_seconds(300);
 /// Where a composite describes the model, unless the Input's `specPath` says otherwise.
 pub(super) const DEFAULT_SPEC_PATH: &str = "spec";
 /// Where kube-prometheus-stack listens when it is installed as its documentation says, in this namespace.
@@ -90,13 +88,12 @@ pub(super) fn settle(
     let policy = policy.unwrap_or_default();
     let runtime = runtime.unwrap_or_default();
     let gateway = gateway.unwrap_or_default();
-    let platform_gateway = platform_gateway.unwrap_or_default();
+    let own_gateway = PlatformGateway::new(platform_gateway.unwrap_or_default());
     let scaling = scaling.unwrap_or_default();
     let scaling_defaults = scaling_defaults.unwrap_or_default();
     let runtime_defaults = runtime_defaults.unwrap_or_default();
     let gpu = gpu.map_or(1, |gpu| gpu.0);
 
-    let own_gateway = platform_gateway_ref(&platform_gateway);
     let delivery = delivery(
         &identity,
         target,
@@ -107,8 +104,12 @@ pub(super) fn settle(
         input,
     );
     let gateway_ref = gateway_ref(&gateway, &own_gateway, &policy, problems);
-    let namespace =
-        namespace(&identity, target_namespace.map(|it| it.0), &own_gateway, &gateway_ref, &policy, problems);
+    let gateways: Vec<&str> = own_gateway
+        .namespace()
+        .into_iter()
+        .chain(gateway_ref.as_ref().map(|it| it.namespace.as_str()))
+        .collect();
+    let namespace = namespace(&identity, target_namespace.map(|it| it.0), &gateways, &policy, problems);
     check_image(&runtime, &policy, problems);
     check_environment(&runtime, &runtime_defaults, gpu, problems, input);
 
@@ -130,20 +131,15 @@ pub(super) fn settle(
     let cold_start = scaling.cold_start.or(scaling_defaults.cold_start).map_or(DEFAULT_COLD_START, |it| it.0);
     let scaling = settle_scaling(scaling, &scaling_defaults, prometheus, problems);
 
-    let host_in_doubt = problems.doubt(&Path::dotted("host"));
-    let routing = match (gateway.enabled, host) {
-        (Some(true), None) if !host_in_doubt => {
-            problems.add(&Path::dotted("host"), "missing", "must be there where gateway.enabled is true");
-            None
-        }
-        (Some(false), _) | (_, None) => None,
-        (_, Some(host)) => Some(Routing {
-            host: host.0,
-            gateway: gateway_ref,
-            timeout: platform_gateway.timeout.map_or(DEFAULT_TIMEOUT, |timeout| timeout.0),
-            picker: picker(endpoint_picker.unwrap_or_default()),
-        }),
-    };
+    let routing = routing::settle(
+        gateway.enabled,
+        host.map(|host| host.0),
+        gateway_ref,
+        &own_gateway,
+        picker(endpoint_picker.unwrap_or_default()),
+        problems,
+        input,
+    );
     let monitoring = settle_monitoring(monitoring.unwrap_or_default());
     if let Some(name) = &identity.name {
         check_name(name, monitoring.is_some(), routing.is_some(), problems);

@@ -178,11 +178,30 @@ pub enum Metric {
     KvCache,
 }
 
+/// What implements a Gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Implementation {
+    /// envoyproxy/ai-gateway on envoyproxy/gateway.
+    EnvoyAiGateway,
+    /// istio/istio.
+    Istio,
+    /// agentgateway/agentgateway, which is also kgateway's data plane for inference.
+    Agentgateway,
+    /// The controller of Google Kubernetes Engine.
+    Gke,
+    /// nginx/nginx-gateway-fabric.
+    Nginx,
+    /// Any other that implements Gateway API and `InferencePool`.
+    Other,
+}
+
 /// Routing through a Gateway.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Routing {
     /// The hostname that selects this model.
     pub host: Host,
+    /// What implements the Gateway.
+    pub implementation: Implementation,
     /// The Gateway.
     pub gateway: GatewayRef,
     /// Longest request, before any hold time.

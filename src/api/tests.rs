@@ -219,6 +219,31 @@ fn the_platform_decides_what_may_be_asked_for() {
 }
 
 #[test]
+fn only_one_implementation_has_a_gateway_by_default() {
+    let routed = |gateway: Value, reference: Value| {
+        let xr = composite(json!({"host": "llama.example.com", "gateway": {"ref": reference}}));
+        let open = json!({"policy": {"gateways": ["*/*"]}, "gateway": gateway});
+        problems(xr, Some(input(open)))
+    };
+    let missing = "Input spec.gateway.ref is missing: must have name and namespace of the Gateway, which only EnvoyAIGateway has \
+         a default for";
+    let istio = |reference: Value| json!({"implementation": "Istio", "ref": reference});
+    let cases = [
+        (json!({}), json!({}), None, "eg in envoy-gateway-system"),
+        (istio(json!({})), json!({}), Some(missing), "nobody says which"),
+        (istio(json!({"name": "a"})), json!({}), Some(missing), "nobody says in which namespace"),
+        (istio(json!({"name": "a", "namespace": "b"})), json!({}), None, "the platform says it"),
+        (istio(json!({"name": "a"})), json!({"namespace": "b"}), None, "both say it together"),
+        (istio(json!({})), json!({"name": "a", "namespace": "b"}), None, "the composite says it"),
+    ];
+    for (gateway, reference, want, reason) in cases {
+        assert_eq!(routed(gateway, reference), Vec::from_iter(want), "{reason}");
+    }
+    let unrouted = input(json!({"gateway": {"implementation": "Istio"}}));
+    assert_eq!(problems(composite(json!({})), Some(unrouted)), [""; 0], "a model without routing needs none");
+}
+
+#[test]
 fn every_problem_is_told_at_once_and_in_order() {
     let mut bad =
         composite(json!({"maxReplicas": 0, "gpu": 99, "runtime": {"dtype": "int4"}, "host": "a b"}));

@@ -65,7 +65,7 @@ pub(super) const TABLE: &[Unsupported] = &[
     input("endpointPicker.config", When::Set, "leave it out"),
     input("endpointPicker.metricsAuth", When::IsNot("None"), "use None"),
     input("endpointPicker.existing", When::Set, "leave it out: each model gets a picker of its own"),
-    input("gateway.implementation", When::IsNot("EnvoyAIGateway"), "use EnvoyAIGateway"),
+    input("gateway.implementation", When::Is(&["Auto"]), "name what implements the Gateway"),
     input("gateway.discovery", When::True, "name the Gateway in gateway.ref"),
     input("gateway.discoveryLabel", When::Set, "name the Gateway in gateway.ref"),
     input("gateway.routeBy", When::IsNot("Host"), "use Host"),

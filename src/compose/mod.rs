@@ -9,6 +9,7 @@ use crate::plan::keys::Key;
 use crate::plan::names::{APP_LABEL, COMPONENT_LABEL, MODEL_LABEL, OWNER_ANNOTATION};
 use crate::plan::{IngressPlan, Plan, ScalingPlan};
 
+mod companions;
 mod disruption;
 mod gateway;
 mod ingress;
@@ -52,6 +53,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
     let monitoring = plan.monitoring.as_ref();
     let picker = routing.map(|routing| &routing.picker);
     let leader = picker.filter(|picker| picker.elects_leader());
+    let companion = routing.filter(|routing| routing.traits().companions.contains(&key));
     Ok(match key {
         Key::VllmRuntime => Some(workload::vllm_runtime(plan).into()),
         Key::ModelMetricsService => monitoring.map(|_| monitoring::model_metrics_service(plan).into()),
@@ -64,6 +66,14 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         Key::InferencePool => routing.map(|routing| pool::inference_pool(plan, routing).into()),
         Key::InferenceObjective => routing.map(|routing| pool::inference_objective(plan, routing).into()),
         Key::HttpRoute => routing.map(|routing| route::http_route(plan, routing).into()),
+        Key::GatewayDestinationRule => companion.map(|_| companions::destination_rule(plan).into()),
+        Key::GatewayHealthCheckPolicy => companion.map(|_| companions::health_check_policy(plan).into()),
+        Key::GatewayBackendPolicy => {
+            companion.map(|routing| companions::backend_policy(plan, routing).into())
+        }
+        Key::GatewayProxySettingsPolicy => {
+            companion.map(|routing| companions::proxy_settings_policy(plan, routing).into())
+        }
         Key::EppConfigMap => match picker {
             Some(picker) => Some(picker::config_map(plan, picker)?.into()),
             None => None,
@@ -136,5 +146,7 @@ fn select(labels: BTreeMap<String, String>) -> LabelSelector {
     LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }
 }
 
+#[cfg(test)]
+mod gateway_tests;
 #[cfg(test)]
 mod tests;

@@ -51,10 +51,14 @@ pub struct ParentRef {
 pub struct Rule {
     /// Any of these.
     pub matches: Vec<Match>,
+    /// What happens to it on the way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<Filter>,
     /// Where the request goes.
     pub backend_refs: Vec<BackendRef>,
     /// How long it may take.
-    pub timeouts: Timeouts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<Timeouts>,
 }
 
 /// One match.
@@ -72,6 +76,35 @@ pub struct PathMatch {
     pub kind: &'static str,
     /// The path.
     pub value: &'static str,
+}
+
+/// Something that happens to a request on its way.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum Filter {
+    /// Its headers are changed. A rule may say so once.
+    RequestHeaderModifier {
+        /// How.
+        request_header_modifier: HeaderModifier,
+    },
+}
+
+/// Changes of headers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HeaderModifier {
+    /// Headers that are overwritten.
+    pub set: Vec<Header>,
+    /// Headers that are taken out.
+    pub remove: Vec<String>,
+}
+
+/// A header.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
 }
 
 /// A backend.
@@ -94,4 +127,15 @@ pub struct BackendRef {
 pub struct Timeouts {
     /// From first byte to last.
     pub request: String,
+}
+
+/// What a policy of an implementation is about, in the policy's namespace (`LocalPolicyTargetReference`).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PolicyTarget {
+    /// Its group.
+    pub group: &'static str,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
 }

@@ -11,8 +11,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
 pub mod gateway_api;
+pub mod gke;
 pub mod inference;
+pub mod istio;
 pub mod keda;
+pub mod nginx_gateway;
 pub mod picker_config;
 pub mod prometheus_operator;
 pub mod provider_kubernetes;
@@ -71,12 +74,16 @@ pub struct Foreign {
 pub enum Manifest {
     ConfigMap(Box<ConfigMap>),
     Deployment(Box<Deployment>),
+    DestinationRule(Box<Resource<istio::DestinationRuleSpec>>),
+    GcpBackendPolicy(Box<Resource<gke::GcpBackendPolicySpec>>),
     Gateway(Box<Foreign>),
+    HealthCheckPolicy(Box<Resource<gke::HealthCheckPolicySpec>>),
     HttpRoute(Box<Resource<gateway_api::HttpRouteSpec>>),
     InferenceObjective(Box<Resource<inference::InferenceObjectiveSpec>>),
     InferencePool(Box<Resource<inference::InferencePoolSpec>>),
     Ingress(Box<Ingress>),
     PodDisruptionBudget(Box<PodDisruptionBudget>),
+    ProxySettingsPolicy(Box<Resource<nginx_gateway::ProxySettingsPolicySpec>>),
     Role(Box<Role>),
     RoleBinding(Box<RoleBinding>),
     ScaledObject(Box<Resource<keda::ScaledObjectSpec>>),
@@ -99,12 +106,16 @@ macro_rules! manifest_from {
 manifest_from! {
     ConfigMap: ConfigMap,
     Deployment: Deployment,
+    DestinationRule: Resource<istio::DestinationRuleSpec>,
+    GcpBackendPolicy: Resource<gke::GcpBackendPolicySpec>,
     Gateway: Foreign,
+    HealthCheckPolicy: Resource<gke::HealthCheckPolicySpec>,
     HttpRoute: Resource<gateway_api::HttpRouteSpec>,
     InferenceObjective: Resource<inference::InferenceObjectiveSpec>,
     InferencePool: Resource<inference::InferencePoolSpec>,
     Ingress: Ingress,
     PodDisruptionBudget: PodDisruptionBudget,
+    ProxySettingsPolicy: Resource<nginx_gateway::ProxySettingsPolicySpec>,
     Role: Role,
     RoleBinding: RoleBinding,
     ScaledObject: Resource<keda::ScaledObjectSpec>,

@@ -66,6 +66,10 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
         | Key::ModelPodDisruptionBudget
         | Key::ServiceMonitor
         | Key::InferenceObjective
+        | Key::GatewayDestinationRule
+        | Key::GatewayHealthCheckPolicy
+        | Key::GatewayBackendPolicy
+        | Key::GatewayProxySettingsPolicy
         | Key::EppConfigMap
         | Key::EppServiceAccount
         | Key::EppRolePodReader

@@ -17,6 +17,14 @@ pub enum Key {
     InferenceObjective,
     /// Host to pool.
     HttpRoute,
+    /// How Istio asks the picker.
+    GatewayDestinationRule,
+    /// When GKE takes an endpoint for healthy.
+    GatewayHealthCheckPolicy,
+    /// How long GKE lets a request take.
+    GatewayBackendPolicy,
+    /// How long NGINX waits, and that it passes on what it has.
+    GatewayProxySettingsPolicy,
     /// The picker's configuration.
     EppConfigMap,
     /// The picker's identity.
@@ -49,7 +57,7 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::VllmRuntime,
         Self::ModelMetricsService,
         Self::ModelPodDisruptionBudget,
@@ -57,6 +65,10 @@ impl Key {
         Self::InferencePool,
         Self::InferenceObjective,
         Self::HttpRoute,
+        Self::GatewayDestinationRule,
+        Self::GatewayHealthCheckPolicy,
+        Self::GatewayBackendPolicy,
+        Self::GatewayProxySettingsPolicy,
         Self::EppConfigMap,
         Self::EppServiceAccount,
         Self::EppRolePodReader,
@@ -83,6 +95,10 @@ impl Key {
             Self::InferencePool => "inference_pool",
             Self::InferenceObjective => "inference_objective",
             Self::HttpRoute => "http_route",
+            Self::GatewayDestinationRule => "gateway_destination_rule",
+            Self::GatewayHealthCheckPolicy => "gateway_health_check_policy",
+            Self::GatewayBackendPolicy => "gateway_backend_policy",
+            Self::GatewayProxySettingsPolicy => "gateway_proxy_settings_policy",
             Self::EppConfigMap => "epp_config_map",
             Self::EppServiceAccount => "epp_service_account",
             Self::EppRolePodReader => "epp_role_pod_reader",
@@ -123,6 +139,10 @@ mod tests {
                 "inference_pool",
                 "inference_objective",
                 "http_route",
+                "gateway_destination_rule",
+                "gateway_health_check_policy",
+                "gateway_backend_policy",
+                "gateway_proxy_settings_policy",
                 "epp_config_map",
                 "epp_service_account",
                 "epp_role_pod_reader",

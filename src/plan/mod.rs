@@ -6,10 +6,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 
-use crate::api::settings::{
-    Composite, Delivery, FailureMode, GatewayRef, Model, Monitoring, Routing, Settings, Toggle, Ttl,
-};
-use crate::api::{Duration, Host, ModelName, Namespace, Problem};
+use crate::api::settings::{Composite, Delivery, FailureMode, Model, Monitoring, Settings, Toggle, Ttl};
+use crate::api::{Duration, ModelName, Namespace, Problem};
 use crate::observe::Observed;
 
 use self::keys::Key;
@@ -22,6 +20,8 @@ pub mod keys;
 pub mod names;
 mod scaling;
 mod workload;
+
+pub use gateway::RoutingPlan;
 
 /// One model stack, decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,25 +87,6 @@ pub struct MonitoringPlan {
     pub interval: Duration,
     /// Whether the picker is scraped too.
     pub picker: bool,
-}
-
-/// Routing.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RoutingPlan {
-    /// The hostname that selects this model.
-    pub host: Host,
-    /// The Gateway.
-    pub gateway: GatewayRef,
-    /// `timeouts.request` of the route, hold time included.
-    pub request_timeout: Duration,
-    /// Which implementation serves it.
-    pub implementation: gateway::Implementation,
-    /// How long the implementation can hold a request.
-    pub hold_limit: Option<Duration>,
-    /// Whether the implementation lets us name the objective before the picker reads the headers.
-    pub priority_enforced: bool,
-    /// The picker.
-    pub picker: PickerPlan,
 }
 
 /// The Endpoint Picker.
@@ -255,6 +236,12 @@ impl Plan {
             Key::EppRoleLeaderElection | Key::EppRoleBindingLeaderElection => {
                 self.routing.as_ref().is_some_and(|routing| routing.picker.elects_leader())
             }
+            Key::GatewayDestinationRule
+            | Key::GatewayHealthCheckPolicy
+            | Key::GatewayBackendPolicy
+            | Key::GatewayProxySettingsPolicy => {
+                self.routing.as_ref().is_some_and(|routing| routing.traits().companions.contains(&key))
+            }
             Key::EppServiceMonitor => self.monitoring.as_ref().is_some_and(|monitoring| monitoring.picker),
             Key::ScaledObject => matches!(self.scaling, ScalingPlan::On(_)),
             Key::Ingress => self.ingress != IngressPlan::Absent,
@@ -269,16 +256,20 @@ impl Plan {
             | Key::ModelPodDisruptionBudget
             | Key::ServiceMonitor
             | Key::InferencePool
-            | Key::InferenceObjective
             | Key::HttpRoute
+            | Key::GatewayHealthCheckPolicy
+            | Key::GatewayBackendPolicy
+            | Key::GatewayProxySettingsPolicy
             | Key::ScaledObject
             | Key::Ingress => model.to_string(),
+            Key::InferenceObjective => model.objective(),
             Key::ModelMetricsService => model.metrics_service(),
             Key::EppConfigMap
             | Key::EppServiceAccount
             | Key::EppDeployment
             | Key::EppService
-            | Key::EppServiceMonitor => model.picker(),
+            | Key::EppServiceMonitor
+            | Key::GatewayDestinationRule => model.picker(),
             Key::EppRolePodReader | Key::EppRoleBindingPodReader => model.picker_pod_reader(),
             Key::EppRolePoolReader | Key::EppRoleBindingPoolReader => model.picker_pool_reader(),
             Key::EppRoleLeaderElection | Key::EppRoleBindingLeaderElection => model.picker_leader_election(),
@@ -303,7 +294,9 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
             cold_start: settings.cold_start,
             priority: settings.model.priority,
         };
-        plan_routing(routing, wanted).map_err(|found| problems.extend(found)).ok()
+        gateway::decide(routing, &settings.composite.name, wanted)
+            .map_err(|found| problems.extend(found))
+            .ok()
     });
     let picker = routing.as_ref().map(|routing| &routing.picker);
     let asks_picker = scaling::asks_picker(settings, picker);
@@ -339,27 +332,8 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
     })
 }
 
-const fn sum(a: Duration, b: Duration) -> Duration {
-    Duration::from_millis(a.as_millis().saturating_add(b.as_millis()))
-}
-
 fn owner(composite: &Composite) -> String {
     format!("{}/{}", composite.namespace.as_deref().unwrap_or_default(), composite.name)
-}
-
-fn plan_routing(routing: &Routing, wanted: endpoint_picker::Wanted) -> Result<RoutingPlan, Vec<Problem>> {
-    let Routing { host, gateway, timeout, picker } = routing;
-    let implementation = gateway::Implementation::EnvoyAiGateway;
-    let traits = implementation.traits();
-    Ok(RoutingPlan {
-        host: host.clone(),
-        gateway: gateway.clone(),
-        request_timeout: if wanted.sleeps { sum(wanted.cold_start, *timeout) } else { *timeout },
-        implementation,
-        hold_limit: traits.hold_limit,
-        priority_enforced: traits.names_objective,
-        picker: endpoint_picker::decide(picker, wanted)?,
-    })
 }
 
 /// A picker that the autoscaler asks must be scraped.

@@ -32,6 +32,8 @@ pub const PICKER_HEALTH_PORT: u16 = 9003;
 pub const PICKER_METRICS_PORT: u16 = 9090;
 /// Name of the picker's metrics port on its Service.
 pub const PICKER_METRICS_PORT_NAME: &str = "http-metrics";
+/// Where the engines say whether they serve.
+pub const HEALTH_PATH: &str = "/health";
 /// Metrics path of engines and picker.
 pub const METRICS_PATH: &str = "/metrics";
 
@@ -62,6 +64,11 @@ impl ModelName {
     /// Lets the picker's replicas elect a leader.
     pub fn picker_leader_election(&self) -> String {
         format!("{}-leader-election", self.picker())
+    }
+
+    /// The objective, which requests name to get the model's priority.
+    pub fn objective(&self) -> String {
+        self.to_string()
     }
 
     /// The headless Service for scraping the engines.

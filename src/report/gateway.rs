@@ -1,13 +1,14 @@
 //! `GatewayReady`: do requests for the host reach the pool?
 
-use crate::api::settings::Criticality;
+use crate::api::settings::{Criticality, FailureMode};
 use crate::observe::{Acceptance, ConditionFacts, Facts, Live, Observed};
 use crate::plan::keys::Key;
 use crate::plan::{Plan, RoutingPlan};
 
 use super::conditions::{Condition, ConditionType};
+use super::readiness;
 use super::reasons::Reason;
-use super::state::{State, is_unknown_kind, name, quote, state};
+use super::state::{State, is_unknown_kind, name, notes, quote, state};
 
 const KIND: ConditionType = ConditionType::GatewayReady;
 
@@ -64,6 +65,10 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
         return Err(Condition::new(KIND, *reason, message));
     }
 
+    let needed = routing.traits().companions.iter().filter(|key| !readiness::is_optional(**key));
+    for companion in needed {
+        state(observed, *companion).live(KIND, "Routing", &name(plan, *companion))?;
+    }
     if let Err(condition) = state(observed, Key::Gateway).live(KIND, "Routing", &gateway) {
         return Err(if condition.reason == Reason::Creating { looked_up(&gateway) } else { condition });
     }
@@ -78,30 +83,52 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
         }
     }
 
-    let programmed = programmed(observed).unwrap_or_default();
     let accepted = format!(
         "Routing: {gateway} sends requests for {host} to {pool}.",
         host = routing.host,
         pool = name(plan, Key::InferencePool),
     );
-    if !routing.priority_enforced && plan.workload.model.criticality != Criticality::Standard {
-        let message = format!(
-            "{accepted} It cannot make them name {objective}, so spec.criticality has no effect; a client may send the \
-             header itself. Set spec.criticality to standard, or use a gateway implementation with such a hook.\
-             {programmed}",
+    let (reason, more) = match priority(plan, routing) {
+        Some(more) => (Reason::PriorityNotEnforced, more),
+        None => (Reason::Accepted, String::new()),
+    };
+    let more = more
+        + &failure_mode(routing).unwrap_or_default()
+        + &notes(plan, observed, routing.traits().companions)
+        + &programmed(observed).unwrap_or_default();
+    Ok(Condition::new(KIND, reason, accepted + &more))
+}
+
+/// Why `spec.criticality` has no effect, where it has none.
+fn priority(plan: &Plan, routing: &RoutingPlan) -> Option<String> {
+    if routing.priority.is_none() && plan.workload.model.criticality != Criticality::Standard {
+        return Some(format!(
+            " It cannot make them name {objective}, so spec.criticality has no effect; a client may send the header \
+             itself. Set spec.criticality to standard, or use a gateway implementation with such a hook.",
             objective = name(plan, Key::InferenceObjective),
-        );
-        return Ok(Condition::new(KIND, Reason::PriorityNotEnforced, message));
+        ));
     }
-    if !routing.picker.sheds {
-        let message = format!(
-            "{accepted} The endpoint picker lets its negative priority wait like any other: requests may wait in it, and \
-             this release of it cannot bound them for one priority, so spec.criticality sheddable has no effect. Have \
-             the platform's Input ask for a release of endpointPicker that can.{programmed}"
-        );
-        return Ok(Condition::new(KIND, Reason::PriorityNotEnforced, message));
-    }
-    Ok(Condition::new(KIND, Reason::Accepted, accepted + &programmed))
+    (!routing.picker.sheds).then(|| {
+        " The endpoint picker lets its negative priority wait like any other: requests may wait in it, and this release of \
+         it cannot bound them for one priority, so spec.criticality sheddable has no effect. Have the platform's Input ask \
+         for a release of endpointPicker that can."
+            .to_owned()
+    })
+}
+
+/// What happens to requests when no picker answers, where that is not what the platform asked for.
+fn failure_mode(routing: &RoutingPlan) -> Option<String> {
+    let (asked, instead) = match routing.picker.failure_mode {
+        FailureMode::FailOpen => ("FailOpen", "fail"),
+        FailureMode::FailClose => ("FailClose", "go to any replica"),
+    };
+    routing.ignores_failure_mode().then(|| {
+        format!(
+            " When no endpoint picker answers, requests {instead}, although the platform's Input asks for {asked}: \
+             {implementation} knows no other way.",
+            implementation = routing.traits().name,
+        )
+    })
 }
 
 /// The Gateway is somebody else's, and only observed.

@@ -96,6 +96,9 @@ pub const fn rule(key: Key) -> Rule {
         Key::ScaledObject => (SCALED_OBJECT, Judgement::Says(scaler_is_ready)),
         // The picker may only read objectives, so nobody ever writes the status of one.
         Key::InferenceObjective
+        | Key::GatewayDestinationRule
+        | Key::GatewayHealthCheckPolicy
+        | Key::GatewayBackendPolicy
         | Key::ModelMetricsService
         | Key::EppConfigMap
         | Key::EppServiceAccount
@@ -108,11 +111,17 @@ pub const fn rule(key: Key) -> Rule {
         | Key::EppService
         | Key::Gateway
         | Key::Ingress => (EXISTS, Judgement::Exists),
-        Key::ModelPodDisruptionBudget | Key::ServiceMonitor | Key::EppServiceMonitor => {
-            (EXISTS, Judgement::Always)
-        }
+        Key::ModelPodDisruptionBudget
+        | Key::ServiceMonitor
+        | Key::EppServiceMonitor
+        | Key::GatewayProxySettingsPolicy => (EXISTS, Judgement::Always),
     };
     Rule { cel_query, judgement }
+}
+
+/// Whether the model serves without that object.
+pub(super) const fn is_optional(key: Key) -> bool {
+    matches!(rule(key).judgement, Judgement::Always)
 }
 
 /// The query for the Object that wraps that object.

@@ -1,6 +1,7 @@
 //! `ScalingReady`: does the number of replicas follow the load?
 
 use crate::observe::{ConditionFacts, Facts, Live, Observed};
+use crate::plan::gateway::{Hold, Traits};
 use crate::plan::keys::Key;
 use crate::plan::{Plan, ScaledObjectPlan, ScalingPlan, Withheld};
 
@@ -116,20 +117,32 @@ fn working(plan: &Plan, scaled_object: &ScaledObjectPlan, object: &str, live: &L
         );
         return (Reason::MetricsUnavailable, text);
     }
-    let hold = scaled_object.zero.map(|zero| zero.hold_seconds);
-    let limit = plan.routing.as_ref().and_then(|routing| routing.hold_limit);
-    match (hold, limit) {
-        (Some(hold), Some(limit)) if u64::from(hold) > limit.as_seconds() => {
-            let limit = limit.as_seconds();
-            let text = format!(
-                "{text} A cold start may take {hold} s, but the gateway holds a request for {limit} s at most: a client \
-                 whose request wakes the model may see a gateway error, and has to try again. Shorten the cold start, or \
-                 set spec.minReplicas to 1."
-            );
-            (Reason::HoldLimited, text)
-        }
-        _ => (Reason::ScalerReady, text),
+    let limited = scaled_object
+        .zero
+        .zip(plan.routing.as_ref())
+        .and_then(|(zero, routing)| hold_limit(zero.hold_seconds, routing.traits()));
+    match limited {
+        Some(limited) => (Reason::HoldLimited, format!("{text} {limited}")),
+        None => (Reason::ScalerReady, text),
     }
+}
+
+/// What a client sees where the Gateway may give up before the model is awake.
+fn hold_limit(hold_seconds: u32, implementation: Traits) -> Option<String> {
+    let limit = match implementation.hold {
+        Hold::AsRoute => return None,
+        Hold::AtMost(limit) if limit.as_seconds() >= u64::from(hold_seconds) => return None,
+        Hold::AtMost(limit) => {
+            format!("the gateway holds a request for {} s at most", limit.as_seconds())
+        }
+        Hold::Unproven => {
+            format!("nobody has shown how long {} holds a request", implementation.name)
+        }
+    };
+    Some(format!(
+        "A cold start may take {hold_seconds} s, but {limit}: a client whose request wakes the model may see a gateway \
+         error, and has to try again. Shorten the cold start, or set spec.minReplicas to 1."
+    ))
 }
 
 /// KEDA v2.20.2: `scaledobject_controller.go`, `scale_scaledobjects.go`, `message.go`. A target that is not there yet

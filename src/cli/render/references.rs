@@ -95,9 +95,19 @@ type Labels<'a> = BTreeMap<&'a str, &'a str>;
 
 /// Fields that name another object: kind, word for the arrow, path (`*` = every item), kind that is meant where the
 /// field does not say.
-const NAMES: [(&str, &str, &str, &str); 13] = [
+const NAMES: [(&str, &str, &str, &str); 18] = [
     ("HTTPRoute", "parentRefs", "spec.parentRefs.*", "Gateway"),
     ("HTTPRoute", "backendRefs", "spec.rules.*.backendRefs.*", "Service"),
+    (
+        "HTTPRoute",
+        "filters",
+        "spec.rules.*.filters.*.requestHeaderModifier.set.*.value",
+        "InferenceObjective",
+    ),
+    ("DestinationRule", "host", "spec.host", "Service"),
+    ("HealthCheckPolicy", "targetRef", "spec.targetRef", "Service"),
+    ("GCPBackendPolicy", "targetRef", "spec.targetRef", "Service"),
+    ("ProxySettingsPolicy", "targetRefs", "spec.targetRefs.*", "HTTPRoute"),
     ("InferencePool", "endpointPickerRef", "spec.endpointPickerRef", "Service"),
     ("InferenceObjective", "poolRef", "spec.poolRef", "InferencePool"),
     ("ScaledObject", "scaleTargetRef", "spec.scaleTargetRef", "Deployment"),

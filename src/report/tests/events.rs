@@ -116,7 +116,7 @@ fn events_come_with_changes_only() {
                 .before("WorkloadReady", "True", "ScaledToZero")
                 .before("EndpointPickerReady", "True", "Available")
                 .before("GatewayReady", "True", "PriorityNotEnforced")
-                .before("ScalingReady", "True", "HoldLimited"),
+                .before("ScalingReady", "True", "ScalerReady"),
             want: vec![(Severity::Normal, "Starting")],
         },
         Case {

@@ -238,7 +238,12 @@ fn optional_objects_never_hold_back_the_composite() {
         Key::ALL.into_iter().filter(|key| is_ready(*key, &plan, &cluster().observed())).collect();
     assert_eq!(
         optional,
-        [Key::ModelPodDisruptionBudget, Key::ServiceMonitor, Key::EppServiceMonitor],
+        [
+            Key::ModelPodDisruptionBudget,
+            Key::ServiceMonitor,
+            Key::GatewayProxySettingsPolicy,
+            Key::EppServiceMonitor
+        ],
         "nothing is observed, and everything else is not yet"
     );
     let cluster = healthy().broken(Key::ServiceMonitor, "no matches for kind \"ServiceMonitor\"");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::fixtures::llm;
-use crate::api::settings::Criticality;
+use crate::api::settings::{Criticality, FailureMode, Implementation, Settings};
 use crate::observe::fixtures::cluster;
 use crate::plan::keys::Key;
 use crate::report::ConditionType::GatewayReady;
@@ -54,6 +54,41 @@ pub(super) fn cases() -> Vec<Case> {
             healthy(),
             (GatewayReady, Reason::PriorityNotEnforced),
             &["InferenceObjective team-a/llama"],
+        ),
+        case(
+            "agentgateway's route names the objective",
+            full().on(Implementation::Agentgateway),
+            healthy(),
+            (GatewayReady, Reason::Accepted),
+            &["sends requests"],
+        ),
+        case(
+            "Istio cannot ask the picker without its DestinationRule",
+            full().on(Implementation::Istio),
+            healthy().broken(Key::GatewayDestinationRule, "no matches for kind \"DestinationRule\""),
+            (GatewayReady, Reason::ObjectNotSynced),
+            &["DestinationRule team-a/llama-epp", "no matches for kind"],
+        ),
+        case(
+            "NGINX serves without its policy",
+            full().on(Implementation::Nginx),
+            healthy().broken(Key::GatewayProxySettingsPolicy, "no matches for kind \"ProxySettingsPolicy\""),
+            (GatewayReady, Reason::PriorityNotEnforced),
+            &["ProxySettingsPolicy team-a/llama cannot be reconciled: no matches for kind"],
+        ),
+        case(
+            "NGINX goes on without the picker, whatever the platform asks for",
+            full().on(Implementation::Nginx),
+            healthy(),
+            (GatewayReady, Reason::PriorityNotEnforced),
+            &["requests go to any replica, although the platform's Input asks for FailClose: NGINX"],
+        ),
+        case(
+            "Envoy AI Gateway does not go on without the picker, whatever the platform asks for",
+            failing_open(standard()),
+            healthy(),
+            (GatewayReady, Reason::Accepted),
+            &["requests fail, although the platform's Input asks for FailOpen: EnvoyAIGateway"],
         ),
         case("no routing", llm(), cluster(), (GatewayReady, Reason::NotRequested), &["spec.host"]),
         case(
@@ -160,4 +195,9 @@ pub(super) fn cases() -> Vec<Case> {
             &["HTTPRoute team-a/llama cannot be reconciled: create failed: forbidden"],
         ),
     ]
+}
+
+fn failing_open(mut settings: Settings) -> Settings {
+    settings.routing.as_mut().unwrap().picker.failure_mode = FailureMode::FailOpen;
+    settings
 }

@@ -11,11 +11,11 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::api::fixtures::llm;
-use crate::api::settings::{Criticality, PickerFamily, Settings};
+use crate::api::settings::{Criticality, Implementation, PickerFamily, Settings};
 use crate::observe::fixtures::{Cluster, cluster};
 use crate::plan::keys::Key;
 use crate::plan::plan;
-use crate::report::fixtures::{HOST, condition, full, healthy, planned, runtime, said};
+use crate::report::fixtures::{HOST, condition, full, healthy, runtime, said};
 use crate::report::{CATALOGUE, ConditionType, Reason, Truth, fatal, invalid, report};
 
 use ConditionType::{GatewayReady, ScalingReady, WorkloadReady};
@@ -87,13 +87,11 @@ fn a_priority_that_the_picker_does_not_act_on_says_so() {
         (PickerFamily::Gie1_5, Reason::Accepted, "sends requests for llama.example.com"),
     ];
     for (family, want, says) in cases {
-        let mut settings = llm().hosted(HOST).scaled(0, 4);
+        let mut settings = llm().hosted(HOST).on(Implementation::Agentgateway).scaled(0, 4);
         settings.model.criticality = Criticality::Sheddable;
         settings.model.priority = -10;
         settings.routing.as_mut().unwrap().picker.family = Some(family);
-        let mut plan = planned(&settings);
-        plan.routing.as_mut().unwrap().priority_enforced = true;
-        let report = report(&plan, &healthy().observed());
+        let report = said(&settings, &healthy());
         let got = condition(&report, GatewayReady);
         assert_eq!(got.reason, want, "{family:?}");
         assert!(got.message.contains(says), "{family:?}: {:?}", got.message);

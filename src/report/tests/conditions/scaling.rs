@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::api::fixtures::llm;
+use crate::api::settings::Implementation;
 use crate::observe::fixtures::cluster;
 use crate::plan::keys::Key;
 use crate::report::ConditionType::ScalingReady;
@@ -30,18 +31,32 @@ pub(super) fn cases() -> Vec<Case> {
             &["between 1 and 4"],
         ),
         case(
-            "the gateway waits as long as the model takes to wake",
-            asleep(300),
+            "the gateway waits as long as the route lets it",
+            asleep(3600),
+            with(&[ready]),
+            (ScalingReady, Reason::ScalerReady),
+            &["between 0 and 4"],
+        ),
+        case(
+            "the gateway waits just long enough",
+            asleep(60).on(Implementation::Nginx),
             with(&[ready]),
             (ScalingReady, Reason::ScalerReady),
             &["between 0 and 4"],
         ),
         case(
             "the gateway gives up before the model is up",
-            asleep(301),
+            asleep(61).on(Implementation::Nginx),
             with(&[ready]),
             (ScalingReady, Reason::HoldLimited),
-            &["may take 301 s", "for 300 s at most", "try again"],
+            &["may take 61 s", "for 60 s at most", "try again"],
+        ),
+        case(
+            "how long the gateway waits is not known",
+            asleep(60).on(Implementation::Gke),
+            with(&[ready]),
+            (ScalingReady, Reason::HoldLimited),
+            &["nobody has shown how long GKE holds a request", "try again"],
         ),
         case(
             "with a fallback KEDA stays Ready while it is blind",

@@ -1,0 +1,117 @@
+//! Routing: what leads to the model, through which Gateway, and what implements that.
+
+use super::llm_inference as xr;
+use super::model_stack as stack;
+use super::policy::{self, Star};
+use super::problem::{Path, Problems};
+use super::settings::{GatewayRef, Implementation, Picker, Routing};
+use super::values::{Duration, Host};
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_seconds(300);
+/// Where the documented installation of Envoy Gateway puts its Gateway. Elsewhere the platform has to say it.
+const DEFAULT_GATEWAY: (&str, &str) = ("eg", "envoy-gateway-system");
+
+/// What the platform says about Gateways.
+#[derive(Debug)]
+pub(super) struct PlatformGateway {
+    /// `None` where the choice is refused elsewhere.
+    implementation: Option<Implementation>,
+    name: Option<String>,
+    namespace: Option<String>,
+    section_name: Option<String>,
+    timeout: Duration,
+}
+
+impl PlatformGateway {
+    pub(super) fn new(gateway: stack::StackGateway) -> Self {
+        let stack::StackGateway {
+            implementation,
+            reference,
+            discovery: _,
+            discovery_label: _,
+            route_by: _,
+            timeout,
+        } = gateway;
+        let stack::StackGatewayReference { name, namespace, section_name } = reference.unwrap_or_default();
+        let implementation = match implementation {
+            Some(stack::Implementation::EnvoyAiGateway) | None => Some(Implementation::EnvoyAiGateway),
+            Some(stack::Implementation::Istio) => Some(Implementation::Istio),
+            Some(stack::Implementation::Agentgateway) => Some(Implementation::Agentgateway),
+            Some(stack::Implementation::Gke) => Some(Implementation::Gke),
+            Some(stack::Implementation::Nginx) => Some(Implementation::Nginx),
+            Some(stack::Implementation::Other) => Some(Implementation::Other),
+            Some(stack::Implementation::Auto) => None,
+        };
+        let default =
+            (implementation == Some(Implementation::EnvoyAiGateway)).then_some(DEFAULT_GATEWAY).unzip();
+        Self {
+            implementation,
+            name: name.map(|it| it.0).or_else(|| default.0.map(str::to_owned)),
+            namespace: namespace.map(|it| it.0.to_string()).or_else(|| default.1.map(str::to_owned)),
+            section_name: section_name.map(|it| it.0),
+            timeout: timeout.map_or(DEFAULT_TIMEOUT, |timeout| timeout.0),
+        }
+    }
+
+    /// Its Gateway's namespace.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    /// `namespace/name`, where the platform says both.
+    fn full_name(&self) -> Option<String> {
+        Some(format!("{}/{}", self.namespace.as_deref()?, self.name.as_deref()?))
+    }
+}
+
+/// The composite's Gateway, leaf by leaf over the platform's, or `None` where nobody says which. A listener of the
+/// platform's Gateway means nothing on another one.
+pub(super) fn gateway_ref(
+    gateway: &xr::Gateway,
+    own: &PlatformGateway,
+    policy: &stack::Policy,
+    problems: &mut Problems,
+) -> Option<GatewayRef> {
+    let xr::GatewayReference { name, namespace, section_name } =
+        gateway.reference.clone().unwrap_or_default();
+    let name = name.map(|it| it.0).or_else(|| own.name.clone())?;
+    let namespace = namespace.map(|it| it.0.to_string()).or_else(|| own.namespace.clone())?;
+    let seen = format!("{namespace}/{name}");
+    let own_name = own.full_name();
+    let is_own = own_name.as_ref() == Some(&seen);
+    let patterns = policy::patterns(policy.gateways.as_ref())
+        .unwrap_or_else(|| own_name.iter().map(String::as_str).collect());
+    if !is_own && !policy::allows(&patterns, &seen, Star::NoSlash) {
+        problems.add(&Path::dotted("gateway.ref"), seen, policy::permitted(&patterns));
+    }
+    let section_name =
+        section_name.map(|it| it.0).or_else(|| if is_own { own.section_name.clone() } else { None });
+    Some(GatewayRef { name, namespace, section_name })
+}
+
+/// Routing, where it is on.
+pub(super) fn settle(
+    enabled: Option<bool>,
+    host: Option<Host>,
+    gateway: Option<GatewayRef>,
+    own: &PlatformGateway,
+    picker: Picker,
+    problems: &mut Problems,
+    input: &mut Problems,
+) -> Option<Routing> {
+    let path = Path::dotted("host");
+    if enabled == Some(true) && host.is_none() && !problems.doubt(&path) {
+        problems.add(&path, "missing", "must be there where gateway.enabled is true");
+    }
+    if enabled == Some(false) {
+        return None;
+    }
+    let host = host?;
+    let implementation = own.implementation?;
+    let path = Path::dotted("gateway.ref");
+    if gateway.is_none() && !input.doubt(&path) {
+        let want = "must have name and namespace of the Gateway, which only EnvoyAIGateway has a default for";
+        input.add(&path, "missing", want);
+    }
+    Some(Routing { host, implementation, gateway: gateway?, timeout: own.timeout, picker })
+}

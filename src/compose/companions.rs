@@ -1,0 +1,114 @@
+//! What implementations of a Gateway need beside the route.
+
+use crate::api::Duration;
+use crate::kinds::gateway_api::{self, HttpRouteSpec, PolicyTarget};
+use crate::kinds::gke::{
+    Backend, GcpBackendPolicySpec, HealthCheck, HealthCheckConfig, HealthCheckPolicySpec, HttpHealthCheck,
+};
+use crate::kinds::istio::{DestinationRuleSpec, Tls, TrafficPolicy};
+use crate::kinds::nginx_gateway::{Buffering, ProxySettingsPolicySpec, Timeout};
+use crate::kinds::{Kind, Resource, inference};
+use crate::plan::keys::Key;
+use crate::plan::names::{ENGINE_PORT, HEALTH_PATH};
+use crate::plan::{Plan, RoutingPlan};
+
+use super::meta;
+
+/// Has Istio ask the picker over TLS. Its certificate is new at every start, so it cannot be checked.
+///
+/// The host is a short name, which Istio completes by the rule's namespace and the cluster's own domain
+/// (istio/istio 1.31, `pilot/pkg/model/config.go`).
+pub(super) fn destination_rule(plan: &Plan) -> Resource<DestinationRuleSpec> {
+    Resource::new(
+        meta(plan, Key::GatewayDestinationRule),
+        DestinationRuleSpec {
+            host: plan.name.picker(),
+            traffic_policy: TrafficPolicy { tls: Tls { mode: "SIMPLE", insecure_skip_verify: true } },
+        },
+    )
+}
+
+/// Asks the engines how they are. GKE would ask for `/`, which they do not have.
+///
+/// Times as in the inference extension's own chart (v1.5.0, `config/charts/inferencepool/templates/gke.yaml`).
+pub(super) fn health_check_policy(plan: &Plan) -> Resource<HealthCheckPolicySpec> {
+    Resource::new(
+        meta(plan, Key::GatewayHealthCheckPolicy),
+        HealthCheckPolicySpec {
+            target_ref: pool(plan),
+            default: HealthCheck {
+                check_interval_sec: 2,
+                timeout_sec: 2,
+                config: HealthCheckConfig {
+                    kind: "HTTP",
+                    http_health_check: HttpHealthCheck {
+                        request_path: HEALTH_PATH,
+                        port_specification: "USE_FIXED_PORT",
+                        port: ENGINE_PORT,
+                    },
+                },
+            },
+        },
+    )
+}
+
+/// How long a request may take, where the route cannot say so. GKE's own limit is 30 s.
+pub(super) fn backend_policy(plan: &Plan, routing: &RoutingPlan) -> Resource<GcpBackendPolicySpec> {
+    Resource::new(
+        meta(plan, Key::GatewayBackendPolicy),
+        GcpBackendPolicySpec {
+            target_ref: pool(plan),
+            default: Backend { timeout_sec: routing.request_timeout.as_seconds() },
+        },
+    )
+}
+
+/// Has NGINX pass on tokens as they come, and wait for them. Of itself it keeps answers back until they fill a buffer,
+/// and waits for 60 s.
+pub(super) fn proxy_settings_policy(plan: &Plan, routing: &RoutingPlan) -> Resource<ProxySettingsPolicySpec> {
+    Resource::new(
+        meta(plan, Key::GatewayProxySettingsPolicy),
+        ProxySettingsPolicySpec {
+            target_refs: vec![route(plan)],
+            buffering: Buffering { disable: true },
+            timeout: Timeout { read: nginx_duration(routing.request_timeout) },
+        },
+    )
+}
+
+fn pool(plan: &Plan) -> PolicyTarget {
+    let (_, name) = plan.place_of(Key::InferencePool);
+    PolicyTarget { group: inference::GROUP, kind: inference::INFERENCE_POOL, name }
+}
+
+fn route(plan: &Plan) -> PolicyTarget {
+    let (_, name) = plan.place_of(Key::HttpRoute);
+    PolicyTarget { group: gateway_api::GROUP, kind: HttpRouteSpec::KIND, name }
+}
+
+/// One number of up to four digits and one unit (nginx/nginx-gateway-fabric v2.6.7, `apis/v1alpha1/shared_types.go`);
+/// what has more seconds is rounded up to minutes.
+fn nginx_duration(duration: Duration) -> String {
+    let seconds = duration.as_seconds();
+    if seconds <= 9999 { format!("{seconds}s") } else { format!("{}m", seconds.div_ceil(60)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nginx_duration;
+    use crate::api::Duration;
+
+    #[test]
+    fn nginx_reads_four_digits_and_one_unit() {
+        let cases = [
+            (Duration::from_seconds(300), "300s", "as it is"),
+            (Duration::from_millis(1500), "2s", "never shorter than asked for"),
+            (Duration::from_seconds(9999), "9999s", "the most in seconds"),
+            (Duration::from_seconds(10_000), "167m", "rounded up to minutes"),
+            (Duration::from_seconds(2 * 24 * 3600), "2880m", "two days"),
+        ];
+        for (duration, want, reason) in cases {
+            assert_eq!(nginx_duration(duration), want, "{reason}");
+        }
+    }
+}

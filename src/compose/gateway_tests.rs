@@ -1,0 +1,155 @@
+//! What each implementation of a Gateway gets.
+
+use serde_json::{Map, Value, json};
+
+use crate::api::fixtures::llm;
+use crate::api::settings::{Implementation, Settings};
+use crate::observe::Observed;
+use crate::plan::plan;
+
+use super::compose;
+
+/// What differs between implementations in what is composed for a routed model that may sleep, so that its requests may
+/// take 900 s.
+#[test]
+fn each_implementation_gets_the_route_and_the_objects_that_it_understands() {
+    struct Case {
+        implementation: Implementation,
+        timeouts: Value,
+        filters: usize,
+        companions: &'static [(&'static str, &'static str)],
+        reason: &'static str,
+    }
+    let on_route = || json!({"request": "15m"});
+    let cases = [
+        Case {
+            implementation: Implementation::EnvoyAiGateway,
+            timeouts: on_route(),
+            filters: 0,
+            companions: &[],
+            reason: "without a timeout Envoy's own of 15 s would count",
+        },
+        Case {
+            implementation: Implementation::Istio,
+            timeouts: on_route(),
+            filters: 0,
+            companions: &[("gateway_destination_rule", "networking.istio.io/v1 DestinationRule llama-epp")],
+            reason: "Istio would ask the picker in plain text",
+        },
+        Case {
+            implementation: Implementation::Agentgateway,
+            timeouts: on_route(),
+            filters: 1,
+            companions: &[],
+            reason: "agentgateway runs filters of the route before it asks the picker",
+        },
+        Case {
+            implementation: Implementation::Gke,
+            timeouts: Value::Null,
+            filters: 0,
+            companions: &[
+                ("gateway_backend_policy", "networking.gke.io/v1 GCPBackendPolicy llama"),
+                ("gateway_health_check_policy", "networking.gke.io/v1 HealthCheckPolicy llama"),
+            ],
+            reason: "GKE takes no timeouts on a route, and would ask engines for / to see if they are healthy",
+        },
+        Case {
+            implementation: Implementation::Nginx,
+            timeouts: Value::Null,
+            filters: 0,
+            companions: &[(
+                "gateway_proxy_settings_policy",
+                "gateway.nginx.org/v1alpha1 ProxySettingsPolicy llama",
+            )],
+            reason: "NGINX takes no timeouts on a route, and keeps answers back",
+        },
+        Case {
+            implementation: Implementation::Other,
+            timeouts: on_route(),
+            filters: 0,
+            companions: &[],
+            reason: "what Gateway API promises",
+        },
+    ];
+    for Case { implementation, timeouts, filters, companions, reason } in cases {
+        let settings = llm().hosted("llama.example.com").scaled(0, 3).on(implementation);
+        let stack = stack(&settings);
+        let rules = stack["http_route"]["spec"]["rules"].as_array().unwrap();
+        for rule in rules {
+            assert_eq!(rule["timeouts"], timeouts, "{implementation:?}: {reason}");
+            let count = rule["filters"].as_array().map_or(0, Vec::len);
+            assert_eq!(count, filters, "{implementation:?}: {reason}");
+            let backends = rule["backendRefs"].as_array().unwrap();
+            assert_eq!(backends.len(), 1, "Envoy AI Gateway takes one pool a rule");
+            assert_eq!(backends[0]["port"], Value::Null, "a pool's own ports count");
+        }
+        let composed: Vec<(&str, String)> = stack
+            .iter()
+            .filter(|(key, _)| key.starts_with("gateway_"))
+            .map(|(key, object)| (key.as_str(), described(object)))
+            .collect();
+        let companions: Vec<(&str, String)> =
+            companions.iter().map(|(key, object)| (*key, (*object).to_owned())).collect();
+        assert_eq!(composed, companions, "{implementation:?}: {reason}");
+    }
+}
+
+#[test]
+fn companions_are_about_this_model_alone_and_say_what_the_route_cannot() {
+    let of = |implementation| stack(&llm().hosted("llama.example.com").scaled(0, 3).on(implementation));
+
+    let istio = of(Implementation::Istio);
+    assert_eq!(
+        istio["gateway_destination_rule"]["spec"],
+        json!({"host": "llama-epp", "trafficPolicy": {"tls": {"mode": "SIMPLE", "insecureSkipVerify": true}}}),
+    );
+
+    let gke = of(Implementation::Gke);
+    let pool = json!({"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "llama"});
+    let check = json!({"requestPath": "/health", "portSpecification": "USE_FIXED_PORT", "port": 8000});
+    assert_eq!(
+        gke["gateway_health_check_policy"]["spec"],
+        json!({
+            "targetRef": pool,
+            "default": {"checkIntervalSec": 2, "timeoutSec": 2, "config": {"type": "HTTP", "httpHealthCheck": check}},
+        }),
+    );
+    assert_eq!(
+        gke["gateway_backend_policy"]["spec"],
+        json!({"targetRef": pool, "default": {"timeoutSec": 900}})
+    );
+
+    let nginx = of(Implementation::Nginx);
+    assert_eq!(
+        nginx["gateway_proxy_settings_policy"]["spec"],
+        json!({
+            "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "llama"}],
+            "buffering": {"disable": true},
+            "timeout": {"read": "900s"},
+        }),
+    );
+
+    let agentgateway = of(Implementation::Agentgateway);
+    assert_eq!(
+        agentgateway["http_route"]["spec"]["rules"][0]["filters"],
+        json!([{"type": "RequestHeaderModifier", "requestHeaderModifier": {
+            "set": [{"name": "x-gateway-inference-objective", "value": "llama"}],
+            "remove": ["x-gateway-inference-fairness-id", "x-gateway-model-name-rewrite"],
+        }}]),
+        "a client that sends the objective's header itself is overruled",
+    );
+    assert_eq!(agentgateway["inference_objective"]["metadata"]["name"], "llama", "the header names it");
+}
+
+/// What is composed, by its key.
+fn stack(settings: &Settings) -> Map<String, Value> {
+    let plan = plan(settings, &Observed::default()).unwrap();
+    let composed = compose(&plan).unwrap().into_iter();
+    composed.map(|it| (it.key.as_str().to_owned(), serde_json::to_value(&it.manifest).unwrap())).collect()
+}
+
+/// `group/version Kind name`.
+fn described(object: &Value) -> String {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap();
+    format!("{} {} {}", text("/apiVersion"), text("/kind"), text("/metadata/name"))
+}

@@ -1,0 +1,143 @@
+//! The implementation table: everything that depends on what implements the Gateway.
+//!
+//! A rule's source is a file of the implementation's own repository in that version, or its documentation. What could
+//! not be proved so is called unproven, here and in `docs/gateways.md`.
+
+use crate::api::Duration;
+pub use crate::api::settings::Implementation;
+use crate::plan::keys::Key;
+
+use super::priority::Hook;
+
+/// What an implementation can do, and what it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traits {
+    /// As the platform's Input spells it.
+    pub name: &'static str,
+    /// Whether the route says how long a request may take. Elsewhere one of the companions says it.
+    pub route_timeouts: bool,
+    /// What it needs beside the route.
+    pub companions: &'static [Key],
+    /// How long it keeps a request open that waits in the picker.
+    pub hold: Hold,
+    /// What can give this model's requests their priority before the picker reads the headers.
+    pub hook: Hook,
+    /// What it does when the picker does not answer.
+    pub failure: Failure,
+}
+
+/// How long a request may wait in the picker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// As long as the route lets a request take.
+    AsRoute,
+    /// No longer than this, whatever the route says.
+    AtMost(Duration),
+    /// Nobody has shown it.
+    Unproven,
+}
+
+/// What happens to requests when the picker does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// What the pool says.
+    AsAsked,
+    /// They fail, whatever the pool says.
+    AlwaysClosed,
+    /// They go to any endpoint, whatever the pool says.
+    AlwaysOpen,
+}
+
+impl Implementation {
+    /// The table.
+    pub const fn traits(self) -> Traits {
+        match self {
+            Self::EnvoyAiGateway => ENVOY_AI_GATEWAY,
+            Self::Istio => ISTIO,
+            Self::Agentgateway => AGENTGATEWAY,
+            Self::Gke => GKE,
+            Self::Nginx => NGINX,
+            Self::Other => OTHER,
+        }
+    }
+}
+
+/// envoyproxy/ai-gateway v0.5.0 to v1.1.0, `internal/extensionserver/inferencepool.go`: the picker is asked over TLS
+/// whose certificate is not checked; `FailureModeAllow` is false, whatever the pool says; the filter stands directly
+/// before the router filter, which is where route filters set headers.
+///
+/// Its message timeout of 300 s does not count: with `FULL_DUPLEX_STREAMED` bodies Envoy has none
+/// (envoyproxy/go-control-plane/envoy v1.36.0, `extensions/filters/http/ext_proc/v3`, `MessageTimeout`). What is left is
+/// the idle timeout of the route, an hour or the timeout of the request where that is longer (envoyproxy/gateway v1.7.0,
+/// `internal/xds/translator/route.go`), unless a `ClientTrafficPolicy` has a shorter one for all streams.
+const ENVOY_AI_GATEWAY: Traits = Traits {
+    name: "EnvoyAIGateway",
+    route_timeouts: true,
+    companions: &[],
+    hold: Hold::AsRoute,
+    hook: Hook::Nothing,
+    failure: Failure::AlwaysClosed,
+};
+
+/// istio/istio 1.28.0 to 1.31.0-rc.0: `pilot/pkg/networking/core/route/route.go` takes the failure mode from the pool and
+/// streams bodies in full duplex, so that the message timeout of `pilot/pkg/xds/filters/filters.go` does not count, as
+/// above; `pilot/pkg/networking/core/listener_builder.go` sets no idle timeout for streams, and puts the picker's filter
+/// before the router filter, which is where route filters set headers. The picker is asked like any Service, in plain
+/// text unless a `DestinationRule` says otherwise.
+const ISTIO: Traits = Traits {
+    name: "Istio",
+    route_timeouts: true,
+    companions: &[Key::GatewayDestinationRule],
+    hold: Hold::AsRoute,
+    hook: Hook::Nothing,
+    failure: Failure::AsAsked,
+};
+
+/// agentgateway/agentgateway v1.4.1, `crates/agentgateway/src/proxy/httpproxy.rs`: the timeout of the route is the only
+/// one around `apply_inference_routing`, which comes after `apply_request_policies` has run the filters of the route, so
+/// that `set` overwrites what a client sent. `controller/pkg/agentgateway/plugins/inference_plugin.go` takes the failure mode
+/// from the pool and asks the picker over TLS whose certificate is not checked.
+const AGENTGATEWAY: Traits = Traits {
+    name: "Agentgateway",
+    route_timeouts: true,
+    companions: &[],
+    hold: Hold::AsRoute,
+    hook: Hook::RouteFilter,
+    failure: Failure::AsAsked,
+};
+
+/// GKE's controller is not public. kubernetes-sigs/gateway-api-inference-extension v1.5.0, `config/charts/inferencepool`,
+/// which is Google's own, leaves the timeouts of the route out and makes both policies. Failure mode, order of headers
+/// and how long a request is held are unproven.
+const GKE: Traits = Traits {
+    name: "GKE",
+    route_timeouts: false,
+    companions: &[Key::GatewayHealthCheckPolicy, Key::GatewayBackendPolicy],
+    hold: Hold::Unproven,
+    hook: Hook::Nothing,
+    failure: Failure::AsAsked,
+};
+
+/// nginx/nginx-gateway-fabric v2.6.7: `internal/controller/state/graph/httproute.go` calls timeouts of a route
+/// unsupported. `internal/controller/nginx/modules/src/epp.js` asks for an endpoint by `ngx.fetch`, which gives up after
+/// 60 s without an answer (`js_fetch_timeout`, which nothing sets), sends the client's own headers, and goes on without
+/// an endpoint when there is none; the map of `internal/controller/nginx/config/maps.go` then takes the whole pool,
+/// whatever the failure mode is.
+const NGINX: Traits = Traits {
+    name: "NGINX",
+    route_timeouts: false,
+    companions: &[Key::GatewayProxySettingsPolicy],
+    hold: Hold::AtMost(Duration::from_seconds(60)),
+    hook: Hook::Nothing,
+    failure: Failure::AlwaysOpen,
+};
+
+/// What the specifications of Gateway API and `InferencePool` promise, and no more.
+const OTHER: Traits = Traits {
+    name: "Other",
+    route_timeouts: true,
+    companions: &[],
+    hold: Hold::Unproven,
+    hook: Hook::Nothing,
+    failure: Failure::AsAsked,
+};
