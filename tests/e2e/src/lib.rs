@@ -14,6 +14,7 @@
 //! - [`controlplane`]: etcd and the API server, with other people's CRDs.
 //! - [`acceptance`]: what an API server made of an object, against what it was given.
 //! - [`wrapped`]: composed resources, and what the provider would apply for them.
+//! - [`picker`]: real Endpoint Pickers and body-based routers, started as our Deployments say.
 //! - [`run_dir`]: where a control plane keeps its data while it runs.
 
 pub mod acceptance;
@@ -22,6 +23,8 @@ pub mod controlplane;
 pub mod digest;
 pub mod files;
 pub mod package;
+#[cfg(feature = "pickers")]
+pub mod picker;
 pub mod process;
 pub mod render;
 pub mod run_dir;

@@ -91,6 +91,27 @@ pub const PROMTOOL: Tool = Tool {
     variables: &[],
 };
 
+/// The Endpoint Picker of the first family.
+pub const PICKER_1_3: Tool = Tool {
+    module: "picker-1.3",
+    name: "epp",
+    package: "sigs.k8s.io/gateway-api-inference-extension/cmd/epp",
+    versioned_by: "sigs.k8s.io/gateway-api-inference-extension",
+    version_variable: None,
+    tags: "",
+    variables: &[],
+};
+
+/// The Endpoint Picker of the last family of its first project.
+pub const PICKER_1_5: Tool = Tool { module: "picker-1.5", ..PICKER_1_3 };
+
+/// The Body-Based Router that was released with the first.
+pub const ROUTER_1_3: Tool =
+    Tool { name: "bbr", package: "sigs.k8s.io/gateway-api-inference-extension/cmd/bbr", ..PICKER_1_3 };
+
+/// The Body-Based Router that was released with the last.
+pub const ROUTER_1_5: Tool = Tool { module: "picker-1.5", ..ROUTER_1_3 };
+
 /// The controllers of Kubernetes itself, of which only a few are wanted here.
 pub const KUBE_CONTROLLER_MANAGER: Tool = Tool {
     module: "controlplane",

@@ -138,6 +138,14 @@ impl Cluster {
         self.send(Method::PATCH, &uri, Some(("application/merge-patch+json", &patch))).await.map(drop)
     }
 
+    /// A token by which a program shows that it is a service account.
+    pub async fn token(&self, namespace: &str, service_account: &str) -> Result<String> {
+        let uri = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}/token");
+        let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+        let answer = self.send(Method::POST, &uri, Some(("application/json", &request))).await?.object;
+        Ok(text(&answer, "/status/token").to_owned())
+    }
+
     /// Deletes an object. It is gone at once unless it has finalizers.
     pub async fn delete(&self, object: &Value) -> Result<()> {
         let path = self.path(object).await?;

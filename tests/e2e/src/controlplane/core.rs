@@ -23,7 +23,7 @@ impl Core {
     /// Starts them. The CRDs of Crossplane have to be there.
     pub async fn start(control_plane: &ControlPlane) -> Result<Self> {
         namespace(&control_plane.cluster, NAMESPACE).await?;
-        Ok(Self { _controllers: controllers(control_plane)?, server: serve(control_plane)? })
+        Ok(Self { _controllers: control_plane.controllers(CONTROLLERS)?, server: serve(control_plane)? })
     }
 
     /// Adds what it last logged to an error that may be its doing.
@@ -33,15 +33,7 @@ impl Core {
 }
 
 /// The garbage collector deletes what a deleted owner leaves; namespaces are emptied when they go.
-fn controllers(control_plane: &ControlPlane) -> Result<Server> {
-    let mut command = Command::new(tools::KUBE_CONTROLLER_MANAGER.path()?);
-    command
-        .arg("--kubeconfig")
-        .arg(&control_plane.kubeconfig)
-        .args(["--controllers", "garbage-collector-controller,namespace-controller"])
-        .args(["--leader-elect=false", "--secure-port=0"]);
-    Server::start(&mut command, control_plane.dir.join("kube-controller-manager.log"))
-}
+const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller";
 
 fn serve(control_plane: &ControlPlane) -> Result<Server> {
     let authority = &control_plane.authority;

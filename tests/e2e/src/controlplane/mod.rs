@@ -127,6 +127,25 @@ impl ControlPlane {
         })
     }
 
+    /// Starts controllers of Kubernetes itself, by their names with commas between.
+    pub fn controllers(&self, names: &str) -> Result<Server> {
+        let mut command = Command::new(tools::KUBE_CONTROLLER_MANAGER.path()?);
+        command
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
+            .args(["--controllers", names])
+            .args(["--leader-elect=false", "--secure-port=0"]);
+        Server::start(&mut command, self.dir.join("kube-controller-manager.log"))
+    }
+
+    /// The way in with a token, as a program in a pod has it.
+    pub fn kubeconfig_with(&self, token: &str) -> Result<String> {
+        let admin = std::fs::read(&self.kubeconfig).context("cannot read the way in")?;
+        let mut kubeconfig: serde_json::Value = serde_json::from_slice(&admin)?;
+        crate::files::set(&mut kubeconfig, "users", json!([{"name": "e2e", "user": {"token": token}}]));
+        Ok(kubeconfig.to_string())
+    }
+
     /// Adds what the API server last logged to an error that may be its own doing.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         error.context(format!("the API server's log ends with:\n{}", self.apiserver.log_tail()))
