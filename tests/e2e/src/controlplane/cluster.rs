@@ -101,12 +101,18 @@ impl Cluster {
         self.send(Method::PATCH, &uri, Some(("application/apply-patch+yaml", object))).await
     }
 
+    /// Replaces an object, whatever it has become meanwhile: what is not said is gone, or back to its default.
+    pub async fn replace(&self, object: &Value) -> Result<Accepted> {
+        let uri = format!("{}?fieldValidation=Strict", self.path(object).await?);
+        self.send(Method::PUT, &uri, Some(("application/json", object))).await
+    }
+
     /// Reads what is stored under an object's name.
     pub async fn get(&self, object: &Value) -> Result<Option<Value>> {
         let path = self.path(object).await?;
         match self.send(Method::GET, &path, None).await {
             Ok(accepted) => Ok(Some(accepted.object)),
-            Err(error) if is(&error, StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -157,7 +163,7 @@ impl Cluster {
     pub async fn served(&self, api_version: &str) -> Result<Vec<String>> {
         let list = match self.send(Method::GET, &root(api_version), None).await {
             Ok(list) => list.object,
-            Err(error) if is(&error, StatusCode::NOT_FOUND) => return Ok(Vec::new()),
+            Err(error) if is_missing(&error) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         let resources = list.get("resources").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -261,6 +267,11 @@ pub fn condition<'a>(object: &'a Value, kind: &str) -> &'a str {
 /// A string somewhere in an object; empty when it is not there.
 pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether the API server said that there is no such object, or no such kind.
+pub fn is_missing(error: &anyhow::Error) -> bool {
+    is(error, StatusCode::NOT_FOUND)
 }
 
 fn is(error: &anyhow::Error, code: StatusCode) -> bool {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::cluster::Cluster;
 use super::crossplane::Crossplane;
 use super::provider::{self, Turn};
-use super::standin::StandIn;
+use super::standin::{StandIn, VllmOperator};
 use super::{ControlPlane, crds, platform};
 use crate::workspace;
 
@@ -17,6 +17,8 @@ use crate::workspace;
 pub struct Settings {
     /// How the provider runs.
     pub provider: provider::Settings,
+    /// Which build of the vLLM operator is played.
+    pub vllm_operator: VllmOperator,
 }
 
 /// A control plane with Crossplane, the provider and our function, our XRD installed, and the target cluster's
@@ -44,7 +46,12 @@ impl Stage {
         let crossplane = Crossplane::start(&control_plane, &function, settings.provider, turn).await?;
         let installed = platform::install_xrd(cluster, &platform::xrd()?).await;
         installed.map_err(|error| crossplane.explain(error))?;
-        Ok(Self { stand_in: StandIn::start(cluster), crossplane, control_plane, crds_in })
+        Ok(Self {
+            stand_in: StandIn::start(cluster, settings.vllm_operator),
+            crossplane,
+            control_plane,
+            crds_in,
+        })
     }
 
     /// Where composite resources and Objects are.
@@ -64,9 +71,11 @@ impl Stage {
 
     /// Adds what everybody last said to an error that may be their doing.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        let error = match self.stand_in.trouble() {
-            Some(trouble) => error.context(format!("--- stand-in\n{trouble}")),
-            None => error,
+        let trouble = self.stand_in.trouble();
+        let error = if trouble.is_empty() {
+            error
+        } else {
+            error.context(format!("--- stand-in\n{}", trouble.join("\n")))
         };
         self.crossplane.explain(error)
     }

@@ -1,59 +1,105 @@
-//! Stands in for the controllers of the target cluster, which would need pods: writes the statuses that they would.
+//! Stands in for the controllers of a cluster where models run, which would need pods.
 //!
-//! What is written here is what the real ones are known to write: the operator of vllm-project/production-stack
-//! (0.1.12), Kubernetes' Deployment controller, KEDA (2.20), and a Gateway that implements Gateway API and
-//! `InferencePool`.
+//! What is done here is what the real ones are known to do, traps included, where it matters for what we emit:
+//!
+//! - [`vllm_operator`]: the operator of vllm-project/production-stack.
+//! - [`deployments`]: the Deployment controller of Kubernetes, and a kubelet whose pods start when they may.
+//! - [`keda`]: the status of a `ScaledObject` all of whose triggers can be read.
+//! - [`gateways`]: an implementation of Gateway API and `InferencePool` that accepts everything.
 
-use std::sync::{Arc, Mutex};
+mod deployments;
+mod gateways;
+mod keda;
+mod vllm_operator;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::cluster::{Cluster, Refused, text};
-use crate::acceptance;
+use super::cluster::{Cluster, describe, is_missing};
+use super::wait::{Look, until};
+pub use vllm_operator::Release as VllmOperator;
 
-const GATEWAY: (&str, &str) = ("gateway.networking.k8s.io/v1", "Gateway");
-const HTTP_ROUTE: (&str, &str) = ("gateway.networking.k8s.io/v1", "HTTPRoute");
-const INFERENCE_POOL: (&str, &str) = ("inference.networking.k8s.io/v1", "InferencePool");
-const VLLM_RUNTIME: (&str, &str) = ("production-stack.vllm.ai/v1alpha1", "VLLMRuntime");
-const DEPLOYMENT: (&str, &str) = ("apps/v1", "Deployment");
-const SCALED_OBJECT: (&str, &str) = ("keda.sh/v1alpha1", "ScaledObject");
-
-/// When everything happened: a real operator would write the time, and make everybody who watches look again.
+/// When everything happened, where nobody reads it.
 const EPOCH: &str = "2026-01-01T00:00:00Z";
 
-/// How often it looks around.
-const LOOK: Duration = Duration::from_millis(300);
+/// How long it rests between two rounds.
+const REST: Duration = Duration::from_millis(300);
+
+/// A round takes well under a second on an idle machine.
+const ROUNDS_LIMIT: Duration = Duration::from_mins(2);
 
 /// Plays the controllers of one cluster, in the background, until it is dropped.
 #[derive(Debug)]
 pub struct StandIn {
     task: JoinHandle<()>,
-    trouble: Arc<Mutex<Option<String>>>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// What the background and its owner tell each other.
+#[derive(Debug, Default)]
+struct Shared {
+    /// Namespaces whose pods do not start.
+    held: BTreeSet<String>,
+    /// What went wrong in the latest round.
+    trouble: Vec<String>,
+    rounds: u64,
+}
+
+impl Shared {
+    fn round_is_over(&mut self, trouble: Vec<String>) {
+        self.trouble = trouble;
+        self.rounds += 1;
+    }
 }
 
 impl StandIn {
-    /// Starts playing. The cluster may have all of the kinds or a few of them.
-    pub fn start(cluster: &Cluster) -> Self {
-        let (cluster, trouble) = (cluster.clone(), Arc::new(Mutex::new(None)));
-        let told = Arc::clone(&trouble);
+    /// Starts playing. The cluster may serve all of the kinds or a few of them.
+    pub fn start(cluster: &Cluster, vllm_operator: VllmOperator) -> Self {
+        let shared = Arc::default();
+        let mut round =
+            Round { cluster: cluster.clone(), operator: vllm_operator::Operator::new(vllm_operator) };
+        let told = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             loop {
-                let seen = settle(&cluster).await.err().map(|error| format!("{error:#}"));
-                if let (Some(seen), Ok(mut told)) = (seen, told.lock()) {
-                    *told = Some(seen);
-                }
-                tokio::time::sleep(LOOK).await;
+                let held = lock(&told).held.clone();
+                let trouble = round.play(&held).await;
+                lock(&told).round_is_over(trouble);
+                tokio::time::sleep(REST).await;
             }
         });
-        Self { task, trouble }
+        Self { task, shared }
     }
 
-    /// The last thing that went wrong, if any did. It is tried again, so that may be over.
-    pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().ok()?.clone()
+    /// Lets no pod of a namespace run: what it has is gone, what it gets stays pending.
+    pub fn hold_pods(&self, namespace: &str) {
+        lock(&self.shared).held.insert(namespace.to_owned());
+    }
+
+    /// Lets the pods of a namespace run again.
+    pub fn start_pods(&self, namespace: &str) {
+        lock(&self.shared).held.remove(namespace);
+    }
+
+    /// What went wrong in the latest round. It is tried again in the next.
+    pub fn trouble(&self) -> Vec<String> {
+        lock(&self.shared).trouble.clone()
+    }
+
+    /// Waits until everything that is there has been looked at that often, from start to end.
+    pub async fn rounds(&self, count: u64) -> Result<()> {
+        let count_rounds = || lock(&self.shared).rounds;
+        // The one that is under way may have passed what the caller did a moment before.
+        let goal = count_rounds() + 1 + count;
+        until(&format!("{count} rounds of the stand-in"), ROUNDS_LIMIT, async || {
+            let rounds = count_rounds();
+            Ok(if rounds >= goal { Look::Ok(()) } else { Look::Err(format!("{rounds} of {goal}")) })
+        })
+        .await
     }
 }
 
@@ -63,170 +109,89 @@ impl Drop for StandIn {
     }
 }
 
-/// Brings every object to where its controller would, were all well.
-async fn settle(cluster: &Cluster) -> Result<()> {
-    for gateway in all(cluster, GATEWAY).await? {
-        tell(cluster, &gateway, &gateway_status(&gateway)).await?;
+/// What is shared is whole at any time, so a thread that panicked while it held the lock spoilt nothing.
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is remembered from round to round.
+struct Round {
+    cluster: Cluster,
+    operator: vllm_operator::Operator,
+}
+
+impl Round {
+    /// Every controller looks at everything once. What one cannot do keeps no other from its work.
+    async fn play(&mut self, held: &BTreeSet<String>) -> Vec<String> {
+        let outcomes = [
+            gateways::play(&self.cluster).await.context("Gateway"),
+            self.operator.play(&self.cluster).await.context("vLLM operator"),
+            deployments::play(&self.cluster, held).await.context("Deployment controller"),
+            keda::play(&self.cluster).await.context("KEDA"),
+        ];
+        outcomes.into_iter().filter_map(|outcome| Some(format!("{:#}", outcome.err()?))).collect()
     }
-    for runtime in all(cluster, VLLM_RUNTIME).await? {
-        tell(cluster, &runtime, &runtime_status(&runtime)).await?;
-    }
-    for deployment in all(cluster, DEPLOYMENT).await? {
-        tell(cluster, &deployment, &deployment_status(&deployment)).await?;
-    }
-    for scaled_object in all(cluster, SCALED_OBJECT).await? {
-        tell(cluster, &scaled_object, &scaled_object_status()).await?;
-    }
-    let routes = all(cluster, HTTP_ROUTE).await?;
-    for route in &routes {
-        tell(cluster, route, &route_status(route)).await?;
-    }
-    for pool in all(cluster, INFERENCE_POOL).await? {
-        tell(cluster, &pool, &pool_status(&pool, &routes)).await?;
-    }
-    Ok(())
 }
 
 /// All objects of a kind; none where the kind is not served.
-async fn all(cluster: &Cluster, (api_version, kind): (&str, &str)) -> Result<Vec<Value>> {
+async fn all(cluster: &Cluster, api_version: &str, kind: &str) -> Result<Vec<Value>> {
     match cluster.list(api_version, kind, "").await {
         Err(error) if is_missing(&error) => Ok(Vec::new()),
         outcome => outcome,
     }
 }
 
-fn is_missing(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Refused>().is_some_and(|refused| refused.code == 404)
-}
-
-/// Writes a status unless it is there.
+/// Writes a status unless it is there. A null is a field that is not to be there.
 async fn tell(cluster: &Cluster, object: &Value, status: &Value) -> Result<()> {
-    if object.get("status").is_some_and(|live| acceptance::lost(status, live).is_empty()) {
+    if object.get("status").is_some_and(|live| says(live, status)) {
         return Ok(());
     }
     match cluster.set_status(object, status).await {
         // Gone in between.
         Err(error) if is_missing(&error) => Ok(()),
-        outcome => outcome,
+        outcome => outcome.with_context(|| describe(object)),
     }
 }
 
-/// A Gateway that has an address.
-fn gateway_status(object: &Value) -> Value {
-    json!({
-        "addresses": [{"type": "IPAddress", "value": "192.0.2.10"}],
-        "conditions": [yes("Accepted", object), yes("Programmed", object)],
-    })
-}
-
-fn runtime_status(object: &Value) -> Value {
-    let wanted = object.pointer("/spec/deploymentConfig/replicas").cloned().unwrap_or(json!(0));
-    json!({
-        "modelStatus": "Ready",
-        "lastUpdated": EPOCH,
-        "replicas": wanted,
-        "availableReplicas": wanted,
-        "updatedReplicas": wanted,
-        "unavailableReplicas": 0,
-        "selector": format!("app={}", text(object, "/metadata/name")),
-    })
-}
-
-/// Of several replicas that elect a leader, that one is ready and no other, and the controller says so at length.
-fn deployment_status(object: &Value) -> Value {
-    let wanted = object.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
-    let args = list(object, "/spec/template/spec/containers").flat_map(|container| list(container, "/args"));
-    let led = args.into_iter().any(|arg| arg == "--ha-enable-leader-election=true");
-    let ready = if led { 1 } else { wanted };
-    let told = |kind: &str, status: &str, reason: &str, message: &str| {
-        json!({
-            "type": kind, "status": status, "reason": reason, "message": message,
-            "lastTransitionTime": EPOCH, "lastUpdateTime": EPOCH,
-        })
-    };
-    let conditions = if ready == wanted {
-        [
-            told("Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability."),
-            told("Progressing", "True", "NewReplicaSetAvailable", "ReplicaSet has successfully progressed."),
-        ]
-    } else {
-        let never = "Deployment does not have minimum availability.";
-        [
-            told("Available", "False", "MinimumReplicasUnavailable", never),
-            told("Progressing", "False", "ProgressDeadlineExceeded", "ReplicaSet has timed out progressing."),
-        ]
-    };
-    json!({
-        "observedGeneration": object.pointer("/metadata/generation"),
-        "replicas": wanted,
-        "updatedReplicas": wanted,
-        "readyReplicas": ready,
-        "availableReplicas": ready,
-        "unavailableReplicas": wanted - ready,
-        "conditions": conditions,
-    })
-}
-
-/// KEDA writes no transition times.
-fn scaled_object_status() -> Value {
-    let told = |kind: &str, status: &str, reason: &str, message: &str| json!({"type": kind, "status": status, "reason": reason, "message": message});
-    json!({
-        "conditions": [
-            told("Ready", "True", "ScaledObjectReady", "ScaledObject is defined correctly and is ready for scaling"),
-            told("Active", "False", "ScalerNotActive", "Scaling is not performed because triggers are not active"),
-            told("Fallback", "False", "NoFallbackFound", "No fallbacks are active on this scaled object"),
-        ],
-    })
-}
-
-/// A pool has the parents of the routes that lead to it, and none before there is one.
-fn pool_status(object: &Value, routes: &[Value]) -> Value {
-    let mut parents = Vec::new();
-    for route in routes {
-        let leads_here = |backend: &Value| {
-            text(backend, "/kind") == "InferencePool"
-                && text(backend, "/name") == text(object, "/metadata/name")
-        };
-        let backends = list(route, "/spec/rules").flat_map(|rule| list(rule, "/backendRefs"));
-        if backends.into_iter().any(leads_here) {
-            parents.extend(list(route, "/spec/parentRefs").map(|parent| {
-                json!({
-                    "parentRef": {
-                        "group": "gateway.networking.k8s.io",
-                        "kind": "Gateway",
-                        "name": text(parent, "/name"),
-                        "namespace": text(parent, "/namespace"),
-                    },
-                    "conditions": [yes("Accepted", object), yes("ResolvedRefs", object)],
-                })
-            }));
+/// Whether a live value has all that is wanted of it.
+fn says(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => wanted
+            .iter()
+            .all(|(field, wanted)| live.get(field).map_or(wanted.is_null(), |live| says(live, wanted))),
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| says(live, wanted))
         }
+        _ => live == wanted,
     }
-    json!({ "parents": parents })
 }
 
-fn route_status(object: &Value) -> Value {
-    let told: Vec<Value> = list(object, "/spec/parentRefs")
-        .map(|parent| {
-            json!({
-                "parentRef": parent,
-                "controllerName": "gateway.envoyproxy.io/gatewayclass-controller",
-                "conditions": [yes("Accepted", object), yes("ResolvedRefs", object)],
-            })
-        })
-        .collect();
-    json!({ "parents": told })
-}
-
-/// A condition whose reason is called as its type, as Gateway API has it.
-fn yes(kind: &str, object: &Value) -> Value {
-    json!({
-        "type": kind, "status": "True", "reason": kind, "message": "",
-        "lastTransitionTime": EPOCH,
-        "observedGeneration": object.pointer("/metadata/generation").cloned().unwrap_or(json!(1)),
-    })
+/// Go leaves a count of zero out.
+fn count(number: u64) -> Value {
+    if number == 0 { Value::Null } else { json!(number) }
 }
 
 fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
     value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_there_when_it_says_all_that_is_wanted() {
+        let live = json!({"replicas": 2, "conditions": [{"type": "Ready", "more": 1}]});
+        let cases = [
+            (json!({"replicas": 2}), true, "more than is wanted does not matter"),
+            (json!({"replicas": 3}), false, "another value"),
+            (json!({"replicas": null}), false, "it shall not be there"),
+            (json!({"available": null}), true, "and it is not"),
+            (json!({"conditions": [{"type": "Ready"}]}), true, "inside a list too"),
+            (json!({"conditions": []}), false, "a list is wanted whole"),
+        ];
+        for (wanted, want, reason) in cases {
+            assert_eq!(says(&live, &wanted), want, "{reason}");
+        }
+    }
 }
