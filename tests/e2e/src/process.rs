@@ -54,7 +54,8 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Finished> {
 
     let Some(status) = child.wait_timeout(limit)? else {
         end(&mut child);
-        bail!("`{line}` did not end within {limit:?}:\n{}", tail(&read_back(stderr)?));
+        let output = read_back(stdout)? + &read_back(stderr)?;
+        bail!("`{line}` did not end within {limit:?}:\n{}", tail(&output));
     };
     Ok(Finished { status, stdout: read_back(stdout)?, stderr: read_back(stderr)? })
 }
@@ -211,9 +212,9 @@ mod tests {
     #[test]
     fn a_command_that_hangs_is_killed_and_its_output_told() {
         let started = Instant::now();
-        let error =
-            run(&mut shell("echo stuck >&2; exec sleep 600"), Duration::from_millis(300)).unwrap_err();
-        assert!(error.to_string().contains("did not end within 300ms:\nstuck"), "{error}");
+        let error = run(&mut shell("echo working; echo stuck >&2; exec sleep 600"), Duration::from_secs(3))
+            .unwrap_err();
+        assert!(error.to_string().contains("did not end within 3s:\nworking\nstuck"), "{error}");
         assert!(started.elapsed() < Duration::from_mins(1), "the limit did not hold");
     }
 
