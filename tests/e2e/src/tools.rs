@@ -135,6 +135,17 @@ pub const PROVIDER_KUBERNETES: Tool = Tool {
     variables: &[("sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress", "0")],
 };
 
+/// What runs the suites of `tests/chainsaw`.
+pub const CHAINSAW: Tool = Tool {
+    module: "chainsaw",
+    name: "chainsaw",
+    package: "github.com/kyverno/chainsaw",
+    versioned_by: "github.com/kyverno/chainsaw",
+    version_variable: Some("github.com/kyverno/chainsaw/pkg/version.BuildVersion"),
+    tags: "",
+    variables: &[],
+};
+
 impl Tool {
     /// The path of the binary, which is built if it is not there yet.
     pub fn path(&self) -> Result<PathBuf> {
