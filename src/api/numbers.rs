@@ -122,7 +122,7 @@ impl Read for Quantity {
         let text = written.or_else(|| whole(node.value).map(|number| number.to_string()));
         let quantity = text.as_deref().and_then(super::quantity::Quantity::parse);
         if quantity.is_none() {
-            node.refuse(problems, "must be a quantity above 0, such as 2, 500m or 16Gi");
+            node.refuse(problems, "must be a quantity above 0 and below 8Ei, with at most three digits after the point, such as 2, 500m or 16Gi");
         }
         quantity.map(|quantity| Self(quantity.to_string()))
     }
@@ -226,7 +226,7 @@ mod schema {
                 "x-kubernetes-int-or-string": true,
                 "maxLength": quantity::Quantity::MAX_LENGTH,
                 "pattern": quantity::Quantity::PATTERN,
-                "x-kubernetes-validations": rules::POSITIVE_QUANTITY,
+                "x-kubernetes-validations": rules::QUANTITY,
             })
         }
     }
@@ -239,7 +239,9 @@ mod schema {
             "Memory".into()
         }
         fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-            Quantity::json_schema(generator)
+            let mut schema = Quantity::json_schema(generator);
+            schema.insert("x-kubernetes-validations".to_owned(), serde_json::json!(rules::MEMORY));
+            schema
         }
     }
 }

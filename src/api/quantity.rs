@@ -36,17 +36,23 @@ const BINARY: [(&str, u128); 6] = [
 impl Quantity {
     /// What a schema can say about it; `parse` says more.
     #[cfg_attr(not(any(test, feature = "schema")), allow(dead_code, reason = "the schema's"))]
-    pub(super) const PATTERN: &str = "^[0-9]{1,15}([.][0-9]{1,9})?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$";
+    pub(super) const PATTERN: &str = "^[0-9]{1,15}(m|([.][0-9]{1,3})?(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?)$";
     /// Longest spelling that the pattern lets through.
     #[cfg_attr(not(any(test, feature = "schema")), allow(dead_code, reason = "the schema's"))]
-    pub(super) const MAX_LENGTH: usize = 27;
+    pub(super) const MAX_LENGTH: usize = 21;
+    /// From here on, Kubernetes takes every quantity for this one (`k8s.io/apimachinery`, `pkg/api/resource`,
+    /// `maxAllowed`).
+    const LIMIT_MILLI: u128 = ((1 << 63) - 1) * 1_000;
 
-    /// Reads a quantity of at least one thousandth, and no finer than that.
+    /// Reads a quantity of at least one thousandth, and no finer than that: Kubernetes rounds what is finer where it is
+    /// used, and never finds the result equal to what it was given.
     pub fn parse(text: &str) -> Option<Self> {
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (number, suffix) = text.split_at_checked(end)?;
         let (whole, fraction) = match number.split_once('.') {
-            Some((whole, fraction)) if (1..=9).contains(&fraction.len()) => (whole, fraction),
+            Some((whole, fraction)) if (1..=3).contains(&fraction.len()) && suffix != "m" => {
+                (whole, fraction)
+            }
             Some(_) => return None,
             None => (number, ""),
         };
@@ -66,8 +72,9 @@ impl Quantity {
         let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
         let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
         let scaled = digits.checked_mul(factor)?;
-        // Kubernetes rounds finer values up where they are used, and never finds the result equal to what it was given.
-        (scaled > 0 && scaled.is_multiple_of(scale)).then_some(Self { milli: scaled / scale, binary })
+        // Every factor is a multiple of the scale, or there is no fraction.
+        let milli = scaled / scale;
+        (0 < milli && milli < Self::LIMIT_MILLI).then_some(Self { milli, binary })
     }
 
     /// Whole units, rounded up: bytes of memory.
@@ -117,6 +124,12 @@ mod tests {
             ("1500M", Some("1500M"), "decimal stays decimal"),
             ("8000M", Some("8G"), "the largest suffix"),
             ("00.100", Some("100m"), "leading and trailing zeros go"),
+            ("0.001k", Some("1"), "three digits after the point"),
+            ("0.0010", None, "and no more"),
+            ("0.5m", None, "finer than a thousandth"),
+            ("7.875Ei", Some("8064Pi"), "below what Kubernetes takes for endless"),
+            ("8Ei", None, "what Kubernetes takes for endless"),
+            ("999999999999999E", None, "as large as it can be written"),
             ("0", None, "nothing cannot be asked for"),
             ("0.0001", None, "finer than a thousandth"),
             ("-1", None, "negative"),

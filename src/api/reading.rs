@@ -168,6 +168,9 @@ pub(super) struct Map<K, V, const MAX: usize>(pub(super) BTreeMap<String, V>, st
 
 /// Which keys a map may have.
 pub(super) trait KeyRule {
+    /// The same as CEL.
+    #[cfg(any(test, feature = "schema"))]
+    const RULES: &'static [super::rules::Rule];
     const WANT: &'static str;
     fn accepts(key: &str) -> bool;
 }
@@ -303,7 +306,7 @@ mod schema {
 
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-    use super::{List, Map, Named};
+    use super::{KeyRule, List, Map, Named};
 
     impl<T: JsonSchema, const MAX: usize> JsonSchema for Named<T, MAX> {
         fn inline_schema() -> bool {
@@ -335,7 +338,7 @@ mod schema {
         }
     }
 
-    impl<K, V: JsonSchema, const MAX: usize> JsonSchema for Map<K, V, MAX> {
+    impl<K: KeyRule, V: JsonSchema, const MAX: usize> JsonSchema for Map<K, V, MAX> {
         fn inline_schema() -> bool {
             true
         }
@@ -344,7 +347,12 @@ mod schema {
         }
         fn json_schema(generator: &mut SchemaGenerator) -> Schema {
             let values = generator.subschema_for::<V>();
-            json_schema!({"type": "object", "maxProperties": MAX, "additionalProperties": values})
+            json_schema!({
+                "type": "object",
+                "maxProperties": MAX,
+                "additionalProperties": values,
+                "x-kubernetes-validations": K::RULES,
+            })
         }
     }
 }

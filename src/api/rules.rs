@@ -28,7 +28,11 @@ const MANAGED_FLAGS: [(&str, &str); 13] = [
 
 /// The managed flag that an argument sets, and what to do instead.
 pub(super) fn managed_flag(argument: &str) -> Option<(&'static str, &'static str)> {
-    let flag = argument.split('=').next().unwrap_or(argument).replace('_', "-");
+    let flag = argument.split('=').next().unwrap_or(argument);
+    // Only long flags have two spellings.
+    let flag = flag
+        .strip_prefix("--")
+        .map_or_else(|| flag.to_owned(), |flag| format!("--{}", flag.replace('_', "-")));
     MANAGED_FLAGS.into_iter().find(|(managed, _)| *managed == flag)
 }
 
@@ -42,7 +46,8 @@ const MANAGED_ENV: [(&str, &str); 3] = [
 /// How worker processes start; the function sets it to `spawn` where one replica has several GPUs.
 pub(super) const WORKER_METHOD_ENV: &str = "VLLM_WORKER_MULTIPROC_METHOD";
 
-/// Twin of `SPEC`, but for what may not change: that is compared with the observed objects.
+/// Twin of `SPEC`, but for what may not change, which is compared with the observed objects, and for how workers start,
+/// which depends on the platform's defaults too.
 pub(super) fn spec(spec: &Spec, node: Node<'_>, problems: &mut Problems) {
     let (Some(min), Some(max)) = (spec.min_replicas, spec.max_replicas) else { return };
     if min.0 > max.0 {
@@ -139,6 +144,8 @@ mod cel {
         }
     }
 
+    /// Crossplane bounds the length by itself (crossplane-runtime v2.3.3, `pkg/xcrd/crd.go`).
+    ///
     /// Not asked of objects that exist: a name cannot be changed, and a rule that refused every update would leave
     /// such an object undeletable by anything that has to remove a finalizer first.
     pub(in crate::api) const NAME: [Rule; 1] = [Rule {
@@ -148,7 +155,7 @@ mod cel {
         optional_old_self: Some(true),
     }];
 
-    pub(in crate::api) const SPEC: [Rule; 3] = [
+    pub(in crate::api) const SPEC: [Rule; 4] = [
         // It may appear: nothing was composed without it.
         rule(
             "!has(oldSelf.providerConfigName) || (has(self.providerConfigName) && self.providerConfigName == oldSelf.providerConfigName)",
@@ -165,6 +172,11 @@ mod cel {
             "must not be more than maxReplicas",
         )
         .at(".minReplicas"),
+        rule(
+            "!has(self.gpu) || self.gpu <= 1 || !has(self.runtime) || !has(self.runtime.env) || self.runtime.env.all(variable, variable.name != 'VLLM_WORKER_MULTIPROC_METHOD')",
+            "must leave out VLLM_WORKER_MULTIPROC_METHOD, which the function sets where gpu is above 1",
+        )
+        .at(".runtime.env"),
     ];
 
     pub(in crate::api) const SCALING: [Rule; 1] = [rule(
@@ -208,8 +220,28 @@ mod cel {
     pub(in crate::api) const NO_IP: [Rule; 1] =
         [rule("!isIP(self)", "must be a hostname, not an IP address")];
 
-    pub(in crate::api) const POSITIVE_QUANTITY: [Rule; 1] =
-        [rule("quantity(string(self)).isGreaterThan(quantity('0'))", "must be above 0")];
+    /// From 8Ei on, Kubernetes takes every quantity for the largest one.
+    pub(in crate::api) const QUANTITY: [Rule; 1] = [rule(
+        "quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).isLessThan(quantity('8Ei'))",
+        "must be above 0 and below 8Ei",
+    )];
+
+    /// A power of 1024 has three factors of two for each of ten, and none of five: its thousandths come in 125s.
+    pub(in crate::api) const WHOLE_BYTES: Rule = rule(
+        "string(self).matches('^([0-9]+([.]0{1,3})?|[0-9]*000m|[0-9]+([.][0-9]{1,3})?[kMGTPE]|[0-9]+([.](0{1,3}|[27]50?|50{0,2}|125|375|625|875))?[KMGTPE]i)$')",
+        "must be whole bytes, such as 16Gi or 64G",
+    );
+
+    pub(in crate::api) const MEMORY: [Rule; 2] = [QUANTITY[0], WHOLE_BYTES];
+
+    /// What a pattern cannot bound: the part before the slash.
+    pub(in crate::api) const KEY_PREFIX: [Rule; 1] =
+        [rule("self.indexOf('/') <= 253", "must have at most 253 characters before the slash")];
+
+    pub(in crate::api) const LABEL_KEYS: [Rule; 1] = [rule(
+        "self.all(key, key.size() <= 317 && key.indexOf('/') <= 253 && key.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$'))",
+        "must have label names for keys, such as release or example.com/team",
+    )];
 }
 
 #[cfg(test)]
@@ -226,6 +258,8 @@ mod tests {
             ("--dtypes", false, "only whole flags"),
             ("--max-num-seqs=64", false, "what the function does not set"),
             ("--port-range", false, "only whole flags"),
+            ("__model", false, "an underscore makes no flag"),
+            ("-_tp", false, "nor a short one"),
         ];
         for (argument, want, reason) in cases {
             assert_eq!(managed_flag(argument).is_some(), want, "{argument}: {reason}");

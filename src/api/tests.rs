@@ -139,7 +139,7 @@ fn every_bad_input_is_told_what_would_be_right() {
         ),
         (
             json!({"runtime": {"memory": "8GB"}}),
-            r#"spec.runtime.memory is "8GB": must be a quantity above 0, such as 2, 500m or 16Gi"#,
+            r#"spec.runtime.memory is "8GB": must be a quantity above 0 and below 8Ei, with at most three digits after the point, such as 2, 500m or 16Gi"#,
         ),
         (
             json!({"runtime": {"sharedMemory": "8Gi"}}),

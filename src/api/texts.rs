@@ -129,8 +129,6 @@ texts! {
     Release: 63, Some("^v?[0-9]+([.][0-9]+)*(-[-a-zA-Z0-9.]+)?$"), is_release, "a version such as v1.3.1";
     /// A word that another program understands.
     Word: 253, Some("^[-._a-zA-Z0-9]+$"), is_secret_key, "a word of letters, digits, '-', '_' and '.'";
-    /// A taint's key, written as a label's.
-    TaintKey: 316, Some("^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$"), QualifiedName::accepts, "the key of a taint such as nvidia.com/gpu";
     /// Text in YAML.
     YamlText: 65536, Some(PRINTABLE), is_printable, "a text without control characters";
     /// The name of an adapter.
@@ -168,6 +166,25 @@ impl TextRule for IngressHostname {
 
     fn parse(text: &str) -> Option<Host> {
         Host::parse_with_wildcard(text)
+    }
+}
+
+/// A taint's key, written as a label's.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TaintKey;
+
+impl TextRule for TaintKey {
+    type Value = String;
+    const MAX: usize = QualifiedName::MAX;
+    const PATTERN: Option<&'static str> = Some(
+        "^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$",
+    );
+    #[cfg(any(test, feature = "schema"))]
+    const RULES: &'static [super::rules::Rule] = &super::rules::KEY_PREFIX;
+    const WANT: &'static str = "the key of a taint such as nvidia.com/gpu";
+
+    fn parse(text: &str) -> Option<String> {
+        QualifiedName::accepts(text).then(|| text.to_owned())
     }
 }
 
@@ -273,7 +290,14 @@ impl TextRule for AnnotationValue {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct QualifiedName;
 
+impl QualifiedName {
+    /// Prefix, slash, name.
+    const MAX: usize = 253 + 1 + 63;
+}
+
 impl KeyRule for QualifiedName {
+    #[cfg(any(test, feature = "schema"))]
+    const RULES: &'static [super::rules::Rule] = &super::rules::LABEL_KEYS;
     const WANT: &'static str = "a label name such as release or example.com/team";
 
     fn accepts(key: &str) -> bool {
@@ -287,6 +311,8 @@ impl KeyRule for QualifiedName {
 pub(super) struct ResourceName;
 
 impl KeyRule for ResourceName {
+    #[cfg(any(test, feature = "schema"))]
+    const RULES: &'static [super::rules::Rule] = QualifiedName::RULES;
     const WANT: &'static str = "a resource such as cpu, memory or nvidia.com/gpu";
 
     fn accepts(key: &str) -> bool {

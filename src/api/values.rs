@@ -63,14 +63,17 @@ impl Host {
 
     /// Reads a hostname (RFC 1123): dot-separated labels of up to 63 characters, and no IP address.
     pub fn parse(host: &str) -> Option<Self> {
-        (is_dns_name(host) && host.split('.').all(|label| label.len() <= DNS_LABEL_MAX) && !is_ip(host))
-            .then(|| Self(host.to_owned()))
+        (are_labels(host) && !is_ip(host)).then(|| Self(host.to_owned()))
     }
 
     /// Reads a hostname that may start with `*.`, as an Ingress rule's may.
     pub fn parse_with_wildcard(host: &str) -> Option<Self> {
-        let rest = host.strip_prefix("*.").unwrap_or(host);
-        (host.len() <= Self::MAX && Self::parse(rest).is_some()).then(|| Self(host.to_owned()))
+        let fits = match host.strip_prefix("*.") {
+            // Below a name there are no addresses, whatever it looks like.
+            Some(rest) => host.len() <= Self::MAX && are_labels(rest),
+            None => Self::parse(host).is_some(),
+        };
+        fits.then(|| Self(host.to_owned()))
     }
 
     /// The hostname as text.
@@ -147,7 +150,12 @@ pub(super) fn is_dns_name(text: &str) -> bool {
     text.len() <= DNS_NAME_MAX && text.split('.').all(is_dns_label)
 }
 
-pub(super) fn is_ip(text: &str) -> bool {
+/// A DNS name whose labels have their limit.
+fn are_labels(text: &str) -> bool {
+    is_dns_name(text) && text.split('.').all(|label| label.len() <= DNS_LABEL_MAX)
+}
+
+fn is_ip(text: &str) -> bool {
     IpAddr::from_str(text).is_ok()
 }
 
@@ -230,6 +238,7 @@ mod tests {
             assert_eq!(Host::parse(host).is_some(), want, "{host}: {reason}");
         }
         assert!(Host::parse_with_wildcard("*.example.com").is_some(), "an Ingress may serve a wildcard");
+        assert!(Host::parse_with_wildcard("*.10.0.0.1").is_some(), "what stands below a wildcard is a name");
         assert!(Host::parse_with_wildcard("*").is_none(), "but not every name there is");
     }
 
