@@ -23,7 +23,7 @@ enum Change {
 /// `count` composites, each with something odd, the same at every run. `spec` is the schema of that field.
 pub(crate) fn composites(count: usize, spec: &Value) -> Vec<Value> {
     let places = places(spec);
-    let changes = prop::collection::vec(change(&places), 1..4);
+    let changes = prop::collection::vec(change(&places), 1..3);
     deterministic(
         count,
         (composite(), changes).prop_map(|(composite, changes)| {
@@ -47,7 +47,7 @@ fn change(places: &[Place]) -> impl Strategy<Value = Change> + use<> {
         .collect();
     let removable: Vec<Vec<String>> = places.iter().map(|place| place.path.clone()).collect();
     prop_oneof![
-        12 => prop::strategy::Union::new(places.iter().map(set)),
+        20 => prop::strategy::Union::new(places.iter().map(set)),
         1 => prop::sample::select(lists).prop_map(Change::Repeat),
         1 => prop::sample::select(removable).prop_map(Change::Remove),
         1 => "[a-z0-9]([a-z0-9.-]{0,70}[a-z0-9])?|[A-Z_a-z-]{1,8}".prop_map(Change::Name),
@@ -62,7 +62,7 @@ fn odd(schema: &Value) -> Values {
             values.push((2, Just(json!({})).boxed()));
             if schema["additionalProperties"].is_object() {
                 let entries = prop::collection::btree_map(key(), odd(&schema["additionalProperties"]), 1..3);
-                values.push((6, entries.prop_map(|entries| json!(entries)).boxed()));
+                values.push((12, entries.prop_map(|entries| json!(entries)).boxed()));
             }
         }
         Some("array") => {
@@ -70,16 +70,12 @@ fn odd(schema: &Value) -> Values {
             values.push((1, Just(json!([])).boxed()));
             values
                 .push((4, prop::collection::vec(odd(&schema["items"]), 1..4).prop_map(Value::from).boxed()));
-            // As many as there may be, or one more, each of its own.
-            let many = (max..max + 2).prop_map(|count| {
-                (0..count)
-                    .map(|n| json!({"name": format!("N{n}"), "value": "", "path": "p", "operator": "Exists"}))
-                    .collect()
-            });
+            // As many as there may be, or one more.
+            let many = prop::collection::vec(odd(&schema["items"]), max..max + 2).prop_map(Value::from);
             values.push((1, many.boxed()));
         }
-        Some("integer" | "number") => values.push((6, odd_number(schema))),
-        Some("string") | None => values.push((8, odd_text(schema))),
+        Some("integer" | "number") => values.push((10, odd_number(schema))),
+        Some("string") | None => values.push((16, odd_text(schema))),
         Some(_) => values.push((3, any::<bool>().prop_map(Value::from).boxed())),
     }
     prop::strategy::Union::new_weighted(values).boxed()
@@ -108,7 +104,7 @@ fn odd_number(schema: &Value) -> Values {
     let bounds = [&schema["minimum"], &schema["maximum"]].map(|bound| bound.as_f64().unwrap_or_default());
     prop::sample::select(bounds.to_vec())
         .prop_flat_map(|bound| {
-            prop::sample::select(vec![0.0, 1.0, -1.0, 0.5, -0.001, 0.001]).prop_map(move |more| {
+            prop::sample::select(vec![0.0, 0.0, 1.0, -1.0, 0.5, -0.001, 0.001]).prop_map(move |more| {
                 let number = bound + more;
                 // What JSON tells apart and Kubernetes does not is written as people write it.
                 if number.fract() == 0.0 { format!("{number:.0}").parse().unwrap() } else { json!(number) }
@@ -122,7 +118,7 @@ fn odd_text(schema: &Value) -> Values {
     if let Some(choices) = schema["enum"].as_array() {
         let choices = prop::sample::select(choices.clone());
         return prop_oneof![
-            3 => choices.clone(),
+            6 => choices.clone(),
             1 => choices.prop_map(|choice| choice.as_str().unwrap_or_default().to_uppercase().into()),
         ]
         .boxed();
@@ -183,8 +179,8 @@ fn odd_text(schema: &Value) -> Values {
         " ",
     ]);
     prop_oneof![
-        4 => fitting,
-        4 => nearly,
+        8 => fitting,
+        2 => nearly,
         1 => repeated,
         3 => special.prop_map(str::to_owned),
     ]

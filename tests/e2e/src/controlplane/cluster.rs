@@ -83,6 +83,12 @@ impl Cluster {
         self.send(Method::POST, &uri, Some(("application/json", object))).await
     }
 
+    /// Asks whether [`Self::create`] would create an object, and stores nothing.
+    pub async fn would_create(&self, object: &Value) -> Result<Accepted> {
+        let uri = format!("{}?fieldValidation=Strict&dryRun=All", self.collection(object).await?);
+        self.send(Method::POST, &uri, Some(("application/json", object))).await
+    }
+
     /// Applies an object in the name of a field manager: every unknown field is an error, and so is a field that
     /// another manager has set to something else.
     pub async fn apply(&self, object: &Value, manager: &str) -> Result<Accepted> {
