@@ -20,7 +20,7 @@ use function_inference::cli::render::references::{Reference, Rendered, Target, r
 use function_inference::cli::render::{Output, Preview, print, show};
 use function_inference::cli::yaml::{self, Document};
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use generate::Case;
 
@@ -65,16 +65,80 @@ proptest! {
             read_back(&show(Output::Yaml, &outcome).unwrap()).iter().map(|document| document.root.to_json()).collect();
         prop_assert_eq!(printed.iter().collect::<Vec<_>>(), documents);
 
-        let objects: Vec<Rendered> =
-            outcome.composed.iter().map(|(key, resource)| Rendered::new(key, resource)).collect();
-        let stack = Stack { case: &case, objects: &objects };
-        let mut broken = Vec::new();
-        stack.check(&mut broken);
-        for document in outcome.composed.values().chain([&outcome.composite]) {
-            holes(document, "", &mut broken);
-        }
+        let broken = broken(&case, &outcome);
         prop_assert!(broken.is_empty(), "{:#?}", broken);
     }
+}
+
+/// Every rule that does not hold.
+fn broken(case: &Case, outcome: &Outcome) -> Vec<String> {
+    let objects: Vec<Rendered> =
+        outcome.composed.iter().map(|(key, resource)| Rendered::new(key, resource)).collect();
+    let mut broken = Vec::new();
+    Stack { case, objects: &objects }.check(&mut broken);
+    for document in outcome.composed.values().chain([&outcome.composite]) {
+        holes(document, "", &mut broken);
+    }
+    broken
+}
+
+/// What decides most about a stack, each with each: every picker, every gateway, every way to scale.
+#[test]
+fn every_combination_of_picker_gateway_and_scale_keeps_the_rules() {
+    let mut seen = 0;
+    for [family, implementation, min, metric] in combinations([
+        &["GIE-v1.3", "GIE-v1.4", "GIE-v1.5", "llm-d-router-v0.9", "llm-d-router-v0.10"].map(Value::from),
+        &["EnvoyAIGateway", "Istio", "Agentgateway", "GKE", "NGINX", "Other"].map(Value::from),
+        &[0, 1, 3].map(Value::from),
+        &[Value::Null, "queue-depth".into(), "kv-cache".into()],
+    ]) {
+        let case = Case {
+            composite: json!({
+                "apiVersion": "inference.devopstoolkit.ai/v1alpha1",
+                "kind": "LLMInference",
+                "metadata": { "name": "llama", "namespace": "team-a" },
+                "spec": {
+                    "model": "Qwen/Qwen3-8B",
+                    "providerConfigName": "gpu-cluster",
+                    "host": "llama.example.com",
+                    "criticality": "sheddable",
+                    "minReplicas": min,
+                    "scaling": if metric.is_null() { json!({}) } else { json!({ "enabled": true, "metric": metric }) },
+                },
+            }),
+            input: Some(json!({
+                "apiVersion": "inference.fn.crossplane.io/v1beta1",
+                "kind": "ModelStack",
+                "spec": {
+                    "endpointPicker": { "family": family },
+                    "gateway": {
+                        "implementation": implementation,
+                        "ref": { "name": "inference", "namespace": "gateways" },
+                    },
+                },
+            })),
+        };
+        let outcome = render(&case).unwrap_or_else(|error| panic!("{error}\n{case:?}"));
+        assert_eq!(broken(&case, &outcome), [""; 0], "{case:?}");
+        assert!(outcome.composed.contains_key("inference_pool"), "{case:?}");
+        seen += 1;
+    }
+    assert_eq!(seen, 5 * 6 * 3 * 3);
+}
+
+/// Each of the first with each of the others.
+fn combinations<const N: usize>(choices: [&[Value]; N]) -> Vec<[Value; N]> {
+    choices.iter().enumerate().fold(vec![[const { Value::Null }; N]], |so_far, (position, choices)| {
+        let with = |chosen: [Value; N], choice: &Value| {
+            let mut chosen = chosen;
+            chosen[position] = choice.clone();
+            chosen
+        };
+        so_far
+            .into_iter()
+            .flat_map(|chosen| choices.iter().map(move |choice| with(chosen.clone(), choice)))
+            .collect()
+    })
 }
 
 /// A rule is as good as what it is tried on. The schemas know every field, and every value where there is a choice.
@@ -204,6 +268,10 @@ impl Stack<'_> {
             ("PodDisruptionBudget", &["selector"]),
             ("InferencePool", &["selector", "endpointPickerRef"]),
             ("InferenceObjective", &["poolRef"]),
+            ("DestinationRule", &["host"]),
+            ("HealthCheckPolicy", &["targetRef"]),
+            ("GCPBackendPolicy", &["targetRef"]),
+            ("ProxySettingsPolicy", &["targetRefs"]),
             ("HTTPRoute", &["parentRefs", "backendRefs"]),
             ("RoleBinding", &["roleRef", "subjects"]),
             ("Deployment", &["serviceAccountName", "volumes"]),

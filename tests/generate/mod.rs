@@ -306,7 +306,10 @@ fn input_fields() -> Fields {
         ("endpointPicker.failureMode", one_of(&["FailOpen", "FailClose"])),
         ("endpointPicker.flowControl", one_of(&["Auto", "Enabled", "Disabled"])),
         ("endpointPicker.metricsAuth", one_of(&["None"])),
-        ("gateway.implementation", one_of(&["EnvoyAIGateway"])),
+        (
+            "gateway.implementation",
+            one_of(&["EnvoyAIGateway", "Istio", "Agentgateway", "GKE", "NGINX", "Other"]),
+        ),
         ("gateway.ref.name", text("[a-z]{1,20}")),
         ("gateway.ref.namespace", text("gateways(-[a-z]{1,8})?")),
         ("gateway.ref.sectionName", text("[a-z]{1,10}")),
@@ -419,6 +422,13 @@ fn fit_scaling(fields: &mut Value, input: &mut Value) {
 fn fit_routing(fields: &mut Value, input: &mut Value, names_model: bool) {
     if fields["host"].is_null() && fields["gateway"]["enabled"] == true {
         take(fields, "gateway.enabled");
+    }
+    // Only one implementation has a Gateway of its own.
+    if !matches!(input["gateway"]["implementation"].as_str(), None | Some("EnvoyAIGateway")) {
+        for field in ["name", "namespace"] {
+            let reference = &mut input["gateway"]["ref"][field];
+            *reference = reference.as_str().unwrap_or("inference").into();
+        }
     }
     // What another release is called has an image of its own.
     let picker = &mut input["endpointPicker"];

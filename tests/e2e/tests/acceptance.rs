@@ -164,6 +164,7 @@ fn kinds(extension: Source) -> Result<Vec<Value>> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
     let mut all = crds::read_crds(&own.join("vllmruntimes-0.1.12.yaml"))?;
     all.extend(crds::read_crds(&own.join("inferenceobjectives.llm-d.ai.yaml"))?);
+    all.extend(crds::gateways()?);
     let others =
         [crds::GATEWAY_API, extension, crds::KEDA, crds::PROMETHEUS_OPERATOR, crds::PROVIDER_KUBERNETES];
     for source in others {

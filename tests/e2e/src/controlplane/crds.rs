@@ -107,6 +107,34 @@ pub const CROSSPLANE: Source = Source {
     files: &[],
 };
 
+/// Istio. All its kinds stand in one file.
+pub const ISTIO: Source = Source {
+    module: "istio.io/api",
+    version: "v1.31.1",
+    sum: "h1:5Yb5ihcz4YQsCkciusK7DnFpBMwRB6EFWeUKH1Atuyk=",
+    folder: "kubernetes",
+    files: &["customresourcedefinitions.gen.yaml"],
+};
+
+/// GKE's policies.
+pub const GKE: Source = Source {
+    module: "github.com/GoogleCloudPlatform/gke-gateway-api",
+    version: "v1.3.0",
+    sum: "h1:4WjH6dFtnezCFiYlbmq0SBF2f8PIQD3rV99m5FRb/UM=",
+    folder: "config/crd",
+    files: &["networking.gke.io_gcpbackendpolicies.yaml", "networking.gke.io_healthcheckpolicies.yaml"],
+};
+
+/// What implementations of a Gateway bring, as far as it is emitted.
+pub fn gateways() -> Result<Vec<Value>> {
+    let mut all = ISTIO.crds()?;
+    all.retain(|crd| text(crd, "/spec/names/kind") == "DestinationRule");
+    all.extend(GKE.crds()?);
+    // NGINX Gateway Fabric's module cannot be had everywhere.
+    all.extend(read_crds(&own("proxysettingspolicies.gateway.nginx.org.yaml"))?);
+    Ok(all)
+}
+
 /// `VLLMRuntime` as operator 0.1.12 defines it, from a file beside this crate: the operator is no Go module.
 pub fn vllm_runtime() -> Result<Vec<Value>> {
     read_crds(&own("vllmruntimes-0.1.12.yaml"))
@@ -131,6 +159,7 @@ pub fn crossplane_side() -> Result<Vec<Value>> {
 /// What a cluster has where models run.
 pub fn target_side() -> Result<Vec<Value>> {
     let mut all = vllm_runtime()?;
+    all.extend(gateways()?);
     for source in [GATEWAY_API, INFERENCE_EXTENSION_1_3, KEDA, PROMETHEUS_OPERATOR] {
         all.extend(source.crds()?);
     }
