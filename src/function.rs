@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::api::settings::Settings;
-use crate::api::{self, Problem};
+use crate::api::settings::{Settings, Ttl};
+use crate::api::{self, Problem, cluster_extension};
+use crate::cluster;
 use crate::compose::{ComposeError, compose};
 use crate::deliver::wrap;
 use crate::observe;
@@ -76,6 +77,22 @@ pub enum FunctionError {
     },
 }
 
+/// What a call asks for. The Input's kind says it.
+#[derive(Debug, Clone, Copy)]
+enum Job {
+    ModelStack,
+    ClusterExtension,
+}
+
+impl Job {
+    fn of(input: Option<&api::Document>) -> Self {
+        match input {
+            Some(input) if cluster_extension::is_asked_for(input) => Self::ClusterExtension,
+            _ => Self::ModelStack,
+        }
+    }
+}
+
 /// Answers one call.
 pub fn run(request: &RunFunctionRequest) -> RunFunctionResponse {
     let passed_through = RunFunctionResponse {
@@ -85,29 +102,33 @@ pub fn run(request: &RunFunctionRequest) -> RunFunctionResponse {
         ..RunFunctionResponse::default()
     };
     let others = passed_through.size();
-    let answered = answer(request, passed_through.clone()).and_then(|response| match response.size() {
-        bytes if bytes > RESPONSE_LIMIT => Err(FunctionError::TooLarge { bytes, others }),
-        _ => Ok(response),
-    });
-    answered.unwrap_or_else(|error| fatal(passed_through, &error))
+    let input = join(&request.input).map(|input| document("the Input", &input)).transpose();
+    let job = Job::of(input.as_ref().ok().and_then(Option::as_ref));
+    let answered = input
+        .and_then(|input| match (job, input) {
+            (Job::ClusterExtension, Some(input)) => {
+                cluster_extension(request, &input, passed_through.clone())
+            }
+            (_, input) => model_stack(request, input.as_ref(), passed_through.clone()),
+        })
+        .and_then(|response| match response.size() {
+            bytes if bytes > RESPONSE_LIMIT => Err(FunctionError::TooLarge { bytes, others }),
+            _ => Ok(response),
+        });
+    answered.unwrap_or_else(|error| fatal(passed_through, job, &error))
 }
 
-fn answer(
+fn model_stack(
     request: &RunFunctionRequest,
+    input: Option<&api::Document>,
     mut response: RunFunctionResponse,
 ) -> Result<RunFunctionResponse, FunctionError> {
     let composite = request.observed_composite().ok_or(FunctionError::NoComposite)?;
     let document = document("the composite resource", &composite)?;
-    let input = join(&request.input).map(|input| self::document("the Input", &input)).transpose()?;
-    let settings = api::read(&document, input.as_ref()).map_err(FunctionError::InvalidSpec)?;
-    refuse_taken_keys(&request.desired)?;
+    let settings = api::read(&document, input).map_err(FunctionError::InvalidSpec)?;
+    refuse_taken_keys(&request.desired, |key| Key::parse(key).map(Key::as_str))?;
 
-    let objects: Vec<(&str, Bytes)> = request
-        .observed_resources()
-        .into_iter()
-        .filter(|(key, _)| Key::parse(key).is_some())
-        .filter_map(|(key, resource)| Some((key, resource.object()?)))
-        .collect();
+    let objects = observed_objects(request, |key| Key::parse(key).is_some());
     let observed = observe::read(&composite, objects.iter().map(|(key, bytes)| (*key, bytes.as_ref())))?;
     let plan = plan(&settings, &observed).map_err(FunctionError::InvalidSpec)?;
 
@@ -115,7 +136,7 @@ fn answer(
     let mut part = desired::Part::default();
     for composed in compose(&plan)? {
         let key = composed.key;
-        let ready = if ready.get(&key) == Some(&true) { Ready::True } else { Ready::False };
+        let ready = readiness(ready.get(&key) == Some(&true));
         part.resource(key.as_str(), &wrap(&plan.delivery, composed), ready)
             .map_err(|source| FunctionError::Write { what: key.as_str(), source })?;
     }
@@ -123,12 +144,68 @@ fn answer(
     part.status(&composite.api_version, &composite.kind, &status, &request.desired)
         .map_err(|source| FunctionError::Write { what: "the composite's status", source })?;
 
-    let ttl = if settled { ttl.settled } else { ttl.pending };
-    response.meta = Some(ResponseMeta::new(request.tag(), Duration::from_millis(ttl.as_millis())));
+    response.meta = Some(meta(request, *ttl, settled));
     response.desired.push(part.encode());
     response.conditions = conditions.iter().map(condition).collect();
     response.results = events.into_iter().map(outcome).collect();
     Ok(response)
+}
+
+fn cluster_extension(
+    request: &RunFunctionRequest,
+    input: &api::Document,
+    mut response: RunFunctionResponse,
+) -> Result<RunFunctionResponse, FunctionError> {
+    let composite = request.observed_composite().ok_or(FunctionError::NoComposite)?;
+    let document = document("the composite resource", &composite)?;
+    let extension = cluster_extension::read(&document, input).map_err(FunctionError::InvalidSpec)?;
+    refuse_taken_keys(&request.desired, |key| cluster::Key::parse(key).map(cluster::Key::as_str))?;
+
+    let mut observed =
+        cluster::Observed { conditions: observe::conditions(&composite)?, ..cluster::Observed::default() };
+    for (key, object) in observed_objects(request, |key| cluster::Key::parse(key).is_some()) {
+        match cluster::Key::parse(key) {
+            Some(key @ cluster::Key::InferencePoolCrd) => {
+                let crd = from_struct(&object)
+                    .map_err(|source| observe::ReadError::Object { key: key.as_str(), source })?;
+                observed.inference_pool_crd = Some(crd);
+            }
+            None => {}
+        }
+    }
+
+    let cluster::Answer { composed, condition, event } = cluster::extend(&extension, &observed);
+    let mut part = desired::Part::default();
+    for cluster::Composed { key, object, ready } in &composed {
+        part.resource(key.as_str(), object, readiness(*ready))
+            .map_err(|source| FunctionError::Write { what: key.as_str(), source })?;
+    }
+    response.meta = Some(meta(request, extension.ttl, condition.reason.is_settled()));
+    if !composed.is_empty() {
+        response.desired.push(part.encode());
+    }
+    response.conditions = vec![extension_condition(condition.reason, condition.message)];
+    response.results = event.into_iter().map(outcome).collect();
+    Ok(response)
+}
+
+/// Our own observed resources, by their composition-resource names.
+fn observed_objects(request: &RunFunctionRequest, is_ours: fn(&str) -> bool) -> Vec<(&str, Bytes)> {
+    request
+        .observed_resources()
+        .into_iter()
+        .filter(|(key, _)| is_ours(key))
+        .filter_map(|(key, resource)| Some((key, resource.object()?)))
+        .collect()
+}
+
+const fn readiness(is_ready: bool) -> Ready {
+    if is_ready { Ready::True } else { Ready::False }
+}
+
+fn meta(request: &RunFunctionRequest, ttl: Ttl, settled: bool) -> ResponseMeta {
+    let ttl = if settled { ttl.settled } else { ttl.pending };
+    ResponseMeta::new(request.tag(), Duration::from_millis(ttl.as_millis()))
 }
 
 fn document(what: &'static str, bytes: &[u8]) -> Result<api::Document, FunctionError> {
@@ -136,12 +213,12 @@ fn document(what: &'static str, bytes: &[u8]) -> Result<api::Document, FunctionE
 }
 
 /// Merging ours into theirs would replace what another step wants, and would not look like it.
-fn refuse_taken_keys(desired: &[Bytes]) -> Result<(), FunctionError> {
+fn refuse_taken_keys(desired: &[Bytes], ours: fn(&str) -> Option<&'static str>) -> Result<(), FunctionError> {
     for key in desired::keys(desired) {
         let key =
             key.map_err(|source| FunctionError::Read { what: "the desired state of other steps", source })?;
-        if let Some(key) = Key::parse(key) {
-            return Err(FunctionError::KeyTaken(key.as_str()));
+        if let Some(key) = ours(key) {
+            return Err(FunctionError::KeyTaken(key));
         }
     }
     Ok(())
@@ -149,23 +226,32 @@ fn refuse_taken_keys(desired: &[Bytes]) -> Result<(), FunctionError> {
 
 /// Others' desired state goes back even now, unless it is what does not fit: nobody applies it, but the next person to
 /// read the answer sees it whole.
-fn fatal(mut response: RunFunctionResponse, error: &FunctionError) -> RunFunctionResponse {
+fn fatal(mut response: RunFunctionResponse, job: Job, error: &FunctionError) -> RunFunctionResponse {
     let message = chain(error);
     if matches!(error, FunctionError::TooLarge { .. }) {
         response.desired.clear();
         response.context.clear();
     }
-    let conditions = match error {
-        FunctionError::InvalidSpec(_) => report::invalid(&message),
+    let is_spec = match error {
+        FunctionError::InvalidSpec(_) => true,
         FunctionError::NoComposite
         | FunctionError::Read { .. }
         | FunctionError::Observe(_)
         | FunctionError::KeyTaken(_)
         | FunctionError::Compose(_)
         | FunctionError::Write { .. }
-        | FunctionError::TooLarge { .. } => report::fatal(&message),
+        | FunctionError::TooLarge { .. } => false,
     };
-    response.conditions = conditions.iter().map(condition).collect();
+    response.conditions = match (job, is_spec) {
+        (Job::ModelStack, true) => report::invalid(&message).iter().map(condition).collect(),
+        (Job::ModelStack, false) => report::fatal(&message).iter().map(condition).collect(),
+        (Job::ClusterExtension, true) => {
+            vec![extension_condition(cluster::report::Reason::InvalidSpec, message.clone())]
+        }
+        (Job::ClusterExtension, false) => {
+            vec![extension_condition(cluster::report::Reason::FatalError, message.clone())]
+        }
+    };
     response.results = vec![Outcome::fatal(message)];
     response
 }
@@ -188,13 +274,20 @@ fn sentences(problems: &[Problem]) -> String {
 }
 
 fn condition(condition: &report::Condition) -> Condition {
-    let status = match condition.truth() {
+    let report::Condition { kind, reason, message } = condition;
+    Condition::new(kind.as_str(), status(condition.truth()), reason.as_str()).saying(message.clone())
+}
+
+fn extension_condition(reason: cluster::report::Reason, message: String) -> Condition {
+    Condition::new(cluster::report::CONDITION, status(reason.truth()), reason.as_str()).saying(message)
+}
+
+const fn status(truth: Truth) -> Status {
+    match truth {
         Truth::True => Status::ConditionTrue,
         Truth::False => Status::ConditionFalse,
         Truth::Unknown => Status::ConditionUnknown,
-    };
-    Condition::new(condition.kind.as_str(), status, condition.reason.as_str())
-        .saying(condition.message.clone())
+    }
 }
 
 fn outcome(event: Event) -> Outcome {

@@ -2,9 +2,12 @@
 //!
 //! Data takes one way: bytes, `protocol`, `api`, `observe`, `plan`, `compose`, `deliver`, `report`, `protocol`,
 //! bytes. Each room sees only what lies to its left.
+//!
+//! A second job, chosen by the Input's kind, extends a cluster: `cluster`.
 
 pub mod api;
 pub mod cli;
+pub mod cluster;
 pub mod compose;
 pub mod deliver;
 pub mod digest;

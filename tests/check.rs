@@ -72,15 +72,45 @@ fn files_that_cannot_be_read_do_not_hide_the_others() {
 
 #[test]
 fn usage_errors_end_in_two() {
-    for arguments in [&["check"][..], &["schema"], &["schema", "xr"], &["schema", "cluster-extension"]] {
+    for arguments in [&["check"][..], &["schema"], &["schema", "xr"]] {
         assert_eq!(run(arguments).0, Some(2), "{arguments:?}");
     }
-    let (_, stdout, stderr) = run(&["schema", "cluster-extension"]);
-    assert_eq!(stdout, "");
+}
+
+/// What belongs to whom is for the Composition to say.
+#[test]
+fn a_cluster_is_checked_by_its_composition() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let example = format!("{}/examples/cluster-extension", env!("CARGO_MANIFEST_DIR"));
+    let composition = format!("{example}/composition.yaml");
+    let cluster = std::fs::read_to_string(format!("{example}/xr.yaml")).unwrap();
+    let wrong = write(
+        "wrong.yaml",
+        &cluster.replace("  id: gpu-eu", "  id: GPU").replace("enabled: true", "enabled: yes please"),
+    );
+    let (code, _, stderr) = run(&["check", &composition, &wrong]);
+    assert_eq!(code, Some(1), "{stderr}");
+    let want = "wrong.yaml:13:18: spec.parameters.apps.gatewayInferenceExtension.enabled is \"yes please\": must be true or false";
+    assert!(stderr.contains(want), "{stderr}");
+
+    let misspelt = write(
+        "misspelt.yaml",
+        &cluster.replace("Extension:\n        enabled", "Extension:\n        enabeld"),
+    );
+    let (code, _, stderr) = run(&["check", &composition, &misspelt]);
+    assert_eq!(code, Some(1), "{stderr}");
     assert!(
-        stderr.contains("there is no cluster-extension yet: this version knows xrd and model-stack"),
+        stderr.contains("gatewayInferenceExtension.enabeld is unknown: did you mean enabled?"),
         "{stderr}"
     );
+
+    let alone = run(&["check", &composition, &format!("{example}/xr.yaml"), "good.yaml"]);
+    assert_eq!(alone.0, Some(0), "a model beside it is judged by no Input of a cluster: {alone:?}");
 }
 
 #[test]
@@ -88,6 +118,7 @@ fn schemas_are_those_of_the_packages() {
     for (name, file) in [
         ("xrd", "package/configuration/definition.yaml"),
         ("model-stack", "package/function/inference.fn.crossplane.io_modelstacks.yaml"),
+        ("cluster-extension", "package/function/inference.fn.crossplane.io_clusterextensions.yaml"),
     ] {
         let file = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
         let want = (Some(0), std::fs::read_to_string(file).unwrap(), String::new());

@@ -260,8 +260,8 @@ fn an_input_of_another_kind_is_fatal() {
     for (input, want) in [
         (json!({"apiVersion": "inference.fn.crossplane.io/v1", "kind": "ModelStack"}), "v1beta1"),
         (
-            json!({"apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ClusterExtension"}),
-            "ModelStack",
+            json!({"apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "Model"}),
+            "must be ModelStack or ClusterExtension",
         ),
     ] {
         let mut request = request(bytes(&manifest()));
@@ -299,4 +299,58 @@ fn statuses_are_what_the_contract_says() {
     for kind in ["WorkloadReady", "EndpointPickerReady", "GatewayReady", "ScalingReady"] {
         assert_eq!(conditions[kind].0, "STATUS_CONDITION_FALSE", "{kind}");
     }
+}
+
+fn cluster_request(apps: &Value, spec: &Value) -> view::RunFunctionRequest {
+    let composite = json!({
+        "apiVersion": "example.com/v1", "kind": "Cluster",
+        "metadata": {"name": "gpu", "namespace": "clusters"},
+        "spec": {"parameters": {"apps": apps}},
+    });
+    let input = json!({
+        "apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ClusterExtension", "spec": spec,
+    });
+    let mut request = request(bytes(&composite));
+    request.input = vec![bytes(&input)];
+    request
+}
+
+fn only_condition(response: &wire::RunFunctionResponse) -> (&str, &str) {
+    let [condition] = response.conditions.as_slice() else { panic!("{:?}", response.conditions) };
+    (&condition.r#type, &condition.reason)
+}
+
+#[test]
+fn the_inputs_kind_chooses_the_job() {
+    let apps = json!({"envoyGateway": {"enabled": true}, "gatewayInferenceExtension": {"enabled": true}});
+    let response = answer(&cluster_request(&apps, &json!({})));
+    assert_eq!(keys(&response), ["inference_pool_crd"]);
+    assert_eq!(only_condition(&response), ("InferenceExtensionReady", "Creating"));
+    assert_eq!(response.results, []);
+    assert_eq!(response.desired.unwrap().composite, None, "a cluster's status is somebody else's");
+}
+
+#[test]
+fn an_extension_that_is_not_asked_for_leaves_everything_as_it_was() {
+    let apps = json!({"gatewayInferenceExtension": {"enabled": false}});
+    let mut request = cluster_request(&apps, &json!({}));
+    let bucket = json!({"apiVersion": "example.com/v1", "kind": "Bucket"});
+    request.desired = vec![desired_by_others(&[("bucket", bucket)], None)];
+    assert_eq!(run(&request).desired, request.desired, "byte for byte, and nothing added");
+    assert_eq!(only_condition(&answer(&request)), ("InferenceExtensionReady", "NotRequested"));
+}
+
+#[test]
+fn a_fatal_result_of_an_extension_has_the_extensions_condition() {
+    let apps = json!({"gatewayInferenceExtension": {"enabled": true}});
+    let response = answer(&cluster_request(&apps, &json!({"onMissing": "Fail"})));
+    assert_eq!(only_condition(&response), ("InferenceExtensionReady", "InvalidSpec"));
+    assert!(response.results[0].message.contains("envoyGateway.enabled"), "{:?}", response.results);
+
+    let apps = json!({"envoyGateway": {"enabled": true}, "gatewayInferenceExtension": {"enabled": true}});
+    let mut taken = cluster_request(&apps, &json!({}));
+    taken.desired = vec![desired_by_others(&[("inference_pool_crd", json!({"kind": "Mine"}))], None)];
+    let response = answer(&taken);
+    assert_eq!(only_condition(&response), ("InferenceExtensionReady", "FatalError"));
+    assert!(response.results[0].message.contains("inference_pool_crd"), "{:?}", response.results);
 }

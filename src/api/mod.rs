@@ -1,10 +1,13 @@
-//! What people write: `LLMInference`, `ModelStack`; validation; schema generation.
+//! What people write: `LLMInference`, `ModelStack`, `ClusterExtension`; validation; schema generation.
 //!
 //! `read` turns a composite and an Input into `Settings`, or into every problem with them. The types here are the only
 //! source of the schemas in `package/`. Knows nothing of the protocol, of live objects or of what is composed.
 
 #[cfg(test)]
 mod admission;
+pub mod cluster_extension;
+#[cfg(test)]
+mod cluster_extension_tests;
 #[cfg(test)]
 mod coverage_tests;
 #[cfg(test)]
@@ -36,7 +39,7 @@ mod unsupported;
 mod values;
 
 pub use problem::{Path, Problem, Source, Step};
-pub use read::{Document, Metadata, fields, read, read_input, spec_path};
+pub use read::{Document, Metadata, composite_fields, input_fields, problems, read, read_input};
 pub use shape::Shape;
 pub use unsupported::is_supported;
 pub use values::{Duration, Host, ModelName, Namespace};

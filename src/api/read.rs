@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::cluster_extension;
 use super::llm_inference::{self, Spec};
 use super::model_stack::{self, StackSpec};
 use super::problem::{Path, Problem, Problems, Source, Step, shown};
@@ -81,22 +82,39 @@ pub fn read(composite: &Document, input: Option<&Document>) -> Result<Settings, 
     }
 }
 
-/// The fields that there are.
-pub fn fields(source: Source) -> &'static Shape {
-    match source {
-        Source::Composite => Spec::SHAPE,
-        Source::Input => StackSpec::SHAPE,
+/// Every problem of a composite and its Input, whichever job that asks for.
+pub fn problems(composite: &Document, input: Option<&Document>) -> Vec<Problem> {
+    match input {
+        Some(input) if cluster_extension::is_asked_for(input) => {
+            cluster_extension::read(composite, input).err().unwrap_or_default()
+        }
+        _ => read(composite, input).err().unwrap_or_default(),
     }
 }
 
-/// Where those fields are in a composite, by its Input; `None` where the Input does not say.
-pub fn spec_path(input: &Document) -> Option<Path> {
-    let (stack, _) = read_stack(input).ok()?;
-    stack.spec_path.map(|path| Path::dotted(&path.0))
+/// The fields below `spec` of such an Input.
+pub fn input_fields(input: &Document) -> &'static Shape {
+    if cluster_extension::is_asked_for(input) { cluster_extension::input_fields() } else { StackSpec::SHAPE }
+}
+
+/// Where a composite's fields are that are ours, by its Input, and which there are.
+pub fn composite_fields(input: Option<&Document>) -> (Path, &'static Shape) {
+    match input {
+        Some(input) if cluster_extension::is_asked_for(input) => cluster_extension::block_fields(input),
+        _ => {
+            let stack = input.and_then(|input| read_stack(input).ok()).map(|(stack, _)| stack);
+            let path = stack.and_then(|stack| stack.spec_path);
+            let path = path.as_ref().map_or(resolve::DEFAULT_SPEC_PATH, |path| path.0.as_str());
+            (Path::dotted(path), Spec::SHAPE)
+        }
+    }
 }
 
 /// Every problem of an Input that can be seen without a composite.
 pub fn read_input(input: &Document) -> Vec<Problem> {
+    if cluster_extension::is_asked_for(input) {
+        return cluster_extension::read_input(input);
+    }
     match read_stack(input) {
         Ok((_, problems)) => problems.in_order(StackSpec::SHAPE),
         Err(problems) => problems,
@@ -110,11 +128,9 @@ fn read_stack(input: &Document) -> Result<(StackSpec, Problems), Vec<Problem>> {
     let (api_version, kind) = input.group_version_kind();
     if api_version != known {
         problems.add_at(Path::dotted("apiVersion"), shown(&input.api_version), format!("must be {known}"));
-    } else if kind == "ClusterExtension" {
-        let want = format!("not supported yet, use {}", model_stack::KIND);
-        problems.add_at(Path::dotted("kind"), shown(&input.kind), want);
     } else if kind != model_stack::KIND {
-        problems.add_at(Path::dotted("kind"), shown(&input.kind), format!("must be {}", model_stack::KIND));
+        let want = format!("must be {} or {}", model_stack::KIND, cluster_extension::KIND);
+        problems.add_at(Path::dotted("kind"), shown(&input.kind), want);
     } else {
         if input.spec.is_null() {
             return Ok((StackSpec::default(), problems));
@@ -175,7 +191,7 @@ fn read_identity(composite: &Document, spec_path_is_set: bool, problems: &mut Pr
 }
 
 /// The value that the fields live in. `path` starts with `spec`.
-fn fields_at<'a>(composite: &'a Document, path: &str) -> Option<&'a Value> {
+pub(super) fn fields_at<'a>(composite: &'a Document, path: &str) -> Option<&'a Value> {
     let mut steps = Path::dotted(path).0.into_iter();
     steps.next();
     let fields = steps.try_fold(&composite.spec, |value, step| match step {

@@ -146,7 +146,6 @@ pub(super) fn settle(
     }
 
     let criticality = criticality.unwrap_or(Criticality::Critical);
-    let ttl = ttl.unwrap_or_default();
     Some(Settings {
         composite: Composite {
             api_version: identity.api_version,
@@ -174,11 +173,16 @@ pub(super) fn settle(
         disruption_budget: hardening.unwrap_or_default().pod_disruption_budget.unwrap_or(true),
         labels: labels.map(texts).unwrap_or_default(),
         annotations: annotations.map(texts).unwrap_or_default(),
-        ttl: Ttl {
-            settled: ttl.settled.map_or(Duration::from_seconds(600), |it| it.0),
-            pending: ttl.pending.map_or(Duration::from_seconds(30), |it| it.0),
-        },
+        ttl: settle_ttl(ttl),
     })
+}
+
+pub(super) fn settle_ttl(ttl: Option<stack::Ttl>) -> Ttl {
+    let stack::Ttl { settled, pending } = ttl.unwrap_or_default();
+    Ttl {
+        settled: settled.map_or(Duration::from_seconds(600), |it| it.0),
+        pending: pending.map_or(Duration::from_seconds(30), |it| it.0),
+    }
 }
 
 /// The target belongs to its metric: the platform's is taken only where it was meant for the metric in effect.

@@ -9,8 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::llm_inference::{self, Spec, Status};
 use super::model_stack::{self, StackSpec};
-use super::problem::Source;
-use super::{reference, rules};
+use super::{cluster_extension, reference, rules};
 
 /// One generated file.
 #[derive(Debug)]
@@ -26,6 +25,7 @@ pub fn files() -> Result<Vec<File>, serde_yaml::SerializeError> {
     let schemas = [
         ("package/configuration/definition.yaml", xrd()),
         ("package/function/inference.fn.crossplane.io_modelstacks.yaml", model_stack_crd()),
+        ("package/function/inference.fn.crossplane.io_clusterextensions.yaml", cluster_extension_crd()),
     ];
     let render = |(path, schema): (_, Value)| -> Result<File, serde_yaml::SerializeError> {
         // Long descriptions stay on one line: where they break would depend on the writer's version.
@@ -35,14 +35,15 @@ pub fn files() -> Result<Vec<File>, serde_yaml::SerializeError> {
         Ok(File { path, content })
     };
     let mut files = schemas.into_iter().map(render).collect::<Result<Vec<_>, _>>()?;
-    files.push(File {
-        path: "docs/llm-inference.md",
-        content: reference::page(Source::Composite, &structural::<Spec>()),
-    });
-    files.push(File {
-        path: "docs/model-stack.md",
-        content: reference::page(Source::Input, &structural::<StackSpec>()),
-    });
+    let pages = [
+        ("docs/llm-inference.md", reference::llm_inference(&structural::<Spec>())),
+        ("docs/model-stack.md", reference::model_stack(&structural::<StackSpec>())),
+        (
+            "docs/cluster-extension-input.md",
+            reference::cluster_extension(&structural::<cluster_extension::ExtensionSpec>()),
+        ),
+    ];
+    files.extend(pages.into_iter().map(|(path, content)| File { path, content }));
     Ok(files)
 }
 
@@ -83,19 +84,39 @@ pub(super) fn xrd() -> Value {
     })
 }
 
-/// The `CustomResourceDefinition` that carries the Input's schema. It is never installed.
+/// The `CustomResourceDefinition` that carries the schema of `ModelStack`.
 pub(super) fn model_stack_crd() -> Value {
+    input_crd(
+        model_stack::KIND,
+        "What a platform sets once, in its Composition, for every model that is composed there.",
+        &structural::<StackSpec>(),
+    )
+}
+
+/// The one that carries the schema of `ClusterExtension`.
+pub(super) fn cluster_extension_crd() -> Value {
+    input_crd(
+        cluster_extension::KIND,
+        "What a platform sets once, in the Composition of its clusters, for every cluster that is to serve models.",
+        &structural::<cluster_extension::ExtensionSpec>(),
+    )
+}
+
+/// A CRD around an Input's schema. It is never installed.
+fn input_crd(kind: &str, description: &str, spec: &Value) -> Value {
+    let singular = kind.to_lowercase();
+    let plural = format!("{singular}s");
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("modelstacks.{}", model_stack::GROUP)},
+        "metadata": {"name": format!("{plural}.{}", model_stack::GROUP)},
         "spec": {
             "group": model_stack::GROUP,
             "names": {
-                "kind": model_stack::KIND,
-                "listKind": "ModelStackList",
-                "plural": "modelstacks",
-                "singular": "modelstack",
+                "kind": kind,
+                "listKind": format!("{kind}List"),
+                "plural": plural,
+                "singular": singular,
                 "categories": ["crossplane"],
             },
             "scope": "Namespaced",
@@ -104,13 +125,13 @@ pub(super) fn model_stack_crd() -> Value {
                 "served": true,
                 "storage": true,
                 "schema": {"openAPIV3Schema": {
-                    "description": "What a platform sets once, in its Composition, for every model that is composed there.",
+                    "description": description,
                     "type": "object",
                     "properties": {
                         "apiVersion": {"type": "string"},
                         "kind": {"type": "string"},
                         "metadata": {"type": "object"},
-                        "spec": structural::<StackSpec>(),
+                        "spec": spec,
                     },
                 }},
             }],
@@ -176,7 +197,8 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{files, model_stack_crd, xrd};
+    use super::{cluster_extension_crd, files, model_stack_crd, xrd};
+    use crate::api::cluster_extension;
     use crate::api::llm_inference::Spec;
     use crate::api::model_stack::StackSpec;
     use crate::api::reading::Read;
@@ -198,7 +220,14 @@ mod tests {
         let xrd = &xrd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
         let stack =
             &model_stack_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
-        for (name, schema) in [("spec", &xrd["spec"]), ("status", &xrd["status"]), ("ModelStack", stack)] {
+        let extension = cluster_extension_crd();
+        let extension = &extension["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        for (name, schema) in [
+            ("spec", &xrd["spec"]),
+            ("status", &xrd["status"]),
+            ("ModelStack", stack),
+            ("ClusterExtension", extension),
+        ] {
             walk(schema, name, true);
         }
     }
@@ -285,6 +314,12 @@ mod tests {
             &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"],
             "spec",
         );
+        let crd = cluster_extension_crd();
+        same(
+            cluster_extension::ExtensionSpec::SHAPE,
+            &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"],
+            "spec",
+        );
     }
 
     /// The API server would drop anything else without a word.
@@ -313,7 +348,7 @@ mod tests {
     #[test]
     fn no_default_is_left_to_the_api_server() {
         // It would be the user's own word by the time the function sees it, and beat the platform's.
-        for schema in [xrd(), model_stack_crd()] {
+        for schema in [xrd(), model_stack_crd(), cluster_extension_crd()] {
             assert!(!schema.to_string().contains(r#""default":"#), "{}", json!(schema));
         }
     }

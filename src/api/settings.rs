@@ -299,3 +299,45 @@ pub struct Ttl {
     /// While something is under way.
     pub pending: Duration,
 }
+
+/// An extension of a cluster, as asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Extension {
+    /// `<composite namespace>/<composite name>`: the owner mark.
+    pub owner: String,
+    /// Present where the composite asks for it.
+    pub wanted: Option<Wanted>,
+    /// How soon Crossplane asks again.
+    pub ttl: Ttl,
+}
+
+/// What a cluster is to have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// How objects reach the cluster.
+    pub delivery: Delivery,
+    /// Whose CRDs.
+    pub release: InferenceRelease,
+    /// The field that asks for it, as a person would write its path.
+    pub enabled: String,
+    /// What has to be true and is not; nothing is added while there is any.
+    pub missing: Vec<MissingFlag>,
+}
+
+/// A flag that is not true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingFlag {
+    /// Its whole path.
+    pub path: String,
+    /// What stands there instead.
+    pub seen: String,
+}
+
+/// A release of the inference extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InferenceRelease {
+    /// `v1.3.1`
+    V1_3_1,
+    /// `v1.5.0`
+    V1_5_0,
+}

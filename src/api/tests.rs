@@ -323,12 +323,11 @@ fn inputs_of_another_kind_are_refused_before_anything_is_made_of_them() {
             r#"Input apiVersion is "inference.fn.crossplane.io/v1": must be inference.fn.crossplane.io/v1beta1"#
         ]
     );
-    assert_eq!(with("kind", json!("ModelStak")), [r#"Input kind is "ModelStak": must be ModelStack"#]);
     assert_eq!(
-        with("kind", json!("ClusterExtension")),
-        [r#"Input kind is "ClusterExtension": not supported yet, use ModelStack"#]
+        with("kind", json!("ModelStak")),
+        [r#"Input kind is "ModelStak": must be ModelStack or ClusterExtension"#]
     );
-    assert_eq!(with("kind", json!(null)), ["Input kind is missing: must be ModelStack"]);
+    assert_eq!(with("kind", json!(null)), ["Input kind is missing: must be ModelStack or ClusterExtension"]);
 }
 
 #[test]

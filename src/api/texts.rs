@@ -125,6 +125,8 @@ texts! {
     GatewayGlob: 512, Some(concat!("^[^/ ", unprintable!(), "]+/[^/ ", unprintable!(), "]+$")), is_gateway_glob, "a pattern such as envoy-gateway-system/*: namespace, slash, name";
     /// Where the fields are in the composite.
     SpecPath: 253, Some("^spec([.][a-zA-Z0-9]+)*$"), is_spec_path, "a path of fields that starts with spec, such as spec.parameters.llm";
+    /// A flag beside a block of the composite.
+    FieldPath: 253, Some("^[a-zA-Z0-9]+([.][a-zA-Z0-9]+)*$"), is_field_path, "a path of fields, such as envoyGateway.enabled";
     /// A release.
     Release: 63, Some("^v?[0-9]+([.][0-9]+)*(-[-a-zA-Z0-9.]+)?$"), is_release, "a version such as v1.3.1";
     /// A word that another program understands.
@@ -366,8 +368,11 @@ fn is_gateway_glob(text: &str) -> bool {
 }
 
 fn is_spec_path(text: &str) -> bool {
-    text.split('.').next() == Some("spec")
-        && text.split('.').all(|field| !field.is_empty() && has_only(field, &[]))
+    text.split('.').next() == Some("spec") && is_field_path(text)
+}
+
+fn is_field_path(text: &str) -> bool {
+    text.split('.').all(|field| !field.is_empty() && has_only(field, &[]))
 }
 
 fn is_release(text: &str) -> bool {

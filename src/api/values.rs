@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// Longest DNS label, and so the longest Service name, label value and namespace (RFC 1035).
 const DNS_LABEL_MAX: usize = 63;
 /// Longest DNS name (RFC 1123), and so the longest name of most Kubernetes objects.
-const DNS_NAME_MAX: usize = 253;
+pub(super) const DNS_NAME_MAX: usize = 253;
 
 /// The model's name: the stem of every composed name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

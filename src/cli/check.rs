@@ -2,7 +2,7 @@
 //!
 //! Judges nothing itself but unknown fields: problems are those of `api`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
@@ -10,13 +10,12 @@ use serde_json::{Value, json};
 
 use super::yaml::{self, Content, Node};
 use super::{FAILURE, SUCCESS};
-use crate::api::llm_inference;
-use crate::api::model_stack;
-use crate::api::{self, Path, Shape, Source, Step};
+use crate::api::{self, Path, Shape, Source, Step, cluster_extension, llm_inference, model_stack};
 
-/// Check manifests of `LLMInference` and Inputs `ModelStack`, alone or inside a Composition.
+/// Check manifests of `LLMInference`, those of clusters whose Composition is given, and Inputs `ModelStack` and
+/// `ClusterExtension`, alone or inside a Composition.
 ///
-/// Where the files hold one Input, the manifests are checked against its policy too.
+/// Where the files hold one Input of a kind, the manifests are checked against it too.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// YAML files, or folders of them.
@@ -35,7 +34,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     }
     check(&documents, &mut report);
     if report.checked == 0 && report.lines.is_empty() {
-        report.lines.push("nothing to check: there is no LLMInference and no ModelStack".to_owned());
+        report.lines.push(
+            "nothing to check: there is no LLMInference, no ModelStack and no ClusterExtension".to_owned(),
+        );
     }
 
     let mut stderr = io::stderr();
@@ -78,7 +79,7 @@ struct Input<'a> {
 fn check(documents: &[yaml::Document], report: &mut Report) {
     let mut inputs = Vec::new();
     let mut composites = Vec::new();
-    let mut composed_kinds = BTreeSet::new();
+    let mut composed_kinds = BTreeMap::new();
     for document in documents {
         let group = |version: &str| version.split('/').next().unwrap_or_default().to_owned();
         let api_version = document.string("apiVersion").unwrap_or_default();
@@ -88,9 +89,10 @@ fn check(documents: &[yaml::Document], report: &mut Report) {
             inputs.extend(input(document, &document.root));
         } else if kind == "Composition" {
             inputs.extend(steps(document).filter_map(|step| input(document, step)));
-            if inputs.len() > found {
+            if let Some(first) = inputs.get(found) {
                 let reference = |field: &str| document.string(&format!("spec.compositeTypeRef.{field}"));
-                composed_kinds.extend(reference("apiVersion").zip(reference("kind")));
+                let kind = reference("apiVersion").zip(reference("kind"));
+                composed_kinds.extend(kind.map(|kind| (kind, cluster_extension::is_asked_for(&first.value))));
             }
         } else {
             composites.push((document, api_version, kind));
@@ -108,15 +110,16 @@ fn check(documents: &[yaml::Document], report: &mut Report) {
             unknown(
                 input.document,
                 fields,
-                api::fields(Source::Input),
+                api::input_fields(&input.value),
                 &mut Path::dotted("spec"),
                 &mut lines,
             );
         }
     }
+    let (extensions, stacks): (Vec<_>, Vec<_>) =
+        inputs.iter().partition(|input| cluster_extension::is_asked_for(&input.value));
     // Which one a manifest would meet is for the cluster to say.
-    let only = if let [only] = inputs.as_slice() { Some(only) } else { None };
-    if inputs.len() > 1 {
+    if extensions.len() > 1 || stacks.len() > 1 {
         report
             .notes
             .push("note: there are several Inputs, so manifests are checked against none of them".to_owned());
@@ -125,7 +128,11 @@ fn check(documents: &[yaml::Document], report: &mut Report) {
     let own_kind = format!("{}/{}", llm_inference::GROUP, llm_inference::VERSION);
     for (document, api_version, kind) in composites {
         let is_own = kind == llm_inference::KIND && api_version.starts_with(llm_inference::GROUP);
-        if !is_own && !composed_kinds.contains(&(api_version, kind)) {
+        let extends = composed_kinds.get(&(api_version, kind)).copied();
+        let of_its_kind = if extends == Some(true) { &extensions } else { &stacks };
+        let only = if let [only] = of_its_kind.as_slice() { Some(*only) } else { None };
+        // What a cluster's composite means is for its Input to say.
+        if !is_own && (extends.is_none() || extends == Some(true) && only.is_none()) {
             let file = document.file.display();
             report
                 .notes
@@ -134,23 +141,20 @@ fn check(documents: &[yaml::Document], report: &mut Report) {
         }
         report.checked += 1;
         let value = composite(&document.root, api_version == own_kind);
-        let base = only.and_then(|input| api::spec_path(&input.value));
-        if let Err(problems) = api::read(&value, only.map(|input| &input.value)) {
-            for problem in problems {
-                lines.insert(match (problem.source, only) {
-                    (Source::Input, Some(input)) => {
-                        Line::new(input.document, input.root, &problem.path, problem.sentence())
-                    }
-                    _ => Line::new(document, &document.root, &problem.path, problem.sentence()),
-                });
-            }
+        for problem in api::problems(&value, only.map(|input| &input.value)) {
+            lines.insert(match (problem.source, only) {
+                (Source::Input, Some(input)) => {
+                    Line::new(input.document, input.root, &problem.path, problem.sentence())
+                }
+                _ => Line::new(document, &document.root, &problem.path, problem.sentence()),
+            });
         }
         if is_own {
             unknown_fields(document, &document.root, &ROOT_OF_COMPOSITE, &mut lines);
         }
-        let mut base = base.unwrap_or_else(|| Path::dotted("spec"));
+        let (mut base, shape) = api::composite_fields(only.map(|input| &input.value));
         if let Some(fields) = document.root.get(&base.to_string()) {
-            unknown(document, fields, api::fields(Source::Composite), &mut base, &mut lines);
+            unknown(document, fields, shape, &mut base, &mut lines);
         }
     }
     report.lines.extend(lines.into_iter().map(|line| line.text));

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write as _};
 
-use clap::error::ErrorKind;
-
-use super::{SUCCESS, usage};
+use super::SUCCESS;
 
 const XRD: &str = include_str!("../../package/configuration/definition.yaml");
 const MODEL_STACK: &str = include_str!("../../package/function/inference.fn.crossplane.io_modelstacks.yaml");
+const CLUSTER_EXTENSION: &str =
+    include_str!("../../package/function/inference.fn.crossplane.io_clusterextensions.yaml");
 
 /// Print a schema.
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ enum Schema {
     Xrd,
     /// The Input `ModelStack`
     ModelStack,
-    /// The Input `ClusterExtension`, which does not exist yet
+    /// The Input `ClusterExtension`
     ClusterExtension,
 }
 
@@ -31,12 +31,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let text = match args.schema {
         Schema::Xrd => XRD,
         Schema::ModelStack => MODEL_STACK,
-        Schema::ClusterExtension => {
-            return Err(usage(
-                ErrorKind::InvalidValue,
-                "there is no cluster-extension yet: this version knows xrd and model-stack",
-            ));
-        }
+        Schema::ClusterExtension => CLUSTER_EXTENSION,
     };
     io::stdout().write_all(text.as_bytes())?;
     Ok(SUCCESS)

@@ -9,9 +9,20 @@ use crate::kinds::provider_kubernetes::{
 };
 use crate::report::readiness;
 
-/// Wraps one object.
+/// Wraps one object of a model stack.
 pub fn wrap(delivery: &Delivery, composed: Composed) -> Object {
     let Composed { key, manifest } = composed;
+    let policies = management_policies(&manifest);
+    object(delivery, manifest, policies, readiness::cel_query(key))
+}
+
+/// An Object around any manifest, for any job.
+pub fn object<M>(
+    delivery: &Delivery,
+    manifest: M,
+    management_policies: Option<Vec<&'static str>>,
+    cel_query: &'static str,
+) -> Object<M> {
     let (api_version, provider_config_kind) = match delivery.target {
         Target::NamespacedObject => {
             (NAMESPACED_API_VERSION, Some(provider_config_kind(delivery.provider_config_kind)))
@@ -26,9 +37,9 @@ pub fn wrap(delivery: &Delivery, composed: Composed) -> Object {
                 kind: provider_config_kind,
                 name: delivery.provider_config_name.clone(),
             },
-            management_policies: management_policies(&manifest),
+            management_policies,
             watch: true,
-            readiness: Readiness { policy: "DeriveFromCelQuery", cel_query: readiness::cel_query(key) },
+            readiness: Readiness { policy: "DeriveFromCelQuery", cel_query },
             for_provider: ForProvider { manifest },
         },
     }

@@ -14,19 +14,19 @@ pub const OBJECT: &str = "Object";
 /// An `Object` around one manifest.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Object {
+pub struct Object<M = Manifest> {
     /// One of the two.
     pub api_version: &'static str,
     /// `Object`.
     pub kind: &'static str,
     /// What is wanted.
-    pub spec: ObjectSpec,
+    pub spec: ObjectSpec<M>,
 }
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ObjectSpec {
+pub struct ObjectSpec<M = Manifest> {
     /// The target cluster.
     pub provider_config_ref: ProviderConfigRef,
     /// Absent = everything.
@@ -37,7 +37,7 @@ pub struct ObjectSpec {
     /// When the Object calls itself Ready; until then the provider polls every 30 s, after that every 10 min.
     pub readiness: Readiness,
     /// The object itself.
-    pub for_provider: ForProvider,
+    pub for_provider: ForProvider<M>,
 }
 
 /// The target cluster.
@@ -62,7 +62,7 @@ pub struct Readiness {
 
 /// The object itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ForProvider {
+pub struct ForProvider<M = Manifest> {
     /// Any Kubernetes object.
-    pub manifest: Manifest,
+    pub manifest: M,
 }

@@ -24,7 +24,10 @@ mod tests;
 mod vllm_runtime;
 
 pub use parents::Acceptance;
-pub use read::{ReadError, read};
+pub use read::{ReadError, conditions, read};
+
+pub(crate) use live::list;
+pub(crate) use object::synced;
 
 /// Everything observed of our own composed resources in one call.
 #[derive(Debug, Clone, Default, PartialEq)]

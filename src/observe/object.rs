@@ -94,7 +94,8 @@ impl<M> Object<M> {
     }
 }
 
-fn synced(conditions: &[ConditionFacts]) -> Option<Synced> {
+/// What the Object says of itself.
+pub(crate) fn synced(conditions: &[ConditionFacts]) -> Option<Synced> {
     let condition = conditions.iter().find(|condition| condition.kind == "Synced")?;
     match condition.status.as_str() {
         "True" => Some(Synced::True),

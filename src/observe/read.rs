@@ -1,5 +1,6 @@
 //! From the observed resources of a request to facts. Only our own keys are looked at.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -17,7 +18,7 @@ use super::live::{Existing, Kind, Manifest};
 use super::object::Object;
 use super::scaled_object::ScaledObject;
 use super::vllm_runtime::VllmRuntime;
-use super::{Live, Observed, ObservedObject};
+use super::{Live, Observed, ObservedCondition, ObservedObject};
 
 /// Why what is observed cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,14 +44,19 @@ pub fn read<'a>(
     composite: &[u8],
     resources: impl IntoIterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<Observed, ReadError> {
-    let composite: Composite = from_struct(composite).map_err(ReadError::Composite)?;
-    let mut observed = Observed { conditions: composite.conditions(), ..Observed::default() };
+    let mut observed = Observed { conditions: conditions(composite)?, ..Observed::default() };
     for (name, bytes) in resources {
         let Some(key) = Key::parse(name) else { continue };
         let object = object(key, bytes).map_err(|source| ReadError::Object { key: key.as_str(), source })?;
         observed.objects.insert(key, object);
     }
     Ok(observed)
+}
+
+/// The conditions that the observed composite carries, by type.
+pub fn conditions(composite: &[u8]) -> Result<BTreeMap<String, ObservedCondition>, ReadError> {
+    let composite: Composite = from_struct(composite).map_err(ReadError::Composite)?;
+    Ok(composite.conditions())
 }
 
 fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {

@@ -26,6 +26,7 @@ mod workload;
 pub use conditions::{CATALOGUE, Condition, ConditionType};
 pub use events::{Event, Severity};
 pub use reasons::{Reason, Truth};
+pub(crate) use state::quote;
 pub use status::{GatewayStatus, ReplicasStatus, Status};
 
 /// Everything that one call says beside the objects themselves.

@@ -90,7 +90,7 @@ pub(super) fn notes(plan: &Plan, observed: &Observed, keys: &[Key]) -> String {
 }
 
 /// Somebody else's text, without its full stop and bounded.
-pub(super) fn quote(text: &str) -> &str {
+pub(crate) fn quote(text: &str) -> &str {
     let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= QUOTE_MAX).last();
     text.get(..end.unwrap_or_default()).unwrap_or_default().trim_end_matches(['.', ' ', '\n'])
 }

@@ -182,7 +182,7 @@ impl Preview {
                 .input
                 .as_ref()
                 .map(|input| serde_json::from_value(input.root.to_json()).unwrap_or_default());
-            let problems = api::read(&composite, input.as_ref()).err().unwrap_or_default();
+            let problems = api::problems(&composite, input.as_ref());
             let places = problems.into_iter().map(|problem| {
                 let document = match (problem.source, &step.input) {
                     (Source::Input, Some(input)) => input,

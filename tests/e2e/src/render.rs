@@ -47,6 +47,11 @@ impl Scenario {
     pub fn is_refused(&self) -> bool {
         self.name.starts_with("bad-")
     }
+
+    /// Whether the composite resource is a model; the others extend clusters, which have an API and tests of their own.
+    pub fn is_model(&self) -> bool {
+        !self.name.starts_with("cluster-")
+    }
 }
 
 /// Every composite resource of every folder under `examples`, in order.

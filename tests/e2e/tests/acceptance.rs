@@ -120,7 +120,7 @@ fn rendered_examples(problems: &mut Vec<String>) -> Result<Vec<Stack>> {
     let scenarios = render::scenarios(&workspace::root().join("examples"))?;
     let function = workspace::function()?;
     let mut examples = Vec::new();
-    for scenario in scenarios.into_iter().filter(|scenario| !scenario.is_refused()) {
+    for scenario in scenarios.into_iter().filter(|scenario| scenario.is_model() && !scenario.is_refused()) {
         match render::preview(&function, &scenario)? {
             Answer::Rendered(rendered) => {
                 examples.push(Stack { name: scenario.name, composed: rendered.composed, case: None });

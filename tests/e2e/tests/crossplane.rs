@@ -64,7 +64,7 @@ async fn live(stage: &Stage) -> Result<String> {
     let cluster = stage.cluster();
     let mut models = Vec::new();
     let scenarios = render::scenarios(&workspace::root().join("examples"))?;
-    for scenario in scenarios.iter().filter(|scenario| !scenario.is_refused()) {
+    for scenario in scenarios.iter().filter(|scenario| scenario.is_model() && !scenario.is_refused()) {
         models.push(Model::apply(stage, scenario).await?);
     }
     ensure!(!models.is_empty(), "there is no example");

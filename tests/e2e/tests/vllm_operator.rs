@@ -331,7 +331,7 @@ impl Written {
 
 fn examples() -> Result<Vec<Scenario>> {
     let scenarios = render::scenarios(&workspace::root().join("examples"))?;
-    Ok(scenarios.into_iter().filter(|scenario| !scenario.is_refused()).collect())
+    Ok(scenarios.into_iter().filter(|scenario| scenario.is_model() && !scenario.is_refused()).collect())
 }
 
 fn minimal() -> Result<Scenario> {

@@ -1,0 +1,182 @@
+use serde_json::{Value, json};
+
+use super::cluster_extension::{is_asked_for, read};
+use super::settings::{
+    Delivery, Extension, InferenceRelease, MissingFlag, ProviderConfigKind, Target, Wanted,
+};
+use super::{Document, composite_fields, problems, read_input};
+
+fn document(value: Value) -> Document {
+    serde_json::from_value(value).unwrap()
+}
+
+fn input(spec: &Value) -> Document {
+    document(json!({
+        "apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ClusterExtension", "spec": spec,
+    }))
+}
+
+fn cluster(apps: &Value) -> Document {
+    document(json!({
+        "apiVersion": "example.com/v1", "kind": "Cluster",
+        "metadata": {"name": "gpu", "namespace": "clusters"},
+        "spec": {"id": "gpu-eu", "parameters": {"apps": apps}},
+    }))
+}
+
+fn enabled() -> Value {
+    json!({"envoyGateway": {"enabled": true}, "gatewayInferenceExtension": {"enabled": true}})
+}
+
+fn wanted(extension: Extension) -> Wanted {
+    extension.wanted.unwrap()
+}
+
+fn sentences(composite: &Document, input: &Document) -> Vec<String> {
+    problems(composite, Some(input)).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_shortest_input_extends_a_cluster_of_dot_kubernetes() {
+    let extension = read(&cluster(&enabled()), &input(&json!(null))).unwrap();
+    assert_eq!(extension.owner, "clusters/gpu");
+    assert_eq!((extension.ttl.settled.as_millis(), extension.ttl.pending.as_millis()), (600_000, 30_000));
+    assert_eq!(
+        wanted(extension),
+        Wanted {
+            delivery: Delivery {
+                target: Target::NamespacedObject,
+                provider_config_kind: ProviderConfigKind::ProviderConfig,
+                provider_config_name: "gpu".to_owned(),
+            },
+            release: InferenceRelease::V1_3_1,
+            enabled: "spec.parameters.apps.gatewayInferenceExtension.enabled".to_owned(),
+            missing: vec![],
+        }
+    );
+}
+
+#[test]
+fn every_field_of_the_input_is_heard() {
+    let all = json!({
+        "specPath": "spec.has",
+        "target": "ClusterObject",
+        "providerConfigNamePath": "spec.id",
+        "version": "v1.5.0",
+        "prerequisites": ["istio.enabled"],
+        "ttl": {"settled": "1h", "pending": "5s"},
+    });
+    let composite = document(json!({
+        "metadata": {"name": "gpu"},
+        "spec": {
+            "id": "gpu-eu",
+            "has": {"istio": {"enabled": true}, "gatewayInferenceExtension": {"enabled": true}},
+        },
+    }));
+    let extension = read(&composite, &input(&all)).unwrap();
+    assert_eq!(extension.owner, "/gpu", "a cluster-scoped composite has no namespace");
+    assert_eq!((extension.ttl.settled.as_millis(), extension.ttl.pending.as_millis()), (3_600_000, 5_000));
+    let wanted = wanted(extension);
+    assert_eq!(wanted.delivery.target, Target::ClusterObject);
+    assert_eq!(wanted.delivery.provider_config_name, "gpu-eu");
+    assert_eq!(wanted.release, InferenceRelease::V1_5_0);
+    assert_eq!(wanted.missing, []);
+
+    let kind = json!({"providerConfigKind": "ClusterProviderConfig", "providerConfigName": "shared"});
+    let delivery = read(&cluster(&enabled()), &input(&kind)).unwrap().wanted.unwrap().delivery;
+    assert_eq!(delivery.provider_config_kind, ProviderConfigKind::ClusterProviderConfig);
+    assert_eq!(delivery.provider_config_name, "shared");
+}
+
+#[test]
+fn nothing_is_wanted_unless_it_is_enabled() {
+    for (apps, reason) in [
+        (json!(null), "a cluster without apps"),
+        (json!({}), "no block"),
+        (json!({"gatewayInferenceExtension": {}}), "the default is false"),
+        (json!({"gatewayInferenceExtension": {"enabled": false}}), "switched off"),
+    ] {
+        assert_eq!(read(&cluster(&apps), &input(&json!({}))).unwrap().wanted, None, "{reason}");
+    }
+}
+
+#[test]
+fn a_prerequisite_is_a_flag_that_is_true() {
+    let missing = |apps: Value, spec: Value| wanted(read(&cluster(&apps), &input(&spec)).unwrap()).missing;
+    let path = "spec.parameters.apps.envoyGateway.enabled".to_owned();
+    for (envoy, seen) in [
+        (json!(null), "missing"),
+        (json!({"enabled": false}), "false"),
+        (json!({"enabled": "true"}), r#""true""#),
+        (json!({"enabled": {}}), "an object"),
+    ] {
+        let apps = json!({"envoyGateway": envoy, "gatewayInferenceExtension": {"enabled": true}});
+        assert_eq!(
+            missing(apps, json!({})),
+            [MissingFlag { path: path.clone(), seen: seen.to_owned() }],
+            "{seen}"
+        );
+    }
+    let alone = json!({"gatewayInferenceExtension": {"enabled": true}});
+    assert_eq!(missing(alone, json!({"prerequisites": []})), [], "a platform may have none");
+}
+
+#[test]
+fn fail_refuses_with_both_fields_and_both_ways_out() {
+    let apps = json!({"gatewayInferenceExtension": {"enabled": true}});
+    assert_eq!(
+        sentences(&cluster(&apps), &input(&json!({"onMissing": "Fail"}))),
+        ["spec.parameters.apps.envoyGateway.enabled is missing: must be true, since \
+          spec.parameters.apps.gatewayInferenceExtension.enabled is; otherwise set that to false"]
+    );
+    assert!(read(&cluster(&enabled()), &input(&json!({"onMissing": "Fail"}))).is_ok());
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let composite = document(json!({
+        "metadata": {"name": "gpu", "namespace": "clusters"},
+        "spec": {"parameters": {"apps": {"gatewayInferenceExtension": {"enabled": true}}}},
+    }));
+    let spec = json!({
+        "target": "ClusterObject",
+        "providerConfigNamePath": "spec.id",
+        "version": "v1.4.0",
+        "onMissing": "Fail",
+        "ttl": {"settled": "soon"},
+    });
+    let told = sentences(&composite, &input(&spec));
+    for want in [
+        "spec.id is missing: must be the name of the cluster's provider configuration",
+        "spec.parameters.apps.envoyGateway.enabled is missing",
+        r#"Input spec.version is "v1.4.0": must be v1.3.1 or v1.5.0"#,
+        r#"Input spec.target is "ClusterObject": must be NamespacedObject"#,
+        r#"Input spec.ttl.settled is "soon""#,
+    ] {
+        assert!(told.iter().any(|told| told.starts_with(want)), "{want} is not among {told:#?}");
+    }
+    assert_eq!(told.len(), 5, "{told:#?}");
+}
+
+#[test]
+fn an_input_is_judged_without_a_composite() {
+    let told = |input: &Document| read_input(input).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        told(&input(&json!({"providerConfigName": "a", "providerConfigNamePath": "spec.id"}))),
+        ["Input spec.providerConfigNamePath is set: must be left out where providerConfigName is set"]
+    );
+    let old = document(json!({"apiVersion": "inference.fn.crossplane.io/v1", "kind": "ClusterExtension"}));
+    assert!(is_asked_for(&old));
+    assert_eq!(
+        told(&old),
+        [
+            r#"Input apiVersion is "inference.fn.crossplane.io/v1": must be inference.fn.crossplane.io/v1beta1"#
+        ]
+    );
+}
+
+#[test]
+fn only_the_block_is_ours() {
+    let (path, _) = composite_fields(Some(&input(&json!({"specPath": "spec.has"}))));
+    assert_eq!(path.to_string(), "spec.has.gatewayInferenceExtension");
+}

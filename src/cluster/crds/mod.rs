@@ -1,0 +1,132 @@
+//! The definitions that a cluster gets, and when they are ours to write.
+//!
+//! A CRD outlives everything here: deleting it would delete every pool on the cluster, and writing an older one over a
+//! newer one would drop fields that others rely on. So the first look only observes.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Serialize;
+
+use crate::api::settings::InferenceRelease;
+use crate::kinds::Foreign;
+use crate::plan::names::OWNER_ANNOTATION;
+
+use super::observe::ObservedCrd;
+
+mod inference_pool;
+mod schema;
+
+/// The release that a CRD of the inference extension belongs to.
+pub const BUNDLE_ANNOTATION: &str = "inference.networking.k8s.io/bundle-version";
+/// API groups under `k8s.io` have to say who approved them, or the API server marks the CRD.
+const APPROVED_ANNOTATION: &str = "api-approved.kubernetes.io";
+
+/// Whether the API server serves the kind; `object` is the CRD.
+pub(super) const ESTABLISHED: &str = "has(object.status) && has(object.status.conditions) && \
+     object.status.conditions.exists(c, c.type == 'Established' && c.status == 'True')";
+
+/// A CRD, or its name where it is only observed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum CrdManifest {
+    /// To be written.
+    Whole(Box<CustomResourceDefinition>),
+    /// To be looked at.
+    Identity(Box<Foreign>),
+}
+
+/// The numbers of a release: what comes after them does not make it newer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bundle(u32, u32, u32);
+
+impl Bundle {
+    /// `v1.5.0`, `v1.6.0-rc.1`; `None` for what cannot be compared, such as `main`.
+    pub fn parse(version: &str) -> Option<Self> {
+        let numbers = version.strip_prefix('v')?.split(['-', '+']).next()?;
+        let mut numbers = numbers.split('.').map(|number| number.parse().ok());
+        let bundle = Self(numbers.next()??, numbers.next()??, numbers.next()??);
+        numbers.next().is_none().then_some(bundle)
+    }
+}
+
+impl std::fmt::Display for Bundle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(major, minor, patch) = self;
+        write!(f, "v{major}.{minor}.{patch}")
+    }
+}
+
+impl From<InferenceRelease> for Bundle {
+    fn from(release: InferenceRelease) -> Self {
+        match release {
+            InferenceRelease::V1_3_1 => Self(1, 3, 1),
+            InferenceRelease::V1_5_0 => Self(1, 5, 0),
+        }
+    }
+}
+
+/// What may be done to a CRD.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Look at it.
+    Observe,
+    /// Create it and keep it as we write it.
+    Manage,
+}
+
+impl Hold {
+    /// Never `Delete`: the pools of a cluster go with their definition.
+    pub(super) fn management_policies(self) -> Vec<&'static str> {
+        match self {
+            Self::Observe => vec!["Observe"],
+            Self::Manage => vec!["Observe", "Create", "Update"],
+        }
+    }
+}
+
+/// What may be done to the CRD that is observed.
+///
+/// One that is not there is created, one of an older bundle updated, and one that carries our mark kept as it is written
+/// here. Anything else belongs to somebody: a newer bundle, the same one from somebody else (two writers would take
+/// turns), or one that does not say what it is.
+pub(super) fn hold(observed: Option<&ObservedCrd>, release: InferenceRelease, owner: &str) -> Hold {
+    let Some(observed) = observed else { return Hold::Observe };
+    let ours = Bundle::from(release);
+    let manage = match observed.live() {
+        Some(live) => live
+            .bundle
+            .is_some_and(|bundle| bundle < ours || bundle == ours && live.owner.as_deref() == Some(owner)),
+        // What the provider cannot do right now decides nothing.
+        None => observed.managed || observed.is_absent(),
+    };
+    if manage { Hold::Manage } else { Hold::Observe }
+}
+
+/// The stable `InferencePool`.
+pub(super) fn inference_pool(hold: Hold, release: InferenceRelease, owner: &str) -> CrdManifest {
+    match hold {
+        Hold::Observe => CrdManifest::Identity(Box::new(Foreign {
+            api_version: <CustomResourceDefinition as k8s_openapi::Resource>::API_VERSION,
+            kind: <CustomResourceDefinition as k8s_openapi::Resource>::KIND,
+            metadata: ObjectMeta { name: Some(inference_pool::NAME.to_owned()), ..ObjectMeta::default() },
+        })),
+        Hold::Manage => CrdManifest::Whole(Box::new(CustomResourceDefinition {
+            metadata: ObjectMeta {
+                name: Some(inference_pool::NAME.to_owned()),
+                annotations: Some(BTreeMap::from(
+                    [
+                        (APPROVED_ANNOTATION, inference_pool::APPROVED.to_owned()),
+                        (BUNDLE_ANNOTATION, Bundle::from(release).to_string()),
+                        (OWNER_ANNOTATION, owner.to_owned()),
+                    ]
+                    .map(|(key, value)| (key.to_owned(), value)),
+                )),
+                ..ObjectMeta::default()
+            },
+            spec: inference_pool::spec(release),
+            status: None,
+        })),
+    }
+}

@@ -1,0 +1,119 @@
+//! What the Object around a CRD says.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::observe::{ConditionFacts, Synced, list, synced};
+use crate::plan::names::OWNER_ANNOTATION;
+
+use super::crds::{BUNDLE_ANNOTATION, Bundle};
+
+/// What crossplane-runtime says of an object that it may only observe and that is not there (v2.3,
+/// `pkg/reconciler/managed/reconciler.go`).
+const NOT_THERE: &str = "external resource does not exist";
+
+/// The Object around a CRD, as observed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ObservedCrd {
+    /// Whether the provider could reconcile it.
+    pub synced: Option<Synced>,
+    /// Whether it was asked to create what is not there.
+    pub managed: bool,
+    /// The CRD as the provider saw it last, which may be out of date.
+    pub last_seen: Option<LiveCrd>,
+}
+
+/// A live CRD.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LiveCrd {
+    /// Our owner mark, if it has one.
+    pub owner: Option<String>,
+    /// The release that it belongs to, if it says so in a way that can be compared.
+    pub bundle: Option<Bundle>,
+    /// Whether the API server serves the kind.
+    pub established: bool,
+}
+
+impl ObservedCrd {
+    /// The live CRD, as long as what is known of it holds.
+    pub fn live(&self) -> Option<&LiveCrd> {
+        self.last_seen.as_ref().filter(|_| self.synced == Some(Synced::True))
+    }
+
+    /// Whether the cluster is known to have none.
+    pub fn is_absent(&self) -> bool {
+        matches!(&self.synced, Some(Synced::False(why)) if why.contains(NOT_THERE))
+    }
+}
+
+#[derive(Deserialize)]
+struct Object {
+    spec: Option<Spec>,
+    status: Option<Status>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    #[serde(default, deserialize_with = "list")]
+    management_policies: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    #[serde(default, deserialize_with = "list")]
+    conditions: Vec<ConditionFacts>,
+    at_provider: Option<AtProvider>,
+}
+
+#[derive(Deserialize)]
+struct AtProvider {
+    manifest: Option<Manifest>,
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    metadata: Option<Metadata>,
+    status: Option<CrdStatus>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+struct CrdStatus {
+    #[serde(default, deserialize_with = "list")]
+    conditions: Vec<ConditionFacts>,
+}
+
+impl<'de> Deserialize<'de> for ObservedCrd {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let Object { spec, status } = Object::deserialize(from)?;
+        let policies = spec.map(|spec| spec.management_policies).unwrap_or_default();
+        let (conditions, manifest) = status.map_or_else(
+            || (Vec::new(), None),
+            |status| (status.conditions, status.at_provider.and_then(|at_provider| at_provider.manifest)),
+        );
+        Ok(Self {
+            synced: synced(&conditions),
+            managed: policies.iter().any(|policy| policy == "Create"),
+            last_seen: manifest.map(live),
+        })
+    }
+}
+
+fn live(Manifest { metadata, status }: Manifest) -> LiveCrd {
+    let mut annotations = metadata.and_then(|metadata| metadata.annotations).unwrap_or_default();
+    let conditions = status.map(|status| status.conditions).unwrap_or_default();
+    LiveCrd {
+        owner: annotations.remove(OWNER_ANNOTATION),
+        bundle: annotations.remove(BUNDLE_ANNOTATION).and_then(|version| Bundle::parse(&version)),
+        established: conditions
+            .iter()
+            .any(|condition| condition.kind == "Established" && condition.status == "True"),
+    }
+}

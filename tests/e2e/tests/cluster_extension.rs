@@ -1,0 +1,238 @@
+//! The CRDs of the cluster extension are the upstream ones in other words: the same schema, and the same verdicts of a
+//! real API server on the same objects.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::controlplane::cluster::{Cluster, Refused, text};
+use e2e::controlplane::crds::{self, INFERENCE_EXTENSION_1_3, INFERENCE_EXTENSION_1_5, Source};
+use e2e::controlplane::{ControlPlane, wait};
+use e2e::files::set;
+use e2e::{process, render, workspace};
+use serde_json::{Value, json};
+
+const NAME: &str = "inferencepools.inference.networking.k8s.io";
+
+/// A render takes well under a second; a minute is for machines that do much else.
+const RENDER_LIMIT: Duration = Duration::from_mins(1);
+
+/// A CRD goes once its objects have.
+const GONE_LIMIT: Duration = Duration::from_mins(2);
+
+/// In whose name pools are applied.
+const PERSON: &str = "kubectl";
+
+const RELEASES: [(&str, Source); 2] =
+    [("v1.3.1", INFERENCE_EXTENSION_1_3), ("v1.5.0", INFERENCE_EXTENSION_1_5)];
+
+/// Fields of a pool and what is written there; both definitions have to say the same of each.
+const POOLS: [(&str, &str); 31] = [
+    ("metadata.name", r#""pool""#),
+    ("spec.appProtocol", r#""http""#),
+    ("spec.appProtocol", r#""kubernetes.io/h2c""#),
+    ("spec.appProtocol", r#""grpc""#),
+    ("spec.endpointPickerRef", r#"{"name": "epp"}"#),
+    ("spec.endpointPickerRef", r#"{"name": "epp", "kind": "Service"}"#),
+    ("spec.endpointPickerRef", r#"{"name": "epp", "kind": "Other"}"#),
+    ("spec.endpointPickerRef", r#"{"port": {"number": 9002}}"#),
+    ("spec.endpointPickerRef.name", r#""""#),
+    ("spec.endpointPickerRef.group", r#""example.com""#),
+    ("spec.endpointPickerRef.group", r#""Example.com""#),
+    ("spec.endpointPickerRef.kind", r#""""#),
+    ("spec.endpointPickerRef.kind", r#""-""#),
+    ("spec.endpointPickerRef.port.number", "0"),
+    ("spec.endpointPickerRef.port.number", "65536"),
+    ("spec.endpointPickerRef.port", "{}"),
+    ("spec.endpointPickerRef.failureMode", r#""FailOpen""#),
+    ("spec.endpointPickerRef.failureMode", r#""FailClosed""#),
+    ("spec.endpointPickerRef.weight", "1"),
+    ("spec.selector", "{}"),
+    ("spec.selector.matchLabels", "{}"),
+    ("spec.selector.matchLabels", r#"{"app": ""}"#),
+    ("spec.selector.matchLabels", r#"{"app": "-"}"#),
+    ("spec.selector.matchLabels", r#"{"app": 1}"#),
+    ("spec.targetPorts", "[]"),
+    ("spec.targetPorts", r#"[{"number": 1}, {"number": 65535}]"#),
+    ("spec.targetPorts", r#"[{"number": 8000}, {"number": 8000}]"#),
+    ("spec.targetPorts", r#"[{"number": 8000.5}]"#),
+    (
+        "spec.targetPorts",
+        r#"[{"number":1},{"number":2},{"number":3},{"number":4},{"number":5},{"number":6},{"number":7},{"number":8},{"number":9}]"#,
+    ),
+    ("spec", "null"),
+    ("spec", "{}"),
+];
+
+/// A condition without which no entry of `conditions` is whole.
+const CONDITION: &str = r#"{"type": "Accepted", "status": "True", "reason": "Accepted", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}"#;
+
+/// What a controller may write to the status, and what not; `C` is a condition.
+const STATUSES: [&str; 9] = [
+    r#"{"parents": []}"#,
+    r#"{"parents": [{"parentRef": {"name": "eg"}}]}"#,
+    r#"{"parents": [{"parentRef": {"name": "eg", "namespace": "Gateways"}}]}"#,
+    r#"{"parents": [{"parentRef": {"name": "eg"}, "controllerName": "controller"}]}"#,
+    r#"{"parents": [{"parentRef": {"name": "eg"}, "controllerName": "example.com/controller", "conditions": [C]}]}"#,
+    r#"{"parents": [{"parentRef": {"name": "eg"}, "conditions": [C, C]}]}"#,
+    r#"{"parents": [{"parentRef": {"name": "eg"}, "conditions": [{"type": "Accepted"}]}]}"#,
+    r#"{"parents": [{"controllerName": "example.com/controller"}]}"#,
+    r#"{"parents": [{"parentRef": {}}]}"#,
+];
+
+/// Our definition, as the step writes it where the provider says that there is none.
+fn ours(version: &str) -> Result<Value> {
+    let folder = tempfile::tempdir()?;
+    let write = |name: &str, value: &Value| -> Result<_> {
+        let path = folder.path().join(name);
+        std::fs::write(&path, serde_yaml::to_string(value)?)?;
+        Ok(path)
+    };
+    let composite = json!({
+        "apiVersion": "example.com/v1", "kind": "Cluster",
+        "metadata": {"name": "gpu", "namespace": "clusters"},
+        "spec": {"parameters": {"apps": {"gatewayInferenceExtension": {"enabled": true}}}},
+    });
+    let input = json!({
+        "apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ClusterExtension",
+        "spec": {"version": version, "prerequisites": []},
+    });
+    let observed = json!({
+        "apiVersion": "kubernetes.m.crossplane.io/v1alpha1", "kind": "Object",
+        "metadata": {
+            "name": "gpu-crd", "namespace": "clusters",
+            "annotations": {"crossplane.io/composition-resource-name": "inference_pool_crd"},
+        },
+        "status": {"conditions": [{
+            "type": "Synced", "status": "False", "reason": "ReconcileError",
+            "message": "observe failed: external resource does not exist",
+        }]},
+    });
+    let mut command = Command::new(workspace::function()?);
+    command
+        .arg("render")
+        .arg(write("xr.yaml", &composite)?)
+        .arg("--input")
+        .arg(write("input.yaml", &input)?)
+        .arg("--observed")
+        .arg(write("observed.yaml", &observed)?);
+    let finished = process::run(&mut command, RENDER_LIMIT)?;
+    ensure!(finished.status.success(), "{}", finished.stderr);
+    let documents: Vec<Value> = serde_yaml::from_multiple(&finished.stdout)?;
+    let manifest = documents.iter().find_map(|document| document.pointer("/spec/forProvider/manifest"));
+    manifest.cloned().with_context(|| format!("nothing is composed: {}", finished.stdout))
+}
+
+fn upstream(source: Source) -> Result<Value> {
+    let crd = source.crds()?.into_iter().find(|crd| text(crd, "/metadata/name") == NAME);
+    crd.with_context(|| format!("{source:?} has no {NAME}"))
+}
+
+/// Without what people read, and what the API server writes.
+fn bare(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, value)| name.as_str() != "description" || !value.is_string())
+            .map(|(name, value)| (name.clone(), bare(value)))
+            .collect(),
+        Value::Array(entries) => entries.iter().map(bare).collect(),
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn the_definition_is_upstreams_but_for_the_prose() -> Result<()> {
+    for (version, source) in RELEASES {
+        let (ours, upstream) = (ours(version)?, upstream(source)?);
+        let (spec, want) = (bare(&ours["spec"]), bare(&upstream["spec"]));
+        ensure!(spec == want, "{version}: ours\n{spec:#}\nupstream's\n{want:#}");
+        let mut annotations = ours["metadata"]["annotations"].clone();
+        let mark = annotations.as_object_mut().and_then(|it| it.remove("inference.devopstoolkit.ai/owner"));
+        ensure!(mark == Some(json!("clusters/gpu")), "{version}: {mark:?}");
+        for (name, value) in annotations.as_object().into_iter().flatten() {
+            ensure!(
+                upstream["metadata"]["annotations"][name] == *value,
+                "{version}: {name} is {value}, upstream's {}",
+                upstream["metadata"]["annotations"]
+            );
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_judges_pools_alike_by_both_definitions() -> Result<()> {
+    let control_plane = ControlPlane::start("cluster-extension").await?;
+    let compared = compare(&control_plane.cluster).await;
+    compared.map_err(|error| control_plane.explain(error))
+}
+
+async fn compare(cluster: &Cluster) -> Result<()> {
+    let mut problems = Vec::new();
+    for (version, source) in RELEASES {
+        let theirs = verdicts(cluster, &upstream(source)?).await?;
+        let ours = verdicts(cluster, &ours(version)?).await?;
+        ensure!(theirs.len() == ours.len(), "{} verdicts and {}", theirs.len(), ours.len());
+        let (accepted, refused): (Vec<_>, Vec<_>) = theirs.iter().partition(|(_, verdict)| verdict.is_ok());
+        ensure!(accepted.len() > 8 && refused.len() > 15, "the corpus has both kinds");
+        for ((what, theirs), (_, ours)) in theirs.iter().zip(&ours) {
+            if theirs != ours {
+                problems.push(format!("{version}: {what}: upstream's {theirs:?}, ours {ours:?}"));
+            }
+        }
+    }
+    render::report(&problems)
+}
+
+type Verdict = std::result::Result<Value, String>;
+
+/// What the API server says to each object, with this definition and no other.
+async fn verdicts(cluster: &Cluster, crd: &Value) -> Result<Vec<(String, Verdict)>> {
+    crds::install(cluster, std::slice::from_ref(crd)).await?;
+    let pool = json!({
+        "apiVersion": "inference.networking.k8s.io/v1", "kind": "InferencePool",
+        "metadata": {"name": "pool", "namespace": "default"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "llama"}},
+            "targetPorts": [{"number": 8000}],
+            "endpointPickerRef": {"name": "epp", "port": {"number": 9002}},
+        },
+    });
+    let mut verdicts = Vec::new();
+    for (path, written) in POOLS {
+        let mut pool = pool.clone();
+        set(&mut pool, path, serde_json::from_str(written)?);
+        let answer = cluster.check(&pool, PERSON).await.map(|accepted| accepted.object["spec"].clone());
+        verdicts.push((format!("{path}: {written}"), verdict(answer)?));
+    }
+    cluster.apply(&pool, PERSON).await?;
+    for status in STATUSES {
+        let written = status.replace('C', CONDITION);
+        let answer = match cluster.set_status(&pool, &serde_json::from_str(&written)?).await {
+            Ok(()) => Ok(cluster.get(&pool).await?.unwrap_or_default()["status"].clone()),
+            Err(error) => Err(error),
+        };
+        verdicts.push((format!("status: {status}"), verdict(answer)?));
+    }
+    cluster.delete(&pool).await?;
+    cluster.delete(crd).await?;
+    wait::until("the CRD goes", GONE_LIMIT, async || {
+        let served = cluster.served("inference.networking.k8s.io/v1").await.unwrap_or_default();
+        let gone = cluster.get(crd).await?.is_none() && !served.iter().any(|kind| kind == "InferencePool");
+        Ok(if gone { Ok(()) } else { Err(format!("{NAME} is still there")) })
+    })
+    .await?;
+    Ok(verdicts)
+}
+
+/// A refusal is a verdict; anything else that goes wrong is not.
+fn verdict(answer: Result<Value>) -> Result<Verdict> {
+    match answer {
+        Ok(object) => Ok(Ok(object)),
+        Err(error) => match error.downcast_ref::<Refused>() {
+            Some(refused) => Ok(Err(refused.to_string())),
+            None => Err(error),
+        },
+    }
+}
