@@ -4,7 +4,6 @@
 mod generate;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -48,8 +47,7 @@ async fn every_object_is_accepted_with_inference_extension_1_5() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runtime_on_a_stub_crd_is_what_we_wrote() -> Result<()> {
     let control_plane = ControlPlane::start("acceptance-stub").await?;
-    let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds/vllmruntimes-stub.yaml");
-    crds::install(&control_plane.cluster, &crds::read_crds(&stub)?).await?;
+    crds::install(&control_plane.cluster, &crds::vllm_runtime_stub()?).await?;
 
     let mut problems = Vec::new();
     let mut seen = 0;
@@ -161,10 +159,7 @@ async fn rendered_cases() -> Result<Vec<Stack>> {
 
 /// Every kind that may be composed.
 fn kinds(extension: Source) -> Result<Vec<Value>> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-    let mut all = crds::read_crds(&own.join("vllmruntimes-0.1.12.yaml"))?;
-    all.extend(crds::read_crds(&own.join("inferenceobjectives.llm-d.ai.yaml"))?);
-    all.extend(crds::gateways()?);
+    let mut all = [crds::vllm_runtime()?, crds::llm_d_objective()?, crds::gateways()?].concat();
     let others =
         [crds::GATEWAY_API, extension, crds::KEDA, crds::PROMETHEUS_OPERATOR, crds::PROVIDER_KUBERNETES];
     for source in others {

@@ -130,19 +130,33 @@ pub fn gateways() -> Result<Vec<Value>> {
     let mut all = ISTIO.crds()?;
     all.retain(|crd| text(crd, "/spec/names/kind") == "DestinationRule");
     all.extend(GKE.crds()?);
-    // NGINX Gateway Fabric's module cannot be had everywhere.
-    all.extend(read_crds(&own("proxysettingspolicies.gateway.nginx.org.yaml"))?);
+    all.extend(nginx_settings()?);
     Ok(all)
+}
+
+/// `ProxySettingsPolicy`, from a file beside this crate: NGINX Gateway Fabric's module cannot be had everywhere.
+pub fn nginx_settings() -> Result<Vec<Value>> {
+    read_crds(&own("proxysettingspolicies.gateway.nginx.org.yaml"))
+}
+
+/// `InferenceObjective` as llm-d-router defines it, from a file beside this crate: the router is no Go module.
+pub fn llm_d_objective() -> Result<Vec<Value>> {
+    read_crds(&own("inferenceobjectives.llm-d.ai.yaml"))
 }
 
 /// `VLLMRuntime` as operator 0.1.12 defines it, from a file beside this crate: the operator is no Go module.
 pub fn vllm_runtime() -> Result<Vec<Value>> {
-    read_crds(&own("vllmruntimes-0.1.12.yaml"))
+    read_crds(&own("vllmruntimes/0.1.12.yaml"))
+}
+
+/// Whether `VLLMRuntime` is written down as that release of the operator defines it.
+pub fn has_operator(release: &str) -> bool {
+    own(&format!("vllmruntimes/{release}.yaml")).exists()
 }
 
 /// `VLLMRuntime` as the stub that some clusters have.
 pub fn vllm_runtime_stub() -> Result<Vec<Value>> {
-    read_crds(&own("vllmruntimes-stub.yaml"))
+    read_crds(&own("vllmruntimes/stub.yaml"))
 }
 
 fn own(file: &str) -> PathBuf {
