@@ -56,6 +56,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
     let companion = routing.filter(|routing| routing.traits().companions.contains(&key));
     Ok(match key {
         Key::VllmRuntime => Some(workload::vllm_runtime(plan).into()),
+        Key::ReplicasHandover => plan.handover.map(|count| workload::replicas(plan, count).into()),
         Key::ModelMetricsService => monitoring.map(|_| monitoring::model_metrics_service(plan).into()),
         Key::ModelPodDisruptionBudget => {
             plan.disruption_budget.then(|| disruption::model_pod_disruption_budget(plan).into())

@@ -7,10 +7,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::settings::Runtime;
 use crate::digest::digest;
-use crate::kinds::Resource;
+use crate::kinds::replicas::{Count, ReplicasSpec};
 use crate::kinds::vllm::{
     DeploymentConfig, EnvVar, Image, Model, Resources, TokenSecret, VllmConfig, VllmRuntimeSpec,
 };
+use crate::kinds::{Kind, Resource};
 use crate::plan::names::{CONFIG_HASH_ANNOTATION, ENGINE_PORT, OWNER_ANNOTATION};
 use crate::plan::{Plan, WorkloadPlan};
 
@@ -76,6 +77,22 @@ pub(super) fn vllm_runtime(plan: &Plan) -> Resource<VllmRuntimeSpec> {
                 pod_annotations: BTreeMap::from([(CONFIG_HASH_ANNOTATION.to_owned(), hash)]),
             },
         },
+    )
+}
+
+/// The model servers again, under a field manager of its own that holds the replica count while the other lets go of it.
+///
+/// Nothing else, not even the owner mark: what two managers apply, neither can take away.
+pub(super) fn replicas(plan: &Plan, count: u32) -> Resource<ReplicasSpec> {
+    Resource::of(
+        VllmRuntimeSpec::API_VERSION,
+        VllmRuntimeSpec::KIND,
+        ObjectMeta {
+            name: Some(plan.name.to_string()),
+            namespace: Some(plan.namespace.to_string()),
+            ..ObjectMeta::default()
+        },
+        ReplicasSpec::VllmRuntime { deployment_config: Count { replicas: count } },
     )
 }
 

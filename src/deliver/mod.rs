@@ -52,7 +52,14 @@ const fn provider_config_kind(kind: ProviderConfigKind) -> &'static str {
     }
 }
 
-/// What is somebody else's is only looked at; `None` is the provider's default, everything.
+/// What is somebody else's is only looked at; a second view of an object neither creates it nor deletes it with itself.
+/// `None` is the provider's default, everything.
 fn management_policies(manifest: &Manifest) -> Option<Vec<&'static str>> {
-    matches!(manifest, Manifest::Gateway(_)).then(|| vec!["Observe"])
+    if matches!(manifest, Manifest::Gateway(_)) {
+        Some(vec!["Observe"])
+    } else if matches!(manifest, Manifest::Replicas(_)) {
+        Some(vec!["Observe", "Update"])
+    } else {
+        None
+    }
 }

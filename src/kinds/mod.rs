@@ -19,6 +19,7 @@ pub mod nginx_gateway;
 pub mod picker_config;
 pub mod prometheus_operator;
 pub mod provider_kubernetes;
+pub mod replicas;
 pub mod vllm;
 
 /// What makes a `spec` a kind.
@@ -84,6 +85,7 @@ pub enum Manifest {
     Ingress(Box<Ingress>),
     PodDisruptionBudget(Box<PodDisruptionBudget>),
     ProxySettingsPolicy(Box<Resource<nginx_gateway::ProxySettingsPolicySpec>>),
+    Replicas(Box<Resource<replicas::ReplicasSpec>>),
     Role(Box<Role>),
     RoleBinding(Box<RoleBinding>),
     ScaledObject(Box<Resource<keda::ScaledObjectSpec>>),
@@ -116,6 +118,7 @@ manifest_from! {
     Ingress: Ingress,
     PodDisruptionBudget: PodDisruptionBudget,
     ProxySettingsPolicy: Resource<nginx_gateway::ProxySettingsPolicySpec>,
+    Replicas: Resource<replicas::ReplicasSpec>,
     Role: Role,
     RoleBinding: RoleBinding,
     ScaledObject: Resource<keda::ScaledObjectSpec>,

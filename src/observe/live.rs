@@ -1,5 +1,6 @@
 //! What all live objects have in common, and how a kind adds its own.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::plan::names::OWNER_ANNOTATION;
 
-use super::{Facts, Live};
+use super::{Facts, Live, replicas};
 
 /// A kind with facts of interest: which fields are read, and what they say. All else is skipped, whatever it is.
 pub(super) trait Kind {
@@ -47,20 +48,25 @@ pub(super) struct Manifest<S, T> {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata {
     generation: Option<i64>,
     #[serde(default, deserialize_with = "owner")]
     annotations: Option<String>,
+    #[serde(default, deserialize_with = "replicas::managers")]
+    managed_fields: BTreeSet<String>,
 }
 
 impl<S: Default, T: Default> Manifest<S, T> {
     /// What the object says.
     pub(super) fn live<K: Kind<Spec = S, Status = T>>(self) -> Live {
-        let Self { metadata: Metadata { generation, annotations: owner }, spec, status } = self;
+        let Self { metadata, spec, status } = self;
+        let Metadata { generation, annotations: owner, managed_fields: replicas_managers } = metadata;
         let spec = spec.unwrap_or_default();
         Live {
             generation,
             owner,
+            replicas_managers,
             hostnames: K::hostnames(&spec),
             facts: K::facts(spec, status.unwrap_or_default()),
         }

@@ -1,6 +1,6 @@
 //! What the live objects say: typed, read-only, "not yet" is a value. Decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -18,6 +18,7 @@ mod live;
 mod object;
 mod parents;
 mod read;
+mod replicas;
 mod scaled_object;
 #[cfg(test)]
 mod tests;
@@ -50,9 +51,26 @@ impl Observed {
     }
 }
 
+impl Live {
+    /// The replica count in the workload's `spec`.
+    pub fn spec_replicas(&self) -> Option<u32> {
+        match &self.facts {
+            Facts::VllmRuntime(facts) => facts.spec_replicas,
+            Facts::Replicas(count) => *count,
+            Facts::Exists
+            | Facts::Deployment(_)
+            | Facts::Parents(_)
+            | Facts::ScaledObject(_)
+            | Facts::Gateway(_) => None,
+        }
+    }
+}
+
 /// One of our Objects, and the live object inside.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ObservedObject {
+    /// `metadata.name` of the Object itself, which is in the name of the provider's field manager.
+    pub name: Option<String>,
     /// The Object's own Synced condition: `None` = not yet said.
     pub synced: Option<Synced>,
     /// `spec.providerConfigRef.name`.
@@ -63,6 +81,13 @@ pub struct ObservedObject {
     pub live: Option<Live>,
     /// Why the live object could not be read, where it is there but is not what its kind promises.
     pub unreadable: Option<String>,
+}
+
+impl ObservedObject {
+    /// The name under which the provider applies the object inside (provider-kubernetes v1.2.1, `ssaFieldOwner`).
+    pub fn field_manager(&self) -> Option<String> {
+        self.name.as_ref().map(|name| format!("provider-kubernetes/{name}"))
+    }
 }
 
 /// Whether the provider could reconcile the Object.
@@ -81,7 +106,7 @@ pub struct Asked {
     pub name: Option<String>,
     /// `metadata.namespace`.
     pub namespace: Option<String>,
-    /// `spec.deploymentConfig.replicas` of a `VLLMRuntime`: present = we own the field.
+    /// The workload's replica count, wherever its kind has it: present = we write the field.
     pub replicas: Option<u32>,
     /// `spec.rules[0].host` of an Ingress.
     pub ingress_host: Option<String>,
@@ -94,6 +119,8 @@ pub struct Live {
     pub generation: Option<i64>,
     /// The owner annotation of this project, if any.
     pub owner: Option<String>,
+    /// Who else would keep the replica count where it is, were one of them to let go of it.
+    pub replicas_managers: BTreeSet<String>,
     /// `spec.hostnames` of an `HTTPRoute`; empty for other kinds.
     pub hostnames: Vec<String>,
     /// By kind.
@@ -108,6 +135,8 @@ pub enum Facts {
     Exists,
     /// The model servers.
     VllmRuntime(VllmRuntimeFacts),
+    /// The replica count of the model servers, and nothing else.
+    Replicas(Option<u32>),
     /// The picker's Deployment.
     Deployment(DeploymentFacts),
     /// `status.parents` of an `InferencePool` or `HTTPRoute`.

@@ -8,8 +8,15 @@ use super::{Asked, ConditionFacts, Live, ObservedObject, Synced};
 /// An Object around a live object that reads as `M`.
 #[derive(Deserialize)]
 pub(super) struct Object<M> {
+    #[serde(default)]
+    metadata: Metadata,
     spec: Option<Spec>,
     status: Option<Status<M>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Metadata {
+    name: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -45,6 +52,7 @@ struct AskedMetadata {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AskedSpec {
+    replicas: Option<u32>,
     deployment_config: Option<DeploymentConfig>,
     #[serde(default, deserialize_with = "list")]
     rules: Vec<IngressRule>,
@@ -84,6 +92,7 @@ impl<M> Object<M> {
         );
         let synced = synced(&conditions);
         ObservedObject {
+            name: self.metadata.name,
             provider_config: provider_config_ref.and_then(|reference| reference.name),
             asked: for_provider.and_then(|wanted| wanted.manifest).map(asked).unwrap_or_default(),
             // After NotFound, and while it cannot reach the cluster, the provider leaves the former manifest in place.
@@ -110,11 +119,11 @@ pub(crate) fn synced(conditions: &[ConditionFacts]) -> Option<Synced> {
 fn asked(manifest: AskedManifest) -> Asked {
     let AskedManifest { metadata, spec } = manifest;
     let AskedMetadata { name, namespace } = metadata.unwrap_or_default();
-    let AskedSpec { deployment_config, rules } = spec.unwrap_or_default();
+    let AskedSpec { replicas, deployment_config, rules } = spec.unwrap_or_default();
     Asked {
         name,
         namespace,
-        replicas: deployment_config.and_then(|config| config.replicas),
+        replicas: replicas.or(deployment_config.and_then(|config| config.replicas)),
         ingress_host: rules.into_iter().find_map(|rule| rule.host),
     }
 }

@@ -16,6 +16,7 @@ use super::http_route::HttpRoute;
 use super::inference_pool::InferencePool;
 use super::live::{Existing, Kind, Manifest};
 use super::object::Object;
+use super::replicas::Replicas;
 use super::scaled_object::ScaledObject;
 use super::vllm_runtime::VllmRuntime;
 use super::{Live, Observed, ObservedCondition, ObservedObject};
@@ -63,6 +64,7 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
     Walked::through(bytes)?;
     match key {
         Key::VllmRuntime => object_of::<VllmRuntime>(bytes),
+        Key::ReplicasHandover => object_of::<Replicas>(bytes),
         Key::EppDeployment => object_of::<Deployment>(bytes),
         Key::InferencePool => object_of::<InferencePool>(bytes),
         Key::HttpRoute => object_of::<HttpRoute>(bytes),

@@ -19,6 +19,7 @@ fn observe(key: &str, object: &Value) -> Result<Observed, ReadError> {
 /// An Object around a live object, as provider-kubernetes writes it.
 fn object(synced: &str, live: &Value) -> Value {
     json!({
+        "metadata": {"name": "llama-0123456789ab"},
         "spec": {
             "providerConfigRef": {"kind": "ProviderConfig", "name": "gpu-cluster"},
             "forProvider": {"manifest": {
@@ -43,6 +44,7 @@ fn only(observed: Observed) -> ObservedObject {
 fn what_we_asked_for_is_read_whether_it_is_there_or_not() {
     let read = only(observe("vllm_runtime", &object("False", &Value::Null)).unwrap());
     let want = ObservedObject {
+        name: Some("llama-0123456789ab".to_owned()),
         synced: Some(Synced::False("of this".to_owned())),
         provider_config: Some("gpu-cluster".to_owned()),
         asked: Asked {
@@ -208,9 +210,39 @@ fn each_kind_gives_its_facts() {
             "managedFields": [{"fieldsV1": {"f:spec": {}}}],
         });
         let want =
-            Live { generation: Some(4), owner: Some("team-a/llama".to_owned()), hostnames: vec![], facts };
+            Live { generation: Some(4), owner: Some("team-a/llama".to_owned()), facts, ..Live::default() };
         assert_eq!(cluster().holding(key, live).observed().live(key), Some(&want), "{reason}");
     }
+}
+
+#[test]
+fn who_would_keep_the_replica_count_is_read_wherever_the_kind_has_it() {
+    let managed = |path: Value| {
+        json!([
+            {"manager": "provider-kubernetes/main", "operation": "Apply", "fieldsV1": path},
+            {"manager": "keda", "operation": "Update", "subresource": "scale", "fieldsV1": path},
+            {"manager": "old-provider", "operation": "Update", "fieldsV1": path},
+            {"manager": "operator", "operation": "Update", "subresource": "status", "fieldsV1": {"f:status": {}}},
+            {"manager": "other", "operation": "Apply", "fieldsV1": {"f:spec": {"f:model": {}}}},
+        ])
+    };
+    let runtime = json!({"f:spec": {"f:deploymentConfig": {"f:replicas": {}}}});
+    let deployment = json!({"f:spec": {"f:replicas": {}}});
+    let cases = [
+        (Key::VllmRuntime, json!({"deploymentConfig": {"replicas": 3}}), runtime.clone()),
+        (Key::ReplicasHandover, json!({"deploymentConfig": {"replicas": 3}}), runtime),
+        (Key::ReplicasHandover, json!({"replicas": 3}), deployment),
+    ];
+    for (key, spec, path) in cases {
+        let live = json!({"metadata": {"managedFields": managed(path)}, "spec": spec});
+        let observed = cluster().holding(key, live).observed();
+        let live = observed.live(key).unwrap();
+        assert_eq!(live.spec_replicas(), Some(3), "{key:?}");
+        let managers: Vec<&str> = live.replicas_managers.iter().map(String::as_str).collect();
+        assert_eq!(managers, ["keda", "provider-kubernetes/main"], "{key:?}: who applies and who scales");
+    }
+    let object = only(cluster().holding(Key::VllmRuntime, json!({})).observed());
+    assert_eq!(object.field_manager().as_deref(), Some("provider-kubernetes/llama-0123456789ab"));
 }
 
 #[test]

@@ -5,6 +5,8 @@
 pub enum Key {
     /// The model servers.
     VllmRuntime,
+    /// A second view of the model servers, with their replica count only, while that passes to the autoscaler.
+    ReplicasHandover,
     /// Headless, labelled Service for scraping the model servers.
     ModelMetricsService,
     /// Keeps node drains from taking every replica.
@@ -57,8 +59,9 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::VllmRuntime,
+        Self::ReplicasHandover,
         Self::ModelMetricsService,
         Self::ModelPodDisruptionBudget,
         Self::ServiceMonitor,
@@ -89,6 +92,7 @@ impl Key {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::VllmRuntime => "vllm_runtime",
+            Self::ReplicasHandover => "replicas_handover",
             Self::ModelMetricsService => "model_metrics_service",
             Self::ModelPodDisruptionBudget => "model_pod_disruption_budget",
             Self::ServiceMonitor => "service_monitor",
@@ -133,6 +137,7 @@ mod tests {
             names,
             [
                 "vllm_runtime",
+                "replicas_handover",
                 "model_metrics_service",
                 "model_pod_disruption_budget",
                 "service_monitor",

@@ -15,6 +15,7 @@ use self::keys::Key;
 mod checks;
 pub mod endpoint_picker;
 pub mod gateway;
+mod handover;
 mod ingress;
 pub mod keys;
 pub mod names;
@@ -46,6 +47,8 @@ pub struct Plan {
     pub routing: Option<RoutingPlan>,
     /// The autoscaler, or why there is none.
     pub scaling: ScalingPlan,
+    /// Present while a second Object holds the replica count: that count.
+    pub handover: Option<u32>,
     /// Whether the engines get a `PodDisruptionBudget`.
     pub disruption_budget: bool,
     /// The Ingress of `ingressHost`.
@@ -156,10 +159,21 @@ pub enum ScalingPlan {
 /// Why a `ScaledObject` that was asked for is not composed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Withheld {
-    /// This function owns the live workload's replicas; dropping the field would reset it to 1.
-    HandoverPending,
+    /// The replica count of the live workload passes from this function to the autoscaler, which comes last.
+    HandoverPending(HandoverStep),
     /// The workload stands on a stub CRD, where a missing count means no pods.
     TargetNotScalable,
+}
+
+/// What is under way while the replica count passes to the autoscaler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandoverStep {
+    /// A second Object is to hold the count.
+    Sharing,
+    /// The workload's own Object is to let go of it.
+    Releasing,
+    /// The second Object is to go.
+    Leaving,
 }
 
 /// A `ScaledObject`.
@@ -219,6 +233,7 @@ impl Plan {
     pub fn has(&self, key: Key) -> bool {
         match key {
             Key::VllmRuntime => true,
+            Key::ReplicasHandover => self.handover.is_some(),
             Key::ModelMetricsService | Key::ServiceMonitor => self.monitoring.is_some(),
             Key::ModelPodDisruptionBudget => self.disruption_budget,
             Key::InferencePool
@@ -253,6 +268,7 @@ impl Plan {
         let model = &self.name;
         let name = match key {
             Key::VllmRuntime
+            | Key::ReplicasHandover
             | Key::ModelPodDisruptionBudget
             | Key::ServiceMonitor
             | Key::InferencePool
@@ -314,7 +330,7 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
         return Err(problems);
     }
 
-    let scaling::Decision { replicas, scaling } = scaling::decide(settings, observed, picker);
+    let scaling::Decision { replicas, handover, scaling } = scaling::decide(settings, observed, picker);
     Ok(Plan {
         owner: owner(&settings.composite),
         name: settings.composite.name.clone(),
@@ -327,6 +343,7 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
         ingress: ingress::decide(settings, observed),
         routing,
         scaling,
+        handover,
         disruption_budget: settings.disruption_budget,
         ttl: settings.ttl,
     })

@@ -11,6 +11,7 @@ use crate::api::{Duration, ModelName, Namespace};
 use crate::observe::{Facts, Observed};
 
 use super::endpoint_picker::Family;
+use super::handover::{self, Handover};
 use super::keys::Key;
 use super::names::{MODEL_LABEL, series_label};
 use super::{PickerPlan, ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
@@ -35,36 +36,40 @@ const PICKER_RUNNING_TARGET: f64 = 16.0;
 pub(super) struct Decision {
     /// `None` where the autoscaler owns the field.
     pub(super) replicas: Option<u32>,
+    /// The count that a second Object holds meanwhile.
+    pub(super) handover: Option<u32>,
     /// The autoscaler.
     pub(super) scaling: ScalingPlan,
 }
 
-/// Decides both at once: exactly one of them may write the field.
+/// Decides all at once: exactly one of them may change the field.
 pub(super) fn decide(settings: &Settings, observed: &Observed, picker: Option<&PickerPlan>) -> Decision {
     let Some(scaling) = &settings.scaling else {
-        return Decision { replicas: Some(settings.replicas.min), scaling: ScalingPlan::Off };
+        return Decision { replicas: Some(settings.replicas.min), handover: None, scaling: ScalingPlan::Off };
     };
     let object = observed.objects.get(&Key::VllmRuntime);
-    let owned = object.and_then(|object| object.asked.replicas);
     if let Some(Facts::VllmRuntime(live)) =
         object.and_then(|object| object.live.as_ref()).map(|live| &live.facts)
         && !live.has_deployment_strategy
     {
         // At least one: nothing could wake it.
-        let replicas = owned.or(live.spec_replicas).unwrap_or(settings.replicas.min).max(1);
+        let asked = object.and_then(|object| object.asked.replicas);
+        let replicas = asked.or(live.spec_replicas).unwrap_or(settings.replicas.min).max(1);
         return Decision {
             replicas: Some(replicas),
+            handover: None,
             scaling: ScalingPlan::Withheld(Withheld::TargetNotScalable),
         };
     }
-    if let Some(replicas) = owned {
-        // A field that its only owner drops falls back to the CRD's default of 1.
-        return Decision {
-            replicas: Some(replicas),
-            scaling: ScalingPlan::Withheld(Withheld::HandoverPending),
-        };
+    let Handover { main, second, step } = handover::next(observed, Key::VllmRuntime);
+    Decision {
+        replicas: main,
+        handover: second,
+        scaling: match step {
+            Some(step) => ScalingPlan::Withheld(Withheld::HandoverPending(step)),
+            None => ScalingPlan::On(scaled_object(settings, scaling, picker)),
+        },
     }
-    Decision { replicas: None, scaling: ScalingPlan::On(scaled_object(settings, scaling, picker)) }
 }
 
 /// Whether the model may sleep.

@@ -8,7 +8,7 @@ use crate::observe::{
 };
 
 use super::keys::Key;
-use super::{IngressPlan, Plan, ScaledObjectPlan, ScalingPlan, Withheld, plan};
+use super::{HandoverStep, IngressPlan, Plan, ScaledObjectPlan, ScalingPlan, Withheld, plan};
 
 const HOST: &str = "llama.example.com";
 
@@ -26,10 +26,11 @@ fn autoscaler(settings: &Settings) -> ScaledObjectPlan {
 /// A live model that runs where `llm()` asks for it.
 fn live(asked: Asked, facts: Facts) -> ObservedObject {
     ObservedObject {
+        name: Some("llama-0123456789ab".to_owned()),
         synced: Some(Synced::True),
         provider_config: Some("gpu-cluster".to_owned()),
         asked: Asked { name: Some("llama".to_owned()), namespace: Some("team-a".to_owned()), ..asked },
-        live: Some(Live { generation: Some(1), owner: None, hostnames: vec![HOST.to_owned()], facts }),
+        live: Some(Live { generation: Some(1), hostnames: vec![HOST.to_owned()], facts, ..Live::default() }),
         unreadable: None,
     }
 }
@@ -84,7 +85,7 @@ fn exactly_one_writer_of_replicas() {
             settings: llm().scaled(1, 4),
             observed: runtime(Some(3), true),
             replicas: Some(3),
-            withheld: Some(Withheld::HandoverPending),
+            withheld: Some(Withheld::HandoverPending(HandoverStep::Sharing)),
             reason: "dropping a field that only we own would reset it to 1",
         },
         Case {

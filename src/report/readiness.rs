@@ -111,7 +111,9 @@ pub const fn rule(key: Key) -> Rule {
         | Key::EppService
         | Key::Gateway
         | Key::Ingress => (EXISTS, Judgement::Exists),
-        Key::ModelPodDisruptionBudget
+        // The model serves whichever way the count is held.
+        Key::ReplicasHandover
+        | Key::ModelPodDisruptionBudget
         | Key::ServiceMonitor
         | Key::EppServiceMonitor
         | Key::GatewayProxySettingsPolicy => (EXISTS, Judgement::Always),

@@ -77,7 +77,7 @@ pub enum Reason {
     TriggerFailed,
     /// The model may sleep, but without routing nothing can wake it. Set `host`, or `minReplicas: 1`.
     NoWakeUp,
-    /// This function still owns the replicas of the live workload. Create the model with scaling on.
+    /// The replica count of the live workload passes to the autoscaler. Wait; if it lasts, look at the Objects.
     HandoverPending,
     /// The workload cannot be scaled by others. Install the vLLM operator's own CRDs.
     TargetNotScalable,
@@ -143,7 +143,7 @@ impl Reason {
             Self::ScalerFailed => ("ScalerFailed", False, Broken),
             Self::TriggerFailed => ("TriggerFailed", False, Broken),
             Self::NoWakeUp => ("NoWakeUp", False, Settled),
-            Self::HandoverPending => ("HandoverPending", False, Settled),
+            Self::HandoverPending => ("HandoverPending", False, UnderWay),
             Self::TargetNotScalable => ("TargetNotScalable", False, Broken),
         }
     }

@@ -3,11 +3,11 @@
 use crate::observe::{ConditionFacts, Facts, Live, Observed};
 use crate::plan::gateway::{Hold, Traits};
 use crate::plan::keys::Key;
-use crate::plan::{Plan, ScaledObjectPlan, ScalingPlan, Withheld};
+use crate::plan::{HandoverStep, Plan, ScaledObjectPlan, ScalingPlan, Withheld};
 
 use super::conditions::{Condition, ConditionType};
 use super::reasons::{Reason, Truth};
-use super::state::{State, is_unknown_kind, name, quote, state};
+use super::state::{State, is_unknown_kind, name, notes, quote, state};
 
 const KIND: ConditionType = ConditionType::ScalingReady;
 
@@ -26,16 +26,9 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
             "Autoscaler: none is needed, since scaling is off. Set spec.scaling.enabled to turn it on."
                 .to_owned(),
         ),
-        ScalingPlan::Withheld(Withheld::HandoverPending) => (
-            Reason::HandoverPending,
-            format!(
-                "Autoscaler: {object} is withheld, and {workload} keeps its {replicas} replicas: this function owns that \
-                 field, and letting go of it would reset it to 1. Create the model anew with spec.scaling.enabled, or \
-                 turn scaling off.",
-                object = name(plan, Key::ScaledObject),
-                replicas = plan.workload.replicas.unwrap_or_default(),
-            ),
-        ),
+        ScalingPlan::Withheld(Withheld::HandoverPending(step)) => {
+            (Reason::HandoverPending, handing_over(plan, observed, *step, &workload))
+        }
         ScalingPlan::Withheld(Withheld::TargetNotScalable) => (
             Reason::TargetNotScalable,
             format!(
@@ -46,6 +39,23 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         ),
     };
     Condition::new(KIND, reason, message)
+}
+
+/// Which step is under way, and what it waits for.
+fn handing_over(plan: &Plan, observed: &Observed, step: HandoverStep, workload: &str) -> String {
+    let count = plan.handover.or(observed.live(Key::VllmRuntime).and_then(Live::spec_replicas));
+    let count = count.map_or_else(String::new, |count| format!(" of {count}"));
+    let waits_for = match step {
+        HandoverStep::Sharing => "a second Object, \"replicas_handover\", is to hold it",
+        HandoverStep::Releasing => "the workload's own Object is to let go of it",
+        HandoverStep::Leaving => "the second Object, \"replicas_handover\", is to go",
+    };
+    let trouble = notes(plan, observed, &[Key::VllmRuntime, Key::ReplicasHandover]);
+    format!(
+        "Autoscaler: {object} comes last, once the replica count{count} of {workload} is handed over without falling: \
+         {waits_for}. If this lasts, see that provider-kubernetes runs, with server-side apply.{trouble}",
+        object = name(plan, Key::ScaledObject),
+    )
 }
 
 /// What is broken goes first, then what was asked for and cannot work, then what is under way.

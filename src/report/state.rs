@@ -98,7 +98,7 @@ pub(crate) fn quote(text: &str) -> &str {
 /// An object as messages name it: kind, namespace, name.
 pub(super) fn name(plan: &Plan, key: Key) -> String {
     let kind = match key {
-        Key::VllmRuntime => "VLLMRuntime",
+        Key::VllmRuntime | Key::ReplicasHandover => "VLLMRuntime",
         Key::ModelMetricsService | Key::EppService => "Service",
         Key::ModelPodDisruptionBudget => "PodDisruptionBudget",
         Key::ServiceMonitor | Key::EppServiceMonitor => "ServiceMonitor",

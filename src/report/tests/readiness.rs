@@ -239,6 +239,7 @@ fn optional_objects_never_hold_back_the_composite() {
     assert_eq!(
         optional,
         [
+            Key::ReplicasHandover,
             Key::ModelPodDisruptionBudget,
             Key::ServiceMonitor,
             Key::GatewayProxySettingsPolicy,

@@ -63,7 +63,12 @@ fn an_autoscaler_that_would_do_harm_is_withheld_and_says_so() {
     let mut unscalable = runtime(2, 2);
     unscalable["spec"]["deploymentConfig"] = json!({"replicas": 2});
     let cases = [
-        (runtime(2, 2), Some(2), Reason::HandoverPending, "keeps its 2 replicas"),
+        (
+            runtime(2, 2),
+            Some(2),
+            Reason::HandoverPending,
+            "the replica count of 2 of VLLMRuntime team-a/llama",
+        ),
         (unscalable, None, Reason::TargetNotScalable, "stub CRD"),
     ];
     for (live, asked, want, says) in cases {
@@ -98,7 +103,7 @@ fn a_priority_that_the_picker_does_not_act_on_says_so() {
     }
 }
 
-/// Switched on for a model that was stopped, scaling cannot start it.
+/// Switched on for a model that was stopped, scaling starts it once the count is handed over.
 #[test]
 fn a_stopped_model_whose_autoscaler_is_withheld_does_not_blame_the_spec() {
     let mut observed = cluster().holding(Key::VllmRuntime, runtime(0, 0)).observed();
