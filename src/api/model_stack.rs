@@ -119,9 +119,10 @@ object! {
 object! {
     /// The model's workload.
     struct Workload {
-        /// What runs the model. Default: VLLMRuntime.
+        /// What runs the model: the vLLM production stack's operator, or a plain Deployment. Default: VLLMRuntime.
         "backend" backend: Backend,
-        /// Release of the vLLM production stack's operator. Default: 0.1.12.
+        /// Release of the vLLM production stack's operator, 0.1.5 to 0.1.12. Decides which fields VLLMRuntime may have;
+        /// scaling needs 0.1.11. Default: 0.1.12.
         "operatorVersion" operator_version: Text<Release>,
     }
 }
@@ -350,7 +351,7 @@ object! {
 object! {
     /// Protection from node autoscalers.
     struct Nodes {
-        /// Whether pods ask node autoscalers to leave their nodes alone. Default: false.
+        /// Whether the engines' pods ask node autoscalers to leave their nodes alone. Default: false.
         "protect" protect: bool,
         /// Annotations that ask for it. Default: those of Karpenter and cluster-autoscaler.
         "annotations" annotations: Map<QualifiedName, Text<AnnotationValue>, 16>,

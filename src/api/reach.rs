@@ -6,7 +6,7 @@ use super::policy::{self, Star};
 use super::problem::{Path, Problems};
 use super::resolve::Identity;
 use super::rules;
-use super::settings::{Delivery, ProviderConfigKind, Target};
+use super::settings::{Backend, Delivery, ProviderConfigKind, Target};
 use super::values::{ModelName, Namespace};
 
 /// How objects get there. Crossplane forbids a namespaced composite to compose anything cluster-scoped; and under a
@@ -124,8 +124,18 @@ pub(super) fn check_environment(
 }
 
 /// A name is refused only where one that is really derived from it would be too long for a Service.
-pub(super) fn check_name(name: &ModelName, monitored: bool, routed: bool, problems: &mut Problems) {
-    let suffixes = [(monitored, ModelName::METRICS_SUFFIX), (routed, ModelName::PICKER_SUFFIX)];
+pub(super) fn check_name(
+    name: &ModelName,
+    backend: Backend,
+    monitored: bool,
+    routed: bool,
+    problems: &mut Problems,
+) {
+    let suffixes = [
+        (backend == Backend::Deployment, ModelName::MODEL_SERVER_SUFFIX),
+        (monitored, ModelName::METRICS_SUFFIX),
+        (routed, ModelName::PICKER_SUFFIX),
+    ];
     let suffix =
         suffixes.into_iter().filter(|(used, _)| *used).map(|(_, suffix)| suffix).max_by_key(|it| it.len());
     let Some(suffix) = suffix else { return };

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use super::backend;
 use super::llm_inference as xr;
 use super::llm_inference::Spec;
 use super::model_stack as stack;
@@ -13,8 +14,8 @@ use super::reading::Map;
 use super::routing::{self, PlatformGateway, gateway_ref};
 use super::rules;
 use super::settings::{
-    Composite, Criticality, FailureMode, Metric, Model, Monitoring, Picker, Replicas, Runtime, Scaling,
-    SecretKey, Settings, Toggle, Ttl,
+    Composite, Criticality, EnvSource, EnvVariable, FailureMode, Metric, Model, Monitoring, Picker, Replicas,
+    Runtime, Scaling, SecretKey, Settings, Toggle, Ttl,
 };
 use super::values::{Duration, ModelName};
 
@@ -71,14 +72,14 @@ pub(super) fn settle(
         spec_path,
         defaults,
         policy,
-        workload: _,
+        workload,
         endpoint_picker,
         gateway: platform_gateway,
         priorities,
         monitoring,
         prometheus,
         hardening,
-        nodes: _,
+        nodes,
         labels,
         annotations,
         ttl,
@@ -110,6 +111,8 @@ pub(super) fn settle(
         .chain(gateway_ref.as_ref().map(|it| it.namespace.as_str()))
         .collect();
     let namespace = namespace(&identity, target_namespace.map(|it| it.0), &gateways, &policy, problems);
+    let backend = backend::backend(workload.unwrap_or_default(), input);
+    backend::check_engine(backend, &runtime, &runtime_defaults, problems, input);
     check_image(&runtime, &policy, problems);
     check_environment(&runtime, &runtime_defaults, gpu, problems, input);
 
@@ -129,6 +132,7 @@ pub(super) fn settle(
     };
 
     let cold_start = scaling.cold_start.or(scaling_defaults.cold_start).map_or(DEFAULT_COLD_START, |it| it.0);
+    backend::check_scaling(backend, scaling.enabled == Some(true), problems);
     let scaling = settle_scaling(scaling, &scaling_defaults, prometheus, problems);
 
     let routing = routing::settle(
@@ -142,7 +146,7 @@ pub(super) fn settle(
     );
     let monitoring = settle_monitoring(monitoring.unwrap_or_default());
     if let Some(name) = &identity.name {
-        check_name(name, monitoring.is_some(), routing.is_some(), problems);
+        check_name(name, backend, monitoring.is_some(), routing.is_some(), problems);
     }
 
     let criticality = criticality.unwrap_or(Criticality::Critical);
@@ -156,6 +160,7 @@ pub(super) fn settle(
         },
         delivery: delivery?,
         namespace: namespace?,
+        backend,
         model: Model {
             uri: model?.0,
             served_name: served_name?,
@@ -171,6 +176,7 @@ pub(super) fn settle(
         ingress_host: ingress_host.map(|host| host.0),
         monitoring,
         disruption_budget: hardening.unwrap_or_default().pod_disruption_budget.unwrap_or(true),
+        pod_annotations: backend::pod_annotations(backend, nodes.unwrap_or_default(), input),
         labels: labels.map(texts).unwrap_or_default(),
         annotations: annotations.map(texts).unwrap_or_default(),
         ttl: settle_ttl(ttl),
@@ -226,7 +232,7 @@ fn settle_runtime(runtime: xr::Runtime, defaults: xr::Runtime) -> Runtime {
         env,
         dtype,
         max_model_len,
-        shared_memory: _,
+        shared_memory,
         token_secret,
         runtime_class_name,
         node_selector,
@@ -242,14 +248,27 @@ fn settle_runtime(runtime: xr::Runtime, defaults: xr::Runtime) -> Runtime {
             .or(defaults.args)
             .map(|args| args.0.into_iter().map(|arg| arg.0).collect())
             .unwrap_or_default(),
-        env: env.into_iter().filter_map(|variable| Some((variable.name?.0, variable.value?.0))).collect(),
+        env: env.into_iter().filter_map(env_variable).collect(),
         dtype: dtype.or(defaults.dtype).map(|dtype| dtype.as_str().to_owned()),
         max_model_len: max_model_len.or(defaults.max_model_len).and_then(|it| i32::try_from(it.0).ok()),
+        shared_memory: shared_memory.or(defaults.shared_memory).map(|it| it.0),
         token_secret: token(token_secret, defaults.token_secret),
         runtime_class_name: runtime_class_name.or(defaults.runtime_class_name).map(|it| it.0),
         node_selector: node_selector.or(defaults.node_selector).map(texts).unwrap_or_default(),
         tolerations: tolerations.into_iter().map(toleration).collect(),
     }
+}
+
+fn env_variable(variable: xr::EnvVariable) -> Option<EnvVariable> {
+    let xr::EnvVariable { name, value, secret_key_ref } = variable;
+    let value = match (value, secret_key_ref) {
+        (Some(value), _) => EnvSource::Literal(value.0),
+        (None, Some(xr::SecretKeyReference { name, key })) => {
+            EnvSource::Secret(SecretKey { name: name?.0, key: key?.0 })
+        }
+        (None, None) => return None,
+    };
+    Some(EnvVariable { name: name?.0, value })
 }
 
 fn token(written: Option<xr::TokenSecret>, default: Option<xr::TokenSecret>) -> Option<SecretKey> {
@@ -324,7 +343,7 @@ fn settle_monitoring(monitoring: stack::Monitoring) -> Option<Monitoring> {
     })
 }
 
-fn texts<K, R, const MAX: usize>(
+pub(super) fn texts<K, R, const MAX: usize>(
     map: Map<K, super::texts::Text<R>, MAX>,
 ) -> std::collections::BTreeMap<String, String>
 where

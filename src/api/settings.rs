@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
 
+use super::operator::Operator;
 use super::{Duration, Host, ModelName, Namespace};
 
 /// A model stack, as asked for.
@@ -17,6 +18,8 @@ pub struct Settings {
     pub delivery: Delivery,
     /// Where everything lands on the target cluster.
     pub namespace: Namespace,
+    /// What runs the model.
+    pub backend: Backend,
     /// The model and its engine.
     pub model: Model,
     /// Bounds with scaling, the exact count (`min`) without.
@@ -33,6 +36,8 @@ pub struct Settings {
     pub monitoring: Option<Monitoring>,
     /// Whether the engines get a `PodDisruptionBudget`.
     pub disruption_budget: bool,
+    /// Annotations of the engines' pods, which node autoscalers heed.
+    pub pod_annotations: BTreeMap<String, String>,
     /// Platform labels for every emitted object but `VLLMRuntime`.
     pub labels: BTreeMap<String, String>,
     /// Platform annotations for every emitted object but `VLLMRuntime`.
@@ -85,6 +90,15 @@ pub enum ProviderConfigKind {
     ClusterProviderConfig,
 }
 
+/// What runs the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// The vLLM production stack's operator, by a `VLLMRuntime`.
+    VllmRuntime(Operator),
+    /// Kubernetes itself, by a `Deployment`.
+    Deployment,
+}
+
 /// The model and its engine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
@@ -124,12 +138,14 @@ pub struct Runtime {
     pub memory: Option<String>,
     /// Extra engine arguments.
     pub args: Vec<String>,
-    /// Extra environment, literal values.
-    pub env: Vec<(String, String)>,
+    /// Extra environment.
+    pub env: Vec<EnvVariable>,
     /// Weight and activation type; `None` = `auto`.
     pub dtype: Option<String>,
     /// Context length.
     pub max_model_len: Option<i32>,
+    /// Size of shared memory; `None` = the pod's memory bounds it.
+    pub shared_memory: Option<String>,
     /// Secret that holds the Hugging Face token.
     pub token_secret: Option<SecretKey>,
     /// `RuntimeClass` of the pods.
@@ -138,6 +154,24 @@ pub struct Runtime {
     pub node_selector: BTreeMap<String, String>,
     /// Pod tolerations.
     pub tolerations: Vec<Toleration>,
+}
+
+/// An environment variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvVariable {
+    /// Its name.
+    pub name: String,
+    /// Where its value comes from.
+    pub value: EnvSource,
+}
+
+/// Where a variable's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnvSource {
+    /// It stands here.
+    Literal(String),
+    /// A Secret has it.
+    Secret(SecretKey),
 }
 
 /// A key of a Secret in the model's namespace.

@@ -143,7 +143,7 @@ fn every_bad_input_is_told_what_would_be_right() {
         ),
         (
             json!({"runtime": {"sharedMemory": "8Gi"}}),
-            r#"spec.runtime.sharedMemory is "8Gi": not supported yet, VLLMRuntime 0.1.12 has no field for it; leave it out"#,
+            "spec.runtime.sharedMemory is set: VLLMRuntime has no place for it; leave it out, or have the platform choose the backend Deployment",
         ),
         (
             json!({"scaling": {"metric": "latency"}}),
@@ -390,4 +390,90 @@ fn each_value_comes_from_the_composite_else_the_platform_else_us() {
     assert_eq!((token.name.as_str(), token.key.as_str()), ("mine", "TOKEN"));
     assert_eq!(written.scaling.unwrap().target, None, "a target for another metric is no default");
     assert_eq!(written.cold_start.to_string(), "5m");
+}
+
+#[test]
+fn what_a_backend_has_no_place_for_is_refused_by_name() {
+    let operator = |version: &str| input(json!({"workload": {"operatorVersion": version}}));
+    let runtime = |fields: Value| json!({"runtime": fields});
+    let token = json!({"tokenSecret": {"name": "hf"}});
+    let secret = json!({"env": [{"name": "A", "secretKeyRef": {"name": "s", "key": "k"}}]});
+    let taint = json!({"tolerations": [{"operator": "Exists"}]});
+    let cases = [
+        (
+            runtime(json!({"runtimeClassName": "nvidia"})),
+            "0.1.11",
+            "spec.runtime.runtimeClassName is set: VLLMRuntime has a place for it from operator 0.1.12 on",
+        ),
+        (runtime(json!({"runtimeClassName": "nvidia"})), "0.1.12", ""),
+        (
+            runtime(taint.clone()),
+            "0.1.9",
+            "spec.runtime.tolerations is set: VLLMRuntime has a place for it from operator 0.1.10 on",
+        ),
+        (runtime(taint), "0.1.10", ""),
+        (
+            runtime(json!({"nodeSelector": {"a": "b"}})),
+            "0.1.8",
+            "spec.runtime.nodeSelector is set: VLLMRuntime has a place for it from operator 0.1.9 on",
+        ),
+        (runtime(json!({"nodeSelector": {"a": "b"}})), "0.1.9", ""),
+        (
+            runtime(secret),
+            "0.1.12",
+            "spec.runtime.env is with a secretKeyRef: VLLMRuntime takes literal values only",
+        ),
+        (runtime(token), "0.1.5", ""),
+        (
+            json!({"scaling": {"enabled": true}}),
+            "0.1.10",
+            "spec.scaling.enabled is true: must be false, since the platform's VLLMRuntime has no scale subresource: its operator has to be 0.1.11 or newer",
+        ),
+        (json!({"scaling": {"enabled": true}}), "0.1.11", ""),
+        (json!({}), "0.1.13", r#"Input spec.workload.operatorVersion is "0.1.13": must be 0.1.5, 0.1.6"#),
+    ];
+    for (fields, version, want) in cases {
+        let found = problems(composite(fields.clone()), Some(operator(version)));
+        match (want, found.as_slice()) {
+            ("", []) => {}
+            (want, [only]) if !want.is_empty() && only.starts_with(want) => {}
+            _ => panic!("{version} {fields}: {found:?}"),
+        }
+    }
+
+    let deployment = |fields: Value| {
+        let mut input = input(json!({"workload": {"backend": "Deployment"}}));
+        merge(&mut input["spec"], fields);
+        input
+    };
+    let everything = runtime(json!({
+        "sharedMemory": "8Gi", "runtimeClassName": "kata", "nodeSelector": {"a": "b"},
+        "env": [{"name": "A", "secretKeyRef": {"name": "s", "key": "k"}}], "tolerations": [{"operator": "Exists"}],
+    }));
+    assert_eq!(
+        problems(composite(everything), Some(deployment(json!({})))),
+        [""; 0],
+        "a Deployment takes it all"
+    );
+    let found =
+        problems(composite(json!({})), Some(deployment(json!({"workload": {"operatorVersion": "0.1.12"}}))));
+    assert!(found[0].contains("which no operator runs"), "{found:?}");
+}
+
+#[test]
+fn node_autoscalers_are_asked_by_annotations_of_pods() {
+    let nodes = |fields: Value| input(json!({"nodes": fields}));
+    let of = |input: Value| settings(composite(json!({})), Some(input)).pod_annotations;
+    assert_eq!(of(nodes(json!({}))).len(), 0);
+    let both = of(nodes(json!({"protect": true})));
+    assert_eq!(both["karpenter.sh/do-not-disrupt"], "true");
+    assert_eq!(both["cluster-autoscaler.kubernetes.io/safe-to-evict"], "false");
+    let own = of(nodes(json!({"protect": true, "annotations": {"karpenter.sh/do-not-disrupt": "30m"}})));
+    assert_eq!(own.len(), 1, "the platform's own replace them");
+
+    let found = problems(composite(json!({})), Some(nodes(json!({"annotations": {"a": "b"}}))));
+    assert!(found[0].starts_with("Input spec.nodes.annotations is set: "), "{found:?}");
+    let old = input(json!({"nodes": {"protect": true}, "workload": {"operatorVersion": "0.1.11"}}));
+    let found = problems(composite(json!({})), Some(old));
+    assert!(found[0].starts_with("Input spec.nodes.protect is true: "), "{found:?}");
 }

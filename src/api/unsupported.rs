@@ -42,25 +42,10 @@ const fn input(path: &'static str, when: When, instead: &'static str) -> Unsuppo
 pub(super) const TABLE: &[Unsupported] = &[
     composite("scaling.metric", When::Is(&["latency"]), "use queue-depth or kv-cache"),
     composite("scaling.latency", When::Set, "scale on queue-depth or kv-cache"),
-    // VLLMRuntime of operator 0.1.12 has no place for these two.
-    composite("runtime.sharedMemory", When::Set, "VLLMRuntime 0.1.12 has no field for it; leave it out"),
-    composite(
-        "runtime.env[].secretKeyRef",
-        When::Set,
-        "VLLMRuntime 0.1.12 takes literal values only; a Hugging Face token goes through tokenSecret",
-    ),
     composite("lora", When::Set, "leave it out"),
     input("target", When::Is(&["Direct"]), "use NamespacedObject or ClusterObject"),
-    input("defaults.runtime.sharedMemory", When::Set, "VLLMRuntime 0.1.12 has no field for it; leave it out"),
-    input(
-        "defaults.runtime.env[].secretKeyRef",
-        When::Set,
-        "VLLMRuntime 0.1.12 takes literal values only; a Hugging Face token goes through tokenSecret",
-    ),
     input("defaults.scaling.metric", When::Is(&["latency"]), "use queue-depth or kv-cache"),
     input("defaults.scaling.latency", When::Set, "scale on queue-depth or kv-cache"),
-    input("workload.backend", When::IsNot("VLLMRuntime"), "use VLLMRuntime"),
-    input("workload.operatorVersion", When::IsNot("0.1.12"), "use 0.1.12"),
     input("endpointPicker.scorers", When::Set, "leave it out for queue, KV cache and prefix cache"),
     input("endpointPicker.config", When::Set, "leave it out"),
     input("endpointPicker.metricsAuth", When::IsNot("None"), "use None"),
@@ -74,8 +59,6 @@ pub(super) const TABLE: &[Unsupported] = &[
     input("monitoring.rules", When::True, "leave it out"),
     input("prometheus.authRef", When::Set, "use a Prometheus that KEDA may ask without credentials"),
     input("hardening.networkPolicy", When::True, "leave it out"),
-    input("nodes.protect", When::True, "leave it out"),
-    input("nodes.annotations", When::Set, "leave it out"),
 ];
 
 /// Notes every use of what cannot be had, in what lies at the fields' base.

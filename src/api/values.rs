@@ -16,6 +16,8 @@ pub struct ModelName(String);
 impl ModelName {
     /// The name itself is a Service name and a label value.
     pub const MAX: usize = DNS_LABEL_MAX;
+    /// Appended to make the name of the model servers' Deployment and Service, where no operator makes them.
+    pub const MODEL_SERVER_SUFFIX: &str = "-vllm";
     /// Appended to make the name of the Service that is scraped.
     pub const METRICS_SUFFIX: &str = "-metrics";
     /// Appended to make the names of the picker's objects, its Service among them.

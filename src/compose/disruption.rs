@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::plan::Plan;
 use crate::plan::keys::Key;
 
-use super::{meta, model_server_pods, select};
+use super::{meta, select};
 
 /// One replica at a time may be drained. `maxUnavailable` and not `minAvailable`: a single replica can still move.
 pub(super) fn model_pod_disruption_budget(plan: &Plan) -> PodDisruptionBudget {
@@ -14,7 +14,7 @@ pub(super) fn model_pod_disruption_budget(plan: &Plan) -> PodDisruptionBudget {
         metadata: meta(plan, Key::ModelPodDisruptionBudget),
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(IntOrString::Int(1)),
-            selector: Some(select(model_server_pods(plan))),
+            selector: Some(select(plan.model_server_pods())),
             ..PodDisruptionBudgetSpec::default()
         }),
         status: None,

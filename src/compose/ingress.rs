@@ -7,15 +7,15 @@ use k8s_openapi::api::networking::v1::{
 
 use crate::plan::Plan;
 use crate::plan::keys::Key;
-use crate::plan::names::OPERATOR_SERVICE_PORT;
+use crate::plan::names::MODEL_SERVICE_PORT;
 
 use super::meta;
 
-/// Sends the host to the Service that the vLLM operator makes.
+/// Sends the host to the model servers' Service.
 pub(super) fn ingress(plan: &Plan, host: &str) -> Ingress {
     let backend = IngressServiceBackend {
-        name: plan.name.to_string(),
-        port: Some(ServiceBackendPort { name: None, number: Some(i32::from(OPERATOR_SERVICE_PORT)) }),
+        name: plan.model_service(),
+        port: Some(ServiceBackendPort { name: None, number: Some(i32::from(MODEL_SERVICE_PORT)) }),
     };
     Ingress {
         metadata: meta(plan, Key::Ingress),

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use crate::kinds::Manifest;
 use crate::plan::keys::Key;
-use crate::plan::names::{APP_LABEL, COMPONENT_LABEL, MODEL_LABEL, OWNER_ANNOTATION};
+use crate::plan::names::OWNER_ANNOTATION;
 use crate::plan::{IngressPlan, Plan, ScalingPlan};
 
 mod companions;
@@ -55,7 +55,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
     let leader = picker.filter(|picker| picker.elects_leader());
     let companion = routing.filter(|routing| routing.traits().companions.contains(&key));
     Ok(match key {
-        Key::VllmRuntime => Some(workload::vllm_runtime(plan).into()),
+        Key::VllmRuntime | Key::ModelDeployment | Key::ModelService => workload::model_servers(plan, key),
         Key::ReplicasHandover => plan.handover.map(|count| workload::replicas(plan, count).into()),
         Key::ModelMetricsService => monitoring.map(|_| monitoring::model_metrics_service(plan).into()),
         Key::ModelPodDisruptionBudget => {
@@ -127,16 +127,6 @@ fn labelled(plan: &Plan, key: Key, labels: BTreeMap<String, String>) -> ObjectMe
         meta.labels.get_or_insert_default().extend(labels);
     }
     meta
-}
-
-/// Labels that tell this model's objects of one component from all others.
-fn component_labels(plan: &Plan, component: &str) -> BTreeMap<String, String> {
-    labels([(MODEL_LABEL, &plan.name.to_string()), (COMPONENT_LABEL, component)])
-}
-
-/// The model servers' pods.
-fn model_server_pods(plan: &Plan) -> BTreeMap<String, String> {
-    labels([(APP_LABEL, &plan.name.to_string())])
 }
 
 fn labels<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {

@@ -12,16 +12,16 @@ use crate::plan::names::{
 };
 use crate::plan::{MonitoringPlan, Plan};
 
-use super::{component_labels, labelled, model_server_pods, select};
+use super::{labelled, select};
 
 /// A Service for scraping alone: the one that the vLLM operator makes has no labels to select it by.
 pub(super) fn model_metrics_service(plan: &Plan) -> Service {
     Service {
-        metadata: labelled(plan, Key::ModelMetricsService, component_labels(plan, MODEL_SERVER)),
+        metadata: labelled(plan, Key::ModelMetricsService, plan.component_labels(MODEL_SERVER)),
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
             cluster_ip: Some("None".to_owned()),
-            selector: Some(model_server_pods(plan)),
+            selector: Some(plan.model_server_pods()),
             ports: Some(vec![ServicePort {
                 name: Some(ENGINE_PORT_NAME.to_owned()),
                 protocol: Some("TCP".to_owned()),
@@ -58,7 +58,7 @@ fn monitor(
     Resource::new(
         labelled(plan, key, monitoring.labels.clone()),
         ServiceMonitorSpec {
-            selector: select(component_labels(plan, component)),
+            selector: select(plan.component_labels(component)),
             target_labels: vec![MODEL_LABEL.to_owned()],
             endpoints: vec![Endpoint { port, path: METRICS_PATH, interval: monitoring.interval.to_string() }],
         },

@@ -22,7 +22,7 @@ use crate::plan::names::{
 };
 use crate::plan::{PickerPlan, Plan};
 
-use super::{ComposeError, component_labels, labelled, meta, picker_config, select};
+use super::{ComposeError, labelled, meta, picker_config, select};
 
 /// Where the configuration is mounted.
 const CONFIG_DIRECTORY: &str = "/config";
@@ -48,7 +48,7 @@ const READ: [&str; 3] = ["get", "list", "watch"];
 pub(super) fn config_map(plan: &Plan, picker: &PickerPlan) -> Result<ConfigMap, ComposeError> {
     let text = serde_yaml::to_string(&picker_config::config(picker)).map_err(ComposeError::PickerConfig)?;
     Ok(ConfigMap {
-        metadata: labelled(plan, Key::EppConfigMap, component_labels(plan, ENDPOINT_PICKER)),
+        metadata: labelled(plan, Key::EppConfigMap, plan.component_labels(ENDPOINT_PICKER)),
         data: Some(BTreeMap::from([(CONFIG_FILE.to_owned(), text)])),
         ..ConfigMap::default()
     })
@@ -57,7 +57,7 @@ pub(super) fn config_map(plan: &Plan, picker: &PickerPlan) -> Result<ConfigMap, 
 /// The picker's identity.
 pub(super) fn service_account(plan: &Plan) -> ServiceAccount {
     ServiceAccount {
-        metadata: labelled(plan, Key::EppServiceAccount, component_labels(plan, ENDPOINT_PICKER)),
+        metadata: labelled(plan, Key::EppServiceAccount, plan.component_labels(ENDPOINT_PICKER)),
         ..ServiceAccount::default()
     }
 }
@@ -149,10 +149,10 @@ pub(super) fn service(plan: &Plan, picker: &PickerPlan) -> Service {
         ..ServicePort::default()
     };
     Service {
-        metadata: labelled(plan, Key::EppService, component_labels(plan, ENDPOINT_PICKER)),
+        metadata: labelled(plan, Key::EppService, plan.component_labels(ENDPOINT_PICKER)),
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
-            selector: Some(component_labels(plan, ENDPOINT_PICKER)),
+            selector: Some(plan.component_labels(ENDPOINT_PICKER)),
             ports: Some(vec![
                 port("grpc-ext-proc", PICKER_PORT, GRPC, picker.family.traits().app_protocol),
                 port(PICKER_METRICS_PORT_NAME, PICKER_METRICS_PORT, METRICS, None),
@@ -168,7 +168,7 @@ pub(super) fn service(plan: &Plan, picker: &PickerPlan) -> Service {
 /// `Recreate`: two that answer at once would each know half of the requests, and hold half of the queue; and where one
 /// of several leads, a new replica would wait for a lease that the old leader keeps until the new one is ready.
 pub(super) fn deployment(plan: &Plan, picker: &PickerPlan) -> Deployment {
-    let labels = component_labels(plan, ENDPOINT_PICKER);
+    let labels = plan.component_labels(ENDPOINT_PICKER);
     Deployment {
         metadata: labelled(plan, Key::EppDeployment, labels.clone()),
         spec: Some(DeploymentSpec {
@@ -213,7 +213,7 @@ fn pod(plan: &Plan, picker: &PickerPlan) -> PodSpec {
                 max_skew: 1,
                 topology_key: "kubernetes.io/hostname".to_owned(),
                 when_unsatisfiable: "ScheduleAnyway".to_owned(),
-                label_selector: Some(select(component_labels(plan, ENDPOINT_PICKER))),
+                label_selector: Some(select(plan.component_labels(ENDPOINT_PICKER))),
                 ..TopologySpreadConstraint::default()
             }]
         }),

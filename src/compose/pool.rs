@@ -10,16 +10,14 @@ use crate::plan::keys::Key;
 use crate::plan::names::{ENGINE_PORT, PICKER_PORT};
 use crate::plan::{Plan, RoutingPlan};
 
-use super::{meta, model_server_pods};
+use super::meta;
 
 /// The pool the gateway hands requests to.
-///
-/// The selector is `app` alone: the vLLM operator promises no other label on its pods.
 pub(super) fn inference_pool(plan: &Plan, routing: &RoutingPlan) -> Resource<InferencePoolSpec> {
     Resource::new(
         meta(plan, Key::InferencePool),
         InferencePoolSpec {
-            selector: PodSelector { match_labels: model_server_pods(plan) },
+            selector: PodSelector { match_labels: plan.model_server_pods() },
             target_ports: vec![Port { number: ENGINE_PORT }],
             endpoint_picker_ref: EndpointPickerRef {
                 group: "",

@@ -2,21 +2,23 @@
 
 use k8s_openapi::api::autoscaling::v2::{HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscalerBehavior};
 
+use crate::kinds::Resource;
 use crate::kinds::keda::{
     Advanced, Fallback, HorizontalPodAutoscalerConfig, PrometheusMetadata, ScaleTargetRef, ScaledObjectSpec,
     Trigger,
 };
-use crate::kinds::vllm::VllmRuntimeSpec;
-use crate::kinds::{Kind, Resource};
 use crate::plan::keys::Key;
 use crate::plan::{Plan, ScaledObjectPlan, ZeroPlan};
 
 use super::meta;
+use super::workload::workload_kind;
 
-/// Scales the `VLLMRuntime` through its scale subresource: on the Deployment below it the operator would undo every
+/// Scales a `VLLMRuntime` through its scale subresource: on the Deployment below it the operator would undo every
 /// change. Not called `<name>-scaledobject`, which the operator deletes at every reconcile.
 pub(super) fn scaled_object(plan: &Plan, scaling: &ScaledObjectPlan) -> Resource<ScaledObjectSpec> {
     let ScaledObjectPlan { min, max, zero, wakes: _, prometheus_address, triggers } = scaling;
+    let (api_version, kind) = workload_kind(plan);
+    let (_, name) = plan.place_of(plan.workload_key());
     let triggers = triggers.iter().map(|trigger| Trigger {
         kind: "prometheus",
         name: trigger.name,
@@ -33,11 +35,7 @@ pub(super) fn scaled_object(plan: &Plan, scaling: &ScaledObjectPlan) -> Resource
     Resource::new(
         meta(plan, Key::ScaledObject),
         ScaledObjectSpec {
-            scale_target_ref: ScaleTargetRef {
-                api_version: VllmRuntimeSpec::API_VERSION,
-                kind: VllmRuntimeSpec::KIND,
-                name: plan.name.to_string(),
-            },
+            scale_target_ref: ScaleTargetRef { api_version, kind, name },
             min_replica_count: *min,
             max_replica_count: *max,
             polling_interval: zero.as_ref().map(|zero| zero.polling_interval_seconds),

@@ -1,11 +1,16 @@
 //! What is composed is what the plan says.
 
+use k8s_openapi::api::core::v1::Toleration;
+use serde_json::{Value, json};
+
 use crate::api::fixtures::llm;
 use crate::observe::Observed;
 use crate::plan::keys::Key;
 use crate::plan::plan;
 
+use crate::api::operator::Operator;
 use crate::api::settings::PickerFamily as Family;
+use crate::api::settings::{Backend, EnvSource, EnvVariable, SecretKey, Settings};
 use crate::kinds::Manifest;
 
 use super::compose;
@@ -18,7 +23,9 @@ fn what_is_composed_is_what_the_plan_has() {
     let hosted = || llm().hosted("llama.example.com");
     let mut replicated = hosted();
     replicated.routing.as_mut().unwrap().picker.replicas = 2;
-    let scaled = [llm().scaled(1, 3), hosted().scaled(1, 3), hosted().scaled(0, 3)];
+    let mut deployed = hosted().scaled(1, 3);
+    deployed.backend = Backend::Deployment;
+    let scaled = [deployed, llm().scaled(1, 3), hosted().scaled(1, 3), hosted().scaled(0, 3)];
     for settings in [bare, llm(), hosted(), replicated].into_iter().chain(scaled) {
         let plan = plan(&settings, &Observed::default()).unwrap();
         let composed: Vec<Key> = compose(&plan).unwrap().into_iter().map(|composed| composed.key).collect();
@@ -80,5 +87,120 @@ fn a_picker_may_do_what_its_release_does_and_no_more() {
         for (key, want) in want {
             assert_eq!(rights(family, key), want, "{family:?}: {reason}");
         }
+    }
+}
+
+/// One object of a stack, as it is written.
+fn written(settings: &Settings, wanted: Key) -> Value {
+    let stack = compose(&plan(settings, &Observed::default()).unwrap()).unwrap();
+    let found = stack.into_iter().find(|composed| composed.key == wanted).unwrap();
+    serde_json::to_value(found.manifest).unwrap()
+}
+
+#[test]
+fn a_runtime_has_no_field_that_its_operator_does_not_know() {
+    let runtime = |operator| {
+        let mut settings = llm();
+        settings.backend = Backend::VllmRuntime(operator);
+        settings.model.runtime.token_secret = Some(SecretKey { name: "hf".to_owned(), key: "k".to_owned() });
+        written(&settings, Key::VllmRuntime)["spec"].clone()
+    };
+    let has = |spec: &Value, path: &str| spec.pointer(path).is_some();
+    let fields = [
+        ("/deploymentConfig/nodeSelectorTerms", Operator::V0_1_9),
+        ("/deploymentConfig/resources/gpuType", Operator::V0_1_10),
+        ("/model/hfTokenSecret/hfTokenKeyName", Operator::V0_1_10),
+        ("/deploymentConfig/podAnnotations", Operator::V0_1_12),
+    ];
+    let operators =
+        [Operator::V0_1_5, Operator::V0_1_9, Operator::V0_1_10, Operator::V0_1_11, Operator::V0_1_12];
+    for operator in operators {
+        let spec = runtime(operator);
+        for (field, since) in fields {
+            assert_eq!(has(&spec, field), operator >= since, "{operator:?} {field}");
+        }
+        let is_old = operator < Operator::V0_1_10;
+        assert_eq!(has(&spec, "/model/hfTokenName"), is_old, "{operator:?}");
+        assert_eq!(has(&spec, "/model/hfTokenSecret/name"), is_old, "{operator:?}");
+    }
+}
+
+#[test]
+fn a_deployment_has_a_place_for_every_engine_setting() {
+    let mut settings = llm();
+    settings.backend = Backend::Deployment;
+    settings.model.gpu = 2;
+    settings.pod_annotations = [("karpenter.sh/do-not-disrupt".to_owned(), "true".to_owned())].into();
+    let runtime = &mut settings.model.runtime;
+    let key = |name: &str| SecretKey { name: name.to_owned(), key: "k".to_owned() };
+    runtime.image = Some("example.com/vllm:1".to_owned());
+    runtime.cpu = Some("3".to_owned());
+    runtime.memory = Some("30Gi".to_owned());
+    runtime.args = vec!["--seed=7".to_owned()];
+    runtime.env = vec![
+        EnvVariable { name: "A".to_owned(), value: EnvSource::Literal("b".to_owned()) },
+        EnvVariable { name: "B".to_owned(), value: EnvSource::Secret(key("s")) },
+    ];
+    runtime.dtype = Some("half".to_owned());
+    runtime.max_model_len = Some(4096);
+    runtime.shared_memory = Some("2Gi".to_owned());
+    runtime.token_secret = Some(key("hf"));
+    runtime.runtime_class_name = Some("kata".to_owned());
+    runtime.node_selector = [("zone".to_owned(), "a".to_owned())].into();
+    runtime.tolerations = vec![Toleration { operator: Some("Exists".to_owned()), ..Toleration::default() }];
+
+    let deployment = written(&settings, Key::ModelDeployment);
+    let template = &deployment["spec"]["template"];
+    let (pod, engine) = (&template["spec"], &template["spec"]["containers"][0]);
+    let quantities = json!({"cpu": "3", "memory": "30Gi", "nvidia.com/gpu": "2"});
+    assert_eq!(engine["image"], "example.com/vllm:1");
+    assert_eq!(
+        (&engine["resources"]["limits"], &engine["resources"]["requests"]),
+        (&quantities, &quantities)
+    );
+    let arguments: Vec<&str> =
+        engine["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()).collect();
+    for wanted in ["--dtype=half", "--max-model-len=4096", "--tensor-parallel-size=2", "--seed=7"] {
+        assert!(arguments.contains(&wanted), "{wanted}: {arguments:?}");
+    }
+    assert_eq!((arguments[0], *arguments.last().unwrap()), ("Qwen/Qwen2.5-3B-Instruct", "--seed=7"));
+    let secret = |name: &str| json!({"secretKeyRef": {"name": name, "key": "k"}});
+    assert_eq!(
+        engine["env"],
+        json!([
+            {"name": "HF_TOKEN", "valueFrom": secret("hf")},
+            {"name": "VLLM_WORKER_MULTIPROC_METHOD", "value": "spawn"},
+            {"name": "A", "value": "b"},
+            {"name": "B", "valueFrom": secret("s")},
+        ])
+    );
+    assert_eq!(pod["volumes"][0]["emptyDir"], json!({"medium": "Memory", "sizeLimit": "2Gi"}));
+    assert_eq!(pod["runtimeClassName"], "kata");
+    assert_eq!(pod["nodeSelector"], json!({"kubernetes.io/os": "linux", "zone": "a"}));
+    assert_eq!(pod["tolerations"], json!([{"operator": "Exists"}]));
+    assert_eq!(template["metadata"]["annotations"], json!({"karpenter.sh/do-not-disrupt": "true"}));
+}
+
+#[test]
+fn the_second_view_of_a_workload_is_its_replica_count_and_nothing_else() {
+    let mut settings = llm().scaled(1, 4);
+    for (backend, kind, name, spec) in [
+        (
+            Backend::VllmRuntime(Operator::V0_1_12),
+            "VLLMRuntime",
+            "llama",
+            json!({"deploymentConfig": {"replicas": 3}}),
+        ),
+        (Backend::Deployment, "Deployment", "llama-vllm", json!({"replicas": 3})),
+    ] {
+        settings.backend = backend;
+        let mut plan = plan(&settings, &Observed::default()).unwrap();
+        plan.handover = Some(3);
+        let stack = compose(&plan).unwrap();
+        let view = stack.into_iter().find(|composed| composed.key == Key::ReplicasHandover).unwrap();
+        let view = serde_json::to_value(view.manifest).unwrap();
+        assert_eq!(view["kind"], kind);
+        assert_eq!(view["metadata"], json!({"name": name, "namespace": "team-a"}));
+        assert_eq!(view["spec"], spec);
     }
 }

@@ -22,6 +22,11 @@ pub mod provider_kubernetes;
 pub mod replicas;
 pub mod vllm;
 
+/// Group and version of `Deployment`.
+pub const APPS_API_VERSION: &str = "apps/v1";
+/// A `Deployment`.
+pub const DEPLOYMENT: &str = "Deployment";
+
 /// What makes a `spec` a kind.
 pub trait Kind {
     /// `group/version`.

@@ -12,6 +12,8 @@ pub enum ReplicasSpec {
         /// Where it has it.
         deployment_config: Count,
     },
+    /// `Deployment`.
+    Deployment(Count),
 }
 
 /// The count.

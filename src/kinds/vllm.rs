@@ -1,4 +1,4 @@
-//! `production-stack.vllm.ai`: vllm-project/production-stack, operator 0.1.12.
+//! `production-stack.vllm.ai`: vllm-project/production-stack, operator 0.1.5 to 0.1.12.
 //!
 //! Left out on purpose: `deploymentStrategy` (the real CRD defaults it, a stub does not, and that difference tells
 //! them apart), `lmCacheConfig` (present but off, the operator updates its Deployment for ever) and
@@ -43,16 +43,28 @@ pub struct Model {
     /// Becomes `HF_TOKEN`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hf_token_secret: Option<TokenSecret>,
+    /// The key in it, before 0.1.10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hf_token_name: Option<String>,
 }
 
-/// A key of a Secret.
+/// A Secret, and from 0.1.10 on the key in it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TokenSecret {
-    /// The Secret.
-    pub hf_token_secret_name: String,
-    /// The key.
-    pub hf_token_key_name: String,
+#[serde(untagged)]
+pub enum TokenSecret {
+    /// From 0.1.10 on.
+    #[serde(rename_all = "camelCase")]
+    WithKey {
+        /// The Secret.
+        hf_token_secret_name: String,
+        /// The key.
+        hf_token_key_name: String,
+    },
+    /// Before.
+    Named {
+        /// The Secret.
+        name: String,
+    },
 }
 
 /// Engine settings. Absent booleans read as off, so they are always written.
@@ -102,13 +114,15 @@ pub struct DeploymentConfig {
     /// Absent = the CRD's default, `nvidia`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime_class: Option<String>,
-    /// Never empty: without it the operator panics at every steady-state reconcile.
-    pub node_selector_terms: Vec<NodeSelectorTerm>,
+    /// From 0.1.9 on, and then never empty: without it the operator panics at every steady-state reconcile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_selector_terms: Option<Vec<NodeSelectorTerm>>,
     /// Singular in the CRD.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub toleration: Vec<Toleration>,
-    /// Carries the hash of what the operator does not watch.
-    pub pod_annotations: BTreeMap<String, String>,
+    /// From 0.1.12 on. Carries the hash of what the operator does not watch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_annotations: Option<BTreeMap<String, String>>,
 }
 
 /// An image, split.
@@ -133,6 +147,7 @@ pub struct Resources {
     pub memory: String,
     /// GPUs.
     pub gpu: String,
-    /// Written although it is the default: a stub CRD defaults nothing.
-    pub gpu_type: &'static str,
+    /// From 0.1.10 on. Written although it is the default: a stub CRD defaults nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_type: Option<&'static str>,
 }

@@ -1,12 +1,16 @@
 //! `apps/v1` `Deployment`.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::live::{Kind, list};
 use super::{ConditionFacts, DeploymentFacts, Facts};
 
 pub(super) struct Deployment;
+
+#[derive(Default, Deserialize)]
+pub(super) struct Spec {
+    replicas: Option<u32>,
+}
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,12 +23,13 @@ pub(super) struct Status {
 }
 
 impl Kind for Deployment {
-    type Spec = IgnoredAny;
+    type Spec = Spec;
     type Status = Status;
 
-    fn facts(_: IgnoredAny, status: Status) -> Facts {
+    fn facts(Spec { replicas: spec_replicas }: Spec, status: Status) -> Facts {
         let Status { observed_generation, available_replicas, updated_replicas, conditions } = status;
         Facts::Deployment(DeploymentFacts {
+            spec_replicas,
             observed_generation,
             available_replicas,
             updated_replicas,

@@ -56,12 +56,9 @@ impl Live {
     pub fn spec_replicas(&self) -> Option<u32> {
         match &self.facts {
             Facts::VllmRuntime(facts) => facts.spec_replicas,
+            Facts::Deployment(facts) => facts.spec_replicas,
             Facts::Replicas(count) => *count,
-            Facts::Exists
-            | Facts::Deployment(_)
-            | Facts::Parents(_)
-            | Facts::ScaledObject(_)
-            | Facts::Gateway(_) => None,
+            Facts::Exists | Facts::Parents(_) | Facts::ScaledObject(_) | Facts::Gateway(_) => None,
         }
     }
 }
@@ -137,7 +134,7 @@ pub enum Facts {
     VllmRuntime(VllmRuntimeFacts),
     /// The replica count of the model servers, and nothing else.
     Replicas(Option<u32>),
-    /// The picker's Deployment.
+    /// A Deployment: the picker's, or the model servers'.
     Deployment(DeploymentFacts),
     /// `status.parents` of an `InferencePool` or `HTTPRoute`.
     Parents(Vec<Parent>),
@@ -168,6 +165,8 @@ pub struct VllmRuntimeFacts {
 /// A Deployment's facts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeploymentFacts {
+    /// `spec.replicas`.
+    pub spec_replicas: Option<u32>,
     /// `status.observedGeneration`.
     pub observed_generation: Option<i64>,
     /// `status.availableReplicas`.

@@ -65,12 +65,13 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
     match key {
         Key::VllmRuntime => object_of::<VllmRuntime>(bytes),
         Key::ReplicasHandover => object_of::<Replicas>(bytes),
-        Key::EppDeployment => object_of::<Deployment>(bytes),
+        Key::ModelDeployment | Key::EppDeployment => object_of::<Deployment>(bytes),
         Key::InferencePool => object_of::<InferencePool>(bytes),
         Key::HttpRoute => object_of::<HttpRoute>(bytes),
         Key::ScaledObject => object_of::<ScaledObject>(bytes),
         Key::Gateway => object_of::<Gateway>(bytes),
-        Key::ModelMetricsService
+        Key::ModelService
+        | Key::ModelMetricsService
         | Key::ModelPodDisruptionBudget
         | Key::ServiceMonitor
         | Key::InferenceObjective

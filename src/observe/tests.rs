@@ -153,12 +153,23 @@ fn each_kind_gives_its_facts() {
             Key::EppDeployment,
             json!({"status": {"observedGeneration": 4, "availableReplicas": 1, "updatedReplicas": 1, "conditions": plain}}),
             Facts::Deployment(DeploymentFacts {
+                spec_replicas: None,
                 observed_generation: Some(4),
                 available_replicas: Some(1),
                 updated_replicas: Some(1),
                 conditions: vec![condition("Ready", None)],
             }),
             "the picker",
+        ),
+        (
+            Key::ModelDeployment,
+            json!({"spec": {"replicas": 2, "selector": {}}, "status": {"observedGeneration": 4}}),
+            Facts::Deployment(DeploymentFacts {
+                spec_replicas: Some(2),
+                observed_generation: Some(4),
+                ..DeploymentFacts::default()
+            }),
+            "the model servers, of which none is up",
         ),
         (
             Key::InferencePool,

@@ -1,6 +1,6 @@
 //! What the settings alone, or the live model, forbid.
 
-use crate::api::settings::Settings;
+use crate::api::settings::{Backend, Settings};
 use crate::api::{Path, Problem, Source};
 use crate::observe::Observed;
 
@@ -28,7 +28,9 @@ fn problem(source: Source, path: &str, seen: String, want: String) -> Problem {
 /// An Object whose namespace or provider configuration changes makes a new object and leaves the old one running
 /// (crossplane-contrib/provider-kubernetes v1.2.1), so both are set once.
 pub(super) fn moved(settings: &Settings, observed: &Observed) -> Vec<Problem> {
-    let Some(workload) = observed.objects.get(&Key::VllmRuntime) else { return Vec::new() };
+    let live =
+        [Key::VllmRuntime, Key::ModelDeployment].into_iter().find_map(|key| observed.objects.get(&key));
+    let Some(workload) = live else { return Vec::new() };
     let once = [
         (
             "providerConfigName",
@@ -47,4 +49,17 @@ pub(super) fn moved(settings: &Settings, observed: &Observed) -> Vec<Problem> {
             Some(composite(&format!("{}.{path}", settings.composite.spec_path), wanted, way))
         })
         .collect()
+}
+
+/// The other backend's object would go when this one's comes, and nothing would serve meanwhile.
+pub(super) fn other_backend(settings: &Settings, observed: &Observed) -> Option<Problem> {
+    let (wanted, other, live) = match settings.backend {
+        Backend::VllmRuntime(_) => ("VLLMRuntime", Key::ModelDeployment, "Deployment"),
+        Backend::Deployment => ("Deployment", Key::VllmRuntime, "VLLMRuntime"),
+    };
+    let want = format!(
+        "must stay {live:?} for this model, which would stop serving while the other starts; create a second \
+         LLMInference of another name by a Composition with this backend, and delete this one once that serves"
+    );
+    observed.objects.contains_key(&other).then(|| input("spec.workload.backend", wanted, want))
 }

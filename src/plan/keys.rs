@@ -5,6 +5,10 @@
 pub enum Key {
     /// The model servers.
     VllmRuntime,
+    /// The model servers, where no operator runs them.
+    ModelDeployment,
+    /// Their Service, where no operator makes one.
+    ModelService,
     /// A second view of the model servers, with their replica count only, while that passes to the autoscaler.
     ReplicasHandover,
     /// Headless, labelled Service for scraping the model servers.
@@ -59,8 +63,10 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::VllmRuntime,
+        Self::ModelDeployment,
+        Self::ModelService,
         Self::ReplicasHandover,
         Self::ModelMetricsService,
         Self::ModelPodDisruptionBudget,
@@ -92,6 +98,8 @@ impl Key {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::VllmRuntime => "vllm_runtime",
+            Self::ModelDeployment => "model_deployment",
+            Self::ModelService => "model_service",
             Self::ReplicasHandover => "replicas_handover",
             Self::ModelMetricsService => "model_metrics_service",
             Self::ModelPodDisruptionBudget => "model_pod_disruption_budget",
@@ -137,6 +145,8 @@ mod tests {
             names,
             [
                 "vllm_runtime",
+                "model_deployment",
+                "model_service",
                 "replicas_handover",
                 "model_metrics_service",
                 "model_pod_disruption_budget",

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 
+use crate::api::operator::Operator;
 use crate::api::settings::{Composite, Delivery, FailureMode, Model, Monitoring, Settings, Toggle, Ttl};
 use crate::api::{Duration, ModelName, Namespace, Problem};
 use crate::observe::Observed;
 
 use self::keys::Key;
+use self::names::{APP_LABEL, COMPONENT_LABEL, MODEL_LABEL, MODEL_SERVER};
 
 mod checks;
 pub mod endpoint_picker;
@@ -64,12 +66,54 @@ pub struct WorkloadPlan {
     pub model: Model,
     /// `None` where the autoscaler owns the field.
     pub replicas: Option<u32>,
-    /// Registry and repository with tag.
-    pub image: Image,
     /// Canonical CPU quantity.
     pub cpu: String,
     /// Canonical memory quantity.
     pub memory: String,
+    /// What the platform writes on their pods.
+    pub pod_annotations: BTreeMap<String, String>,
+    /// What runs them.
+    pub backend: BackendPlan,
+}
+
+/// What runs the model servers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BackendPlan {
+    /// The vLLM production stack's operator.
+    VllmRuntime {
+        /// Its release.
+        operator: Operator,
+        /// Registry and repository with tag.
+        image: Image,
+    },
+    /// Kubernetes itself.
+    Deployment(DeploymentPlan),
+}
+
+/// A Deployment of model servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentPlan {
+    /// Full image reference.
+    pub image: String,
+    /// How often a starting engine is asked whether it is up.
+    pub startup_period_seconds: u32,
+    /// How often it may say no before it is started again: together a cold start.
+    pub startup_failures: u32,
+    /// When a rollout counts as stuck.
+    pub progress_deadline_seconds: u32,
+    /// How a replica leaves.
+    pub drain: Drain,
+    /// Flags with their values, by what this release of the engine knows.
+    pub release_flags: BTreeMap<&'static str, String>,
+}
+
+/// How a replica leaves without losing requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drain {
+    /// How long it goes on as if nothing was, until no gateway sends it anything.
+    pub leave_seconds: u32,
+    /// How long all of it may take.
+    pub grace_seconds: u32,
 }
 
 /// An image reference, split as `VLLMRuntime` wants it.
@@ -229,10 +273,45 @@ pub enum IngressPlan {
 }
 
 impl Plan {
+    /// The model servers' own object.
+    pub fn workload_key(&self) -> Key {
+        match self.workload.backend {
+            BackendPlan::VllmRuntime { .. } => Key::VllmRuntime,
+            BackendPlan::Deployment(_) => Key::ModelDeployment,
+        }
+    }
+
+    /// The Service that the model servers have without routing.
+    pub fn model_service(&self) -> String {
+        match self.workload.backend {
+            BackendPlan::VllmRuntime { .. } => self.name.to_string(),
+            BackendPlan::Deployment(_) => self.name.model_server(),
+        }
+    }
+
+    /// Labels that the model servers' pods have, and no others.
+    pub fn model_server_pods(&self) -> BTreeMap<String, String> {
+        match self.workload.backend {
+            // The only label that the operator promises.
+            BackendPlan::VllmRuntime { .. } => {
+                BTreeMap::from([(APP_LABEL.to_owned(), self.name.to_string())])
+            }
+            BackendPlan::Deployment(_) => self.component_labels(MODEL_SERVER),
+        }
+    }
+
+    /// Labels that tell this model's objects of one component from all others.
+    pub fn component_labels(&self, component: &str) -> BTreeMap<String, String> {
+        [(MODEL_LABEL, self.name.as_str()), (COMPONENT_LABEL, component)]
+            .map(|(label, value)| (label.to_owned(), value.to_owned()))
+            .into()
+    }
+
     /// Whether the stack has that object.
     pub fn has(&self, key: Key) -> bool {
         match key {
-            Key::VllmRuntime => true,
+            Key::VllmRuntime | Key::ModelDeployment => key == self.workload_key(),
+            Key::ModelService => self.workload_key() == Key::ModelDeployment,
             Key::ReplicasHandover => self.handover.is_some(),
             Key::ModelMetricsService | Key::ServiceMonitor => self.monitoring.is_some(),
             Key::ModelPodDisruptionBudget => self.disruption_budget,
@@ -267,8 +346,9 @@ impl Plan {
     pub fn place_of(&self, key: Key) -> (String, String) {
         let model = &self.name;
         let name = match key {
+            Key::ModelDeployment | Key::ModelService => model.model_server(),
+            Key::ReplicasHandover => return self.place_of(self.workload_key()),
             Key::VllmRuntime
-            | Key::ReplicasHandover
             | Key::ModelPodDisruptionBudget
             | Key::ServiceMonitor
             | Key::InferencePool
@@ -303,6 +383,7 @@ impl Plan {
 /// Decides everything, or says what cannot be done, all of it.
 pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Problem>> {
     let mut problems = checks::moved(settings, observed);
+    problems.extend(checks::other_backend(settings, observed));
     let sleeps = scaling::sleeps(settings);
     let routing = settings.routing.as_ref().and_then(|routing| {
         let wanted = endpoint_picker::Wanted {
@@ -326,11 +407,9 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
             "must be ServiceMonitor where the model scales: the autoscaler would ask for series that nobody scrapes",
         ));
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-
     let scaling::Decision { replicas, handover, scaling } = scaling::decide(settings, observed, picker);
+    let workload = workload::decide(settings, replicas).map_err(|found| problems.extend(found)).ok();
+    let Some(workload) = workload.filter(|_| problems.is_empty()) else { return Err(problems) };
     Ok(Plan {
         owner: owner(&settings.composite),
         name: settings.composite.name.clone(),
@@ -338,7 +417,7 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
         delivery: settings.delivery.clone(),
         labels: settings.labels.clone(),
         annotations: settings.annotations.clone(),
-        workload: workload::decide(&settings.model, replicas),
+        workload,
         monitoring,
         ingress: ingress::decide(settings, observed),
         routing,

@@ -20,8 +20,8 @@ pub const ENDPOINT_PICKER: &str = "endpoint-picker";
 
 /// Where the engines serve the API, health and metrics.
 pub const ENGINE_PORT: u16 = 8000;
-/// Port of the Service that the vLLM operator makes for a `VLLMRuntime`, under the runtime's own name.
-pub const OPERATOR_SERVICE_PORT: u16 = 80;
+/// Port of the model servers' Service: the vLLM operator's choice for the one it makes, and so for ours.
+pub const MODEL_SERVICE_PORT: u16 = 80;
 /// Name of the engine port on our Services.
 pub const ENGINE_PORT_NAME: &str = "http";
 /// Where the picker answers gateways.
@@ -69,6 +69,11 @@ impl ModelName {
     /// The objective, which requests name to get the model's priority.
     pub fn objective(&self) -> String {
         self.to_string()
+    }
+
+    /// The model servers' Deployment and Service, where no operator makes them: the operator owns the plain name.
+    pub fn model_server(&self) -> String {
+        format!("{self}{}", Self::MODEL_SERVER_SUFFIX)
     }
 
     /// The headless Service for scraping the engines.

@@ -6,7 +6,7 @@
 //! | engine | 0 | no pods and so no targets: zero; targets without series: an error, nobody scales in |
 //! | picker | any | scraped and empty: zero; not scraped: an error, nobody scales in or falls asleep |
 
-use crate::api::settings::{Metric, Scaling, Settings};
+use crate::api::settings::{Backend, Metric, Scaling, Settings};
 use crate::api::{Duration, ModelName, Namespace};
 use crate::observe::{Facts, Observed};
 
@@ -47,7 +47,11 @@ pub(super) fn decide(settings: &Settings, observed: &Observed, picker: Option<&P
     let Some(scaling) = &settings.scaling else {
         return Decision { replicas: Some(settings.replicas.min), handover: None, scaling: ScalingPlan::Off };
     };
-    let object = observed.objects.get(&Key::VllmRuntime);
+    let workload = match settings.backend {
+        Backend::VllmRuntime(_) => Key::VllmRuntime,
+        Backend::Deployment => Key::ModelDeployment,
+    };
+    let object = observed.objects.get(&workload);
     if let Some(Facts::VllmRuntime(live)) =
         object.and_then(|object| object.live.as_ref()).map(|live| &live.facts)
         && !live.has_deployment_strategy
@@ -61,7 +65,7 @@ pub(super) fn decide(settings: &Settings, observed: &Observed, picker: Option<&P
             scaling: ScalingPlan::Withheld(Withheld::TargetNotScalable),
         };
     }
-    let Handover { main, second, step } = handover::next(observed, Key::VllmRuntime);
+    let Handover { main, second, step } = handover::next(observed, workload);
     Decision {
         replicas: main,
         handover: second,

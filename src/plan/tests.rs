@@ -1,10 +1,11 @@
 //! Decisions, each with its reason.
 
 use crate::api::fixtures::llm;
-use crate::api::settings::{Metric, Settings, Toggle};
+use crate::api::settings::{Backend, Metric, Settings, Toggle};
 use crate::api::{Duration, Host};
 use crate::observe::{
-    Asked, ConditionFacts, Facts, Live, Observed, ObservedObject, Parent, Synced, VllmRuntimeFacts,
+    Asked, ConditionFacts, DeploymentFacts, Facts, Live, Observed, ObservedObject, Parent, Synced,
+    VllmRuntimeFacts,
 };
 
 use super::keys::Key;
@@ -271,4 +272,34 @@ fn what_is_set_once_is_named_as_its_author_wrote_it() {
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert!(said[0].starts_with("spec.parameters.llm.providerConfigName is \"gpu-cluster\": "), "{said:?}");
     assert!(said[1].starts_with("spec.parameters.llm.targetNamespace is \"team-a\": "), "{said:?}");
+}
+
+#[test]
+fn a_live_model_keeps_its_backend() {
+    let mut settings = llm();
+    settings.backend = Backend::Deployment;
+    let problems = plan(&settings, &runtime(None, true)).unwrap_err();
+    let said = problems[0].to_string();
+    assert!(
+        said.starts_with("Input spec.workload.backend is \"Deployment\": must stay \"VLLMRuntime\""),
+        "{said}"
+    );
+
+    let deployed = Observed::default()
+        .with(Key::ModelDeployment, live(Asked::default(), Facts::Deployment(DeploymentFacts::default())));
+    assert!(plan(&settings, &deployed).is_ok());
+    let said = plan(&llm(), &deployed).unwrap_err()[0].to_string();
+    assert!(said.contains("must stay \"Deployment\""), "{said}");
+}
+
+#[test]
+fn replicas_of_a_deployment_are_handed_over_too() {
+    let mut settings = llm().scaled(1, 4);
+    settings.backend = Backend::Deployment;
+    let facts = Facts::Deployment(DeploymentFacts { spec_replicas: Some(3), ..DeploymentFacts::default() });
+    let owned = Observed::default()
+        .with(Key::ModelDeployment, live(Asked { replicas: Some(3), ..Asked::default() }, facts));
+    let plan = decided(&settings, &owned);
+    assert_eq!((plan.workload.replicas, plan.handover), (Some(3), Some(3)));
+    assert_eq!(plan.scaling, ScalingPlan::Withheld(Withheld::HandoverPending(HandoverStep::Sharing)));
 }

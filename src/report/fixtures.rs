@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::fixtures::llm;
-use crate::api::settings::{Criticality, Settings};
+use crate::api::settings::{Backend, Criticality, Settings};
 use crate::api::{Duration, Host};
 use crate::observe::Observed;
 use crate::observe::fixtures::{Cluster, cluster};
@@ -28,6 +28,7 @@ pub(in crate::report) fn planned(settings: &Settings) -> Plan {
 pub(in crate::report) fn healthy() -> Cluster {
     let cluster = cluster()
         .holding(Key::VllmRuntime, runtime(2, 2))
+        .holding(Key::ModelDeployment, deployment(1))
         .holding(Key::InferencePool, accepted(&json!({})))
         .holding(Key::HttpRoute, accepted(&json!({"hostnames": [HOST]})))
         .holding(Key::EppDeployment, deployment(1))
@@ -39,8 +40,9 @@ pub(in crate::report) fn healthy() -> Cluster {
         .fold(cluster, |cluster, key| cluster.holding(key, json!({"metadata": {"generation": 1}})))
 }
 
-const DECIDED: [Key; 6] = [
+const DECIDED: [Key; 7] = [
     Key::VllmRuntime,
+    Key::ModelDeployment,
     Key::InferencePool,
     Key::HttpRoute,
     Key::EppDeployment,
@@ -193,6 +195,12 @@ pub(in crate::report) fn stopped() -> Settings {
 
 pub(in crate::report) fn route(words: &[(&str, &str, &str, &str)]) -> Value {
     spoken_of(&json!({"hostnames": [HOST]}), 2, words)
+}
+
+/// The same without the vLLM operator.
+pub(in crate::report) fn on_deployment(mut settings: Settings) -> Settings {
+    settings.backend = Backend::Deployment;
+    settings
 }
 
 pub(in crate::report) fn with_ingress(mut settings: Settings) -> Settings {

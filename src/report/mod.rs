@@ -16,6 +16,7 @@ mod gateway;
 mod picker;
 pub mod readiness;
 mod reasons;
+mod rollout;
 mod scaling;
 mod state;
 mod status;

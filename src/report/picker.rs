@@ -1,11 +1,12 @@
 //! `EndpointPickerReady`: can the Gateway ask where to send a request?
 
-use crate::observe::{DeploymentFacts, Facts, Live, Observed};
+use crate::observe::{Facts, Live, Observed};
 use crate::plan::Plan;
 use crate::plan::keys::Key;
 
 use super::conditions::{Condition, ConditionType};
 use super::reasons::Reason;
+use super::rollout::{gave_up, is_current};
 use super::state::{State, name, notes, quote, state};
 
 const KIND: ConditionType = ConditionType::EndpointPickerReady;
@@ -81,21 +82,6 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     }
     let message = format!("Endpoint picker: {object} starts. If this takes longer than a minute: {look}");
     Condition::new(KIND, Reason::Starting, message)
-}
-
-/// The Deployment controller's last word on a rollout: `Progressing` is False, `ProgressDeadlineExceeded`.
-fn gave_up(live: &Live) -> Option<&str> {
-    let Facts::Deployment(facts) = &live.facts else { return None };
-    facts
-        .conditions
-        .iter()
-        .find(|condition| condition.kind == "Progressing" && condition.status == "False")
-        .filter(|_| is_current(live, facts))
-        .map(|condition| condition.message.as_str())
-}
-
-fn is_current(live: &Live, facts: &DeploymentFacts) -> bool {
-    matches!((facts.observed_generation, live.generation), (Some(observed), Some(wanted)) if observed >= wanted)
 }
 
 fn served_before(observed: &Observed) -> bool {

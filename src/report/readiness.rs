@@ -68,6 +68,10 @@ const VLLM_RUNTIME: &str = "has(object.spec) && has(object.spec.deploymentConfig
     : !has(object.status.selector) && !has(object.status.replicas) \
     && has(object.status.modelStatus) && object.status.modelStatus == 'Ready')";
 
+/// The same for a Deployment of model servers.
+const MODEL_DEPLOYMENT: &str = "has(object.spec) && has(object.spec.replicas) && object.spec.replicas < 1 \
+    || has(object.status) && has(object.status.availableReplicas) && object.status.availableReplicas > 0";
+
 /// Not `Available`: where one of several leads, the others are never ready, and the condition never holds.
 const DEPLOYMENT: &str = "has(object.status) && has(object.status.observedGeneration) \
     && object.status.observedGeneration >= object.metadata.generation \
@@ -90,6 +94,7 @@ const SCALED_OBJECT: &str =
 pub const fn rule(key: Key) -> Rule {
     let (cel_query, judgement) = match key {
         Key::VllmRuntime => (VLLM_RUNTIME, Judgement::Says(workload_is_ready)),
+        Key::ModelDeployment => (MODEL_DEPLOYMENT, Judgement::Says(workload_is_ready)),
         Key::InferencePool => (PARENTS, Judgement::Says(pool_is_ready)),
         Key::HttpRoute => (PARENTS, Judgement::Says(route_is_ready)),
         Key::EppDeployment => (DEPLOYMENT, Judgement::Says(picker_is_ready)),
@@ -99,6 +104,7 @@ pub const fn rule(key: Key) -> Rule {
         | Key::GatewayDestinationRule
         | Key::GatewayHealthCheckPolicy
         | Key::GatewayBackendPolicy
+        | Key::ModelService
         | Key::ModelMetricsService
         | Key::EppConfigMap
         | Key::EppServiceAccount

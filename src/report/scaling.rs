@@ -18,7 +18,7 @@ pub(super) fn is_ready(live: &Live) -> bool {
 
 /// The condition.
 pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
-    let workload = name(plan, Key::VllmRuntime);
+    let workload = name(plan, plan.workload_key());
     let (reason, message) = match &plan.scaling {
         ScalingPlan::On(scaled_object) => return composed(plan, scaled_object, observed),
         ScalingPlan::Off => (
@@ -43,14 +43,14 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
 
 /// Which step is under way, and what it waits for.
 fn handing_over(plan: &Plan, observed: &Observed, step: HandoverStep, workload: &str) -> String {
-    let count = plan.handover.or(observed.live(Key::VllmRuntime).and_then(Live::spec_replicas));
+    let count = plan.handover.or(observed.live(plan.workload_key()).and_then(Live::spec_replicas));
     let count = count.map_or_else(String::new, |count| format!(" of {count}"));
     let waits_for = match step {
         HandoverStep::Sharing => "a second Object, \"replicas_handover\", is to hold it",
         HandoverStep::Releasing => "the workload's own Object is to let go of it",
         HandoverStep::Leaving => "the second Object, \"replicas_handover\", is to go",
     };
-    let trouble = notes(plan, observed, &[Key::VllmRuntime, Key::ReplicasHandover]);
+    let trouble = notes(plan, observed, &[plan.workload_key(), Key::ReplicasHandover]);
     format!(
         "Autoscaler: {object} comes last, once the replica count{count} of {workload} is handed over without falling: \
          {waits_for}. If this lasts, see that provider-kubernetes runs, with server-side apply.{trouble}",
@@ -112,8 +112,10 @@ fn by_keda(plan: &Plan, scaled_object: &ScaledObjectPlan, object: &str, live: &L
 
 fn working(plan: &Plan, scaled_object: &ScaledObjectPlan, object: &str, live: &Live) -> (Reason, String) {
     let ScaledObjectPlan { min, max, .. } = scaled_object;
-    let text =
-        format!("Autoscaler: KEDA keeps {} between {min} and {max} replicas.", name(plan, Key::VllmRuntime));
+    let text = format!(
+        "Autoscaler: KEDA keeps {} between {min} and {max} replicas.",
+        name(plan, plan.workload_key())
+    );
     // With a fallback KEDA stays Ready while its triggers fail; since 2.20.2 it does so while the HPA's do.
     let blind = word(live, "Fallback")
         .filter(|fallback| fallback.status == "True")

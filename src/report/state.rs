@@ -98,8 +98,9 @@ pub(crate) fn quote(text: &str) -> &str {
 /// An object as messages name it: kind, namespace, name.
 pub(super) fn name(plan: &Plan, key: Key) -> String {
     let kind = match key {
-        Key::VllmRuntime | Key::ReplicasHandover => "VLLMRuntime",
-        Key::ModelMetricsService | Key::EppService => "Service",
+        Key::ReplicasHandover => return name(plan, plan.workload_key()),
+        Key::VllmRuntime => "VLLMRuntime",
+        Key::ModelService | Key::ModelMetricsService | Key::EppService => "Service",
         Key::ModelPodDisruptionBudget => "PodDisruptionBudget",
         Key::ServiceMonitor | Key::EppServiceMonitor => "ServiceMonitor",
         Key::InferencePool => "InferencePool",
@@ -115,7 +116,7 @@ pub(super) fn name(plan: &Plan, key: Key) -> String {
         Key::EppRoleBindingPodReader | Key::EppRoleBindingPoolReader | Key::EppRoleBindingLeaderElection => {
             "RoleBinding"
         }
-        Key::EppDeployment => "Deployment",
+        Key::ModelDeployment | Key::EppDeployment => "Deployment",
         Key::ScaledObject => "ScaledObject",
         Key::Gateway => "Gateway",
         Key::Ingress => "Ingress",

@@ -6,6 +6,8 @@ use crate::observe::{Facts, GatewayFacts, Listener, Observed};
 use crate::plan::keys::Key;
 use crate::plan::{Plan, RoutingPlan};
 
+use super::workload;
+
 /// The fields of the composite's status that are ours. What is not known is absent, never guessed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,8 +58,8 @@ pub(super) fn status(plan: &Plan, observed: &Observed) -> Status {
     Status {
         url: match &plan.routing {
             Some(routing) => gateway.and_then(|gateway| routed_url(routing, gateway)),
-            // The Service that the operator makes listens on HTTP's own port, under the runtime's name.
-            None => Some(format!("http://{}.{}.svc", plan.name, plan.namespace)),
+            // The model servers' Service listens on HTTP's own port.
+            None => Some(format!("http://{}.{}.svc", plan.model_service(), plan.namespace)),
         },
         model_name: plan.workload.model.served_name.clone(),
         gateway: plan.routing.as_ref().map(|routing| GatewayStatus {
@@ -76,10 +78,11 @@ fn gateway_facts(observed: &Observed) -> Option<&GatewayFacts> {
 }
 
 fn replicas(plan: &Plan, observed: &Observed) -> Option<ReplicasStatus> {
-    let Facts::VllmRuntime(facts) = &observed.live(Key::VllmRuntime)?.facts else { return None };
-    // An operator that counts omits a count of zero.
-    let ready = facts.available_replicas.or(facts.counts.then_some(0));
-    Some(ReplicasStatus { ready, desired: plan.workload.replicas.or(facts.spec_replicas) })
+    let live = observed.live(plan.workload_key())?;
+    Some(ReplicasStatus {
+        ready: workload::available(live),
+        desired: plan.workload.replicas.or(live.spec_replicas()),
+    })
 }
 
 /// Scheme and port of the listener that takes requests for the host.

@@ -2,11 +2,11 @@
 
 use crate::observe::{Facts, Live, Observed, VllmRuntimeFacts};
 use crate::plan::keys::Key;
-use crate::plan::names::APP_LABEL;
 use crate::plan::{Plan, ScalingPlan};
 
 use super::conditions::{Condition, ConditionType};
 use super::reasons::Reason;
+use super::rollout;
 use super::state::{name, notes, state};
 
 const KIND: ConditionType = ConditionType::WorkloadReady;
@@ -26,12 +26,22 @@ pub(super) enum Serving {
 
 /// What the model servers do, by their live object.
 pub(super) fn serving(plan: &Plan, live: &Live) -> Serving {
-    let Facts::VllmRuntime(facts) = &live.facts else { return Serving::No };
+    let is_available = match &live.facts {
+        Facts::VllmRuntime(facts) => is_available(facts),
+        Facts::Deployment(facts) => facts.available_replicas.is_some_and(|count| count > 0),
+        Facts::Exists
+        | Facts::Replicas(_)
+        | Facts::Parents(_)
+        | Facts::ScaledObject(_)
+        | Facts::Gateway(_) => {
+            return Serving::No;
+        }
+    };
     if is_stopped(plan) {
         Serving::Stopped
-    } else if is_available(facts) {
+    } else if is_available {
         Serving::Yes
-    } else if facts.spec_replicas == Some(0) && may_sleep(plan) {
+    } else if live.spec_replicas() == Some(0) && may_sleep(plan) {
         Serving::Asleep
     } else {
         Serving::No
@@ -40,7 +50,8 @@ pub(super) fn serving(plan: &Plan, live: &Live) -> Serving {
 
 /// The condition.
 pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
-    let object = name(plan, Key::VllmRuntime);
+    let key = plan.workload_key();
+    let object = name(plan, key);
     if is_stopped(plan) {
         let message = match plan.scaling {
             ScalingPlan::Withheld(_) => format!(
@@ -53,36 +64,43 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         };
         return Condition::new(KIND, Reason::Stopped, message);
     }
-    let live = match state(observed, Key::VllmRuntime).live(KIND, "Model servers", &object) {
+    let live = match state(observed, key).live(KIND, "Model servers", &object) {
         Ok(live) => live,
         Err(condition) => return condition,
     };
-    let (reason, message) = match (serving(plan, live), &live.facts) {
-        (Serving::Yes, Facts::VllmRuntime(facts)) => {
-            let available = facts.available_replicas.map_or_else(String::new, |count| format!("{count} of "));
-            let wanted = replicas(plan, facts);
+    let (reason, message) = match serving(plan, live) {
+        Serving::Yes => {
+            let available = available(live).map_or_else(String::new, |count| format!("{count} of "));
+            let wanted = replicas(plan, live);
             (Reason::Available, format!("{object} serves with {available}{wanted}."))
         }
-        (Serving::Asleep, _) => (
+        Serving::Asleep => (
             Reason::ScaledToZero,
             format!("{object} sleeps, since there were no requests. {}", wake_up(plan)),
         ),
-        (_, Facts::VllmRuntime(facts)) => starting(plan, observed, facts, &object),
-        (_, _) => (Reason::Starting, format!("{object} starts.")),
+        Serving::No | Serving::Stopped => starting(plan, observed, live, &object),
     };
-    let beside = [Key::ModelMetricsService, Key::ServiceMonitor, Key::ModelPodDisruptionBudget, Key::Ingress];
+    let beside = [
+        Key::ModelService,
+        Key::ModelMetricsService,
+        Key::ServiceMonitor,
+        Key::ModelPodDisruptionBudget,
+        Key::Ingress,
+    ];
     Condition::new(KIND, reason, format!("Model servers: {message}{}", notes(plan, observed, &beside)))
 }
 
-/// `Updating` covers a first start and a crash loop alike, so what was true before tells them apart.
-fn starting(plan: &Plan, observed: &Observed, facts: &VllmRuntimeFacts, object: &str) -> (Reason, String) {
-    let wanted = replicas(plan, facts);
+/// `Updating`, as an unfinished rollout, covers a first start and a crash loop alike, so what was true before tells them
+/// apart.
+fn starting(plan: &Plan, observed: &Observed, live: &Live, object: &str) -> (Reason, String) {
+    let wanted = replicas(plan, live);
+    let labels = plan.model_server_pods().into_iter().map(|(label, value)| format!("{label}={value}"));
     let look = format!(
-        "its pods: kubectl -n {namespace} describe pods -l {APP_LABEL}={name}.",
+        "its pods: kubectl -n {namespace} describe pods -l {labels}.",
         namespace = plan.namespace,
-        name = plan.name,
+        labels = labels.collect::<Vec<_>>().join(","),
     );
-    if facts.model_status.as_deref() == Some("NotReady") || served_before(observed) {
+    if gave_up(live) || served_before(observed) {
         return (Reason::NotServing, format!("{object} has none of {wanted} available. Look at {look}"));
     }
     let message =
@@ -90,8 +108,36 @@ fn starting(plan: &Plan, observed: &Observed, facts: &VllmRuntimeFacts, object: 
     (Reason::Starting, message)
 }
 
-fn replicas(plan: &Plan, facts: &VllmRuntimeFacts) -> String {
-    match facts.spec_replicas.or(plan.workload.replicas).unwrap_or(1) {
+/// Whether its controller expects nothing of the present pods any more.
+fn gave_up(live: &Live) -> bool {
+    match &live.facts {
+        Facts::VllmRuntime(facts) => facts.model_status.as_deref() == Some("NotReady"),
+        Facts::Deployment(_) => rollout::gave_up(live).is_some(),
+        Facts::Exists
+        | Facts::Replicas(_)
+        | Facts::Parents(_)
+        | Facts::ScaledObject(_)
+        | Facts::Gateway(_) => false,
+    }
+}
+
+/// How many serve, where it is said. A Deployment, and an operator that counts, omit a count of zero.
+pub(super) fn available(live: &Live) -> Option<u32> {
+    match &live.facts {
+        Facts::VllmRuntime(facts) => facts.available_replicas.or(facts.counts.then_some(0)),
+        Facts::Deployment(facts) => {
+            facts.available_replicas.or(facts.observed_generation.is_some().then_some(0))
+        }
+        Facts::Exists
+        | Facts::Replicas(_)
+        | Facts::Parents(_)
+        | Facts::ScaledObject(_)
+        | Facts::Gateway(_) => None,
+    }
+}
+
+fn replicas(plan: &Plan, live: &Live) -> String {
+    match live.spec_replicas().or(plan.workload.replicas).unwrap_or(1) {
         1 => "1 wanted replica".to_owned(),
         count => format!("{count} wanted replicas"),
     }

@@ -217,8 +217,17 @@ fn take(object: &mut Value, path: &str) -> Option<Value> {
 fn engine() -> Fields {
     let variable =
         prop_oneof![Just("yes".to_owned()), r"[^\p{Cc}\x{fffe}\x{ffff}]{0,12}", "[a-z]{1,3}[\t\n]{1,2}[a-z]"];
+    let variable = prop_oneof![
+        2 => variable.prop_map(|value| json!({ "value": value })),
+        1 => ("[a-z]{1,20}", "[a-zA-Z_.-]{1,20}")
+            .prop_map(|(name, key)| json!({ "secretKeyRef": { "name": name, "key": key } })),
+    ];
     let env = btree_map("X_[A-Z]{1,8}", variable, 0..3).prop_map(|variables| {
-        variables.into_iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
+        let named = variables.into_iter().map(|(name, mut variable)| {
+            variable["name"] = json!(name);
+            variable
+        });
+        named.collect()
     });
     let secret_key = ("[a-z]{1,20}", option::of("[a-zA-Z_.-]{1,20}"))
         .prop_map(|(name, key)| without_nulls(json!({ "name": name, "key": key })));
@@ -240,6 +249,7 @@ fn engine() -> Fields {
         ("env", env.boxed()),
         ("dtype", one_of(&["auto", "bfloat16", "float", "float16", "float32", "half"])),
         ("maxModelLen", number(1..200_000)),
+        ("sharedMemory", text("[1-9][0-9]{0,2}(Gi|Mi)")),
         ("tokenSecret", secret_key.boxed()),
         ("runtimeClassName", text("[a-z]{1,10}")),
         ("nodeSelector", labels()),
@@ -292,8 +302,8 @@ fn input_fields() -> Fields {
         ("policy.providerConfigs", some_of("[a-z*.-]{1,8}", 2)),
         ("policy.images", some_of("[a-z]{1,5}/[*]", 2)),
         ("policy.gateways", some_of("[a-z*]{1,8}/[a-z*]{1,8}", 2)),
-        ("workload.backend", one_of(&["VLLMRuntime"])),
-        ("workload.operatorVersion", one_of(&["0.1.12"])),
+        ("workload.backend", one_of(&["VLLMRuntime", "Deployment"])),
+        ("workload.operatorVersion", one_of(&["0.1.8", "0.1.11", "0.1.12"])),
         ("endpointPicker.version", one_of(&["v1.3.1", "v1.4.2", "v1.5.0", "v0.9.0", "v0.10.1"])),
         (
             "endpointPicker.family",
@@ -327,7 +337,8 @@ fn input_fields() -> Fields {
         ("prometheus.address", text("https?://[a-z]{1,10}:[1-9][0-9]{3}")),
         ("hardening.networkPolicy", Just(json!(false)).boxed()),
         ("hardening.podDisruptionBudget", flag()),
-        ("nodes.protect", Just(json!(false)).boxed()),
+        ("nodes.protect", flag()),
+        ("nodes.annotations", labels()),
         ("labels", labels()),
         ("annotations", labels()),
         ("ttl.settled", text("[1-9][0-9]?m")),
@@ -343,6 +354,7 @@ fn fit(name: &str, mut fields: Value, names_model: bool, input: Option<Value>, h
     let mut input = input.unwrap_or_else(|| json!({}));
     fields["model"] = fields["model"].as_str().unwrap_or("Qwen/Qwen3-8B").into();
     fields["providerConfigName"] = fields["providerConfigName"].as_str().unwrap_or("gpu-cluster").into();
+    fit_backend(&mut fields, &mut input);
     fit_scaling(&mut fields, &mut input);
     fit_routing(&mut fields, &mut input, names_model);
     if let (Some(min), Some(max)) = (fields["minReplicas"].as_i64(), fields["maxReplicas"].as_i64()) {
@@ -388,6 +400,37 @@ fn fit(name: &str, mut fields: Value, names_model: bool, input: Option<Value>, h
         })
     });
     Case { composite, input }
+}
+
+/// What a backend has no place for is refused.
+fn fit_backend(fields: &mut Value, input: &mut Value) {
+    if input["nodes"]["protect"] != true {
+        take(input, "nodes.annotations");
+    }
+    if input["workload"]["backend"] == "Deployment" {
+        take(input, "workload.operatorVersion");
+        return;
+    }
+    let version = input["workload"]["operatorVersion"].as_str().unwrap_or("0.1.12").to_owned();
+    for runtime in [&mut fields["runtime"], &mut input["defaults"]["runtime"]] {
+        take(runtime, "sharedMemory");
+        if let Some(variables) = runtime["env"].as_array_mut() {
+            variables.retain(|variable| variable["secretKeyRef"].is_null());
+        }
+        if version != "0.1.12" {
+            take(runtime, "runtimeClassName");
+        }
+        if version == "0.1.8" {
+            take(runtime, "nodeSelector");
+            take(runtime, "tolerations");
+        }
+    }
+    if version != "0.1.12" {
+        take(input, "nodes");
+    }
+    if version == "0.1.8" {
+        take(fields, "scaling.enabled");
+    }
 }
 
 fn fit_scaling(fields: &mut Value, input: &mut Value) {

@@ -95,7 +95,7 @@ type Labels<'a> = BTreeMap<&'a str, &'a str>;
 
 /// Fields that name another object: kind, word for the arrow, path (`*` = every item), kind that is meant where the
 /// field does not say.
-const NAMES: [(&str, &str, &str, &str); 18] = [
+const NAMES: [(&str, &str, &str, &str); 19] = [
     ("HTTPRoute", "parentRefs", "spec.parentRefs.*", "Gateway"),
     ("HTTPRoute", "backendRefs", "spec.rules.*.backendRefs.*", "Service"),
     (
@@ -116,6 +116,7 @@ const NAMES: [(&str, &str, &str, &str); 18] = [
     ("Deployment", "serviceAccountName", "spec.template.spec.serviceAccountName", "ServiceAccount"),
     ("Deployment", "volumes", "spec.template.spec.volumes.*.configMap", "ConfigMap"),
     ("Deployment", "volumes", "spec.template.spec.volumes.*.secret.secretName", "Secret"),
+    ("Deployment", "env", "spec.template.spec.containers.*.env.*.valueFrom.secretKeyRef", "Secret"),
     ("VLLMRuntime", "hfTokenSecret", "spec.model.hfTokenSecret.hfTokenSecretName", "Secret"),
     ("Ingress", "backend", "spec.rules.*.http.paths.*.backend.service", "Service"),
     ("Ingress", "backend", "spec.defaultBackend.service", "Service"),

@@ -31,6 +31,7 @@ pub const DEFAULTS: &[Default] = &[
             "spec.template.spec.containers[].readinessProbe.successThreshold",
             "spec.template.spec.containers[].readinessProbe.timeoutSeconds",
             "spec.template.spec.containers[].resources",
+            "spec.template.spec.containers[].startupProbe.successThreshold",
             "spec.template.spec.containers[].terminationMessagePath",
             "spec.template.spec.containers[].terminationMessagePolicy",
             "spec.template.spec.dnsPolicy",
@@ -44,6 +45,11 @@ pub const DEFAULTS: &[Default] = &[
         kind: "Deployment",
         paths: &["spec.template.spec.serviceAccount"],
         reason: "the old name of serviceAccountName, kept equal to it",
+    },
+    Default {
+        kind: "Deployment",
+        paths: &["spec.replicas"],
+        reason: "left out only where an autoscaler owns it, which starts from here",
     },
     Default {
         kind: "InferencePool",

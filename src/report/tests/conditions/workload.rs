@@ -7,7 +7,7 @@ use crate::observe::fixtures::cluster;
 use crate::plan::keys::Key;
 use crate::report::ConditionType::WorkloadReady;
 use crate::report::Reason;
-use crate::report::fixtures::{asleep, full, runtime, stopped};
+use crate::report::fixtures::{asleep, deployment, full, on_deployment, runtime, stopped};
 
 use super::{Case, case};
 
@@ -19,6 +19,10 @@ pub(super) fn cases() -> Vec<Case> {
     old_pods["status"]["modelStatus"] = json!("NotReady");
     let mut of_stub = runtime(1, 0);
     of_stub["status"]["availableReplicas"] = json!("one");
+    let mut gave_up = deployment(0);
+    gave_up["status"]["conditions"][1]["status"] = json!("False");
+    let mut slept = deployment(0);
+    slept["spec"] = json!({"replicas": 0});
     vec![
         case(
             "all replicas serve",
@@ -125,6 +129,34 @@ pub(super) fn cases() -> Vec<Case> {
             cluster().holding(Key::VllmRuntime, of_stub),
             (WorkloadReady, Reason::ObjectUnreadable),
             &["status.availableReplicas", "CRD"],
+        ),
+        case(
+            "a Deployment's replica serves",
+            on_deployment(llm()),
+            cluster().holding(Key::ModelDeployment, deployment(1)),
+            (WorkloadReady, Reason::Available),
+            &["Deployment team-a/llama-vllm serves with 1 of 1"],
+        ),
+        case(
+            "a Deployment's first start, with where to look",
+            on_deployment(llm()),
+            cluster().holding(Key::ModelDeployment, deployment(0)),
+            (WorkloadReady, Reason::Starting),
+            &["-l app.kubernetes.io/component=model-server,inference.devopstoolkit.ai/model=llama"],
+        ),
+        case(
+            "the Deployment controller gave up",
+            on_deployment(llm()),
+            cluster().holding(Key::ModelDeployment, gave_up),
+            (WorkloadReady, Reason::NotServing),
+            &["describe pods"],
+        ),
+        case(
+            "a Deployment that the autoscaler put to sleep",
+            on_deployment(asleep(600)),
+            cluster().holding(Key::ModelDeployment, slept),
+            (WorkloadReady, Reason::ScaledToZero),
+            &["The next request wakes it"],
         ),
     ]
 }

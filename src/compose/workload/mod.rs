@@ -1,0 +1,62 @@
+//! The model servers, on either backend.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::kinds::replicas::{Count, ReplicasSpec};
+use crate::kinds::vllm::VllmRuntimeSpec;
+use crate::kinds::{APPS_API_VERSION, DEPLOYMENT, Kind, Manifest, Resource};
+use crate::plan::keys::Key;
+use crate::plan::{BackendPlan, Plan};
+
+mod deployment;
+mod vllm_runtime;
+
+pub(super) use deployment::{deployment, service};
+
+/// What every replica is told whatever runs it: the fraction of a GPU's memory that the engine takes.
+const GPU_MEMORY_UTILIZATION: &str = "0.9";
+/// CUDA cannot be initialised again in a forked worker.
+const SPAWN: (&str, &str) = ("VLLM_WORKER_MULTIPROC_METHOD", "spawn");
+/// vLLM images are built for Linux, so that much is always asked of a node.
+const LINUX: (&str, &str) = ("kubernetes.io/os", "linux");
+/// The resource that GPUs are counted by.
+const GPU: &str = "nvidia.com/gpu";
+
+/// API version and kind of the model servers' own object.
+pub(super) fn workload_kind(plan: &Plan) -> (&'static str, &'static str) {
+    match plan.workload.backend {
+        BackendPlan::VllmRuntime { .. } => (VllmRuntimeSpec::API_VERSION, VllmRuntimeSpec::KIND),
+        BackendPlan::Deployment(_) => (APPS_API_VERSION, DEPLOYMENT),
+    }
+}
+
+/// The model servers.
+pub(super) fn model_servers(plan: &Plan, key: Key) -> Option<Manifest> {
+    match (&plan.workload.backend, key) {
+        (BackendPlan::VllmRuntime { operator, image }, Key::VllmRuntime) => {
+            Some(vllm_runtime::vllm_runtime(plan, *operator, image).into())
+        }
+        (BackendPlan::Deployment(decided), Key::ModelDeployment) => Some(deployment(plan, decided).into()),
+        (BackendPlan::Deployment(_), Key::ModelService) => Some(service(plan).into()),
+        (BackendPlan::VllmRuntime { .. } | BackendPlan::Deployment(_), _) => None,
+    }
+}
+
+/// The model servers again, under a field manager of its own that holds the replica count while the other lets go of it.
+///
+/// Nothing else, not even the owner mark: what two managers apply, neither can take away.
+pub(super) fn replicas(plan: &Plan, count: u32) -> Resource<ReplicasSpec> {
+    let (api_version, kind) = workload_kind(plan);
+    let (namespace, name) = plan.place_of(Key::ReplicasHandover);
+    Resource::of(
+        api_version,
+        kind,
+        ObjectMeta { name: Some(name), namespace: Some(namespace), ..ObjectMeta::default() },
+        match plan.workload.backend {
+            BackendPlan::VllmRuntime { .. } => {
+                ReplicasSpec::VllmRuntime { deployment_config: Count { replicas: count } }
+            }
+            BackendPlan::Deployment(_) => ReplicasSpec::Deployment(Count { replicas: count }),
+        },
+    )
+}
