@@ -113,11 +113,11 @@ pub(super) fn samples() -> Vec<(Source, &'static str, Value)> {
         stack("endpointPicker.flowControl", json!({"endpointPicker": {"flowControl": "Enabled"}})),
         stack(
             "endpointPicker.scorers[].type",
-            json!({"endpointPicker": {"scorers": [{"type": "queue-scorer", "weight": 1}]}}),
+            json!({"endpointPicker": {"scorers": [{"type": "queue-scorer", "weight": 2}]}}),
         ),
         stack(
             "endpointPicker.scorers[].weight",
-            json!({"endpointPicker": {"scorers": [{"type": "queue-scorer", "weight": 1}]}}),
+            json!({"endpointPicker": {"scorers": [{"type": "queue-scorer", "weight": 2}]}}),
         ),
         stack("endpointPicker.config", json!({"endpointPicker": {"config": "{}"}})),
         stack("endpointPicker.metricsAuth", json!({"endpointPicker": {"metricsAuth": "Token"}})),

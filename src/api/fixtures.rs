@@ -71,6 +71,8 @@ impl Settings {
                 image: None,
                 replicas: 1,
                 resources: None,
+                scorers: None,
+                config: None,
                 failure_mode: FailureMode::FailClose,
                 flow_control: Toggle::Auto,
             },

@@ -40,7 +40,7 @@ mod twin_tests;
 mod unsupported;
 mod values;
 
-pub use problem::{Path, Problem, Source, Step};
+pub use problem::{Path, Problem, Source, Step, nearest};
 pub use read::{Document, Metadata, composite_fields, input_fields, problems, read, read_input};
 pub use shape::Shape;
 pub use unsupported::is_supported;

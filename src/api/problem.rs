@@ -125,6 +125,14 @@ fn hides_credentials(text: &str) -> bool {
     text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
 }
 
+/// The known name that was probably meant.
+pub fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |name: &str| strsim::damerau_levenshtein(&written.to_lowercase(), &name.to_lowercase());
+    let near = known.iter().map(|name| (distance(name), *name)).min()?;
+    // A third of the letters may differ.
+    (near.0 * 3 <= near.1.len().max(written.len())).then_some(near.1)
+}
+
 /// The problems of one document, gathered while it is read.
 #[derive(Debug)]
 pub(super) struct Problems {

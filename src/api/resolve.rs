@@ -14,8 +14,8 @@ use super::reading::Map;
 use super::routing::{self, PlatformGateway, gateway_ref};
 use super::rules;
 use super::settings::{
-    Composite, Criticality, EnvSource, EnvVariable, FailureMode, Metric, Model, Monitoring, Picker, Replicas,
-    Runtime, Scaling, SecretKey, Settings, Toggle, Ttl,
+    Composite, Criticality, EnvSource, EnvVariable, FailureMode, Metric, Model, Monitoring, Picker,
+    PickerConfig, Replicas, Runtime, Scaling, Scorer, SecretKey, Settings, Toggle, Ttl,
 };
 use super::values::{Duration, ModelName};
 
@@ -140,7 +140,7 @@ pub(super) fn settle(
         host.map(|host| host.0),
         gateway_ref,
         &own_gateway,
-        picker(endpoint_picker.unwrap_or_default()),
+        picker(endpoint_picker.unwrap_or_default(), input),
         problems,
         input,
     );
@@ -300,7 +300,7 @@ fn priority(criticality: Criticality, priorities: &stack::Priorities) -> Option<
     written.map_or(Some(default), |priority| i32::try_from(priority.0).ok())
 }
 
-fn picker(picker: stack::EndpointPicker) -> Picker {
+fn picker(picker: stack::EndpointPicker, input: &mut Problems) -> Picker {
     let stack::EndpointPicker {
         version,
         family,
@@ -309,8 +309,8 @@ fn picker(picker: stack::EndpointPicker) -> Picker {
         resources,
         failure_mode,
         flow_control,
-        scorers: _,
-        config: _,
+        scorers,
+        config,
         metrics_auth: _,
         existing: _,
     } = picker;
@@ -324,8 +324,29 @@ fn picker(picker: stack::EndpointPicker) -> Picker {
             requests: requests.map(quantities).filter(|requests| !requests.is_empty()),
             ..ResourceRequirements::default()
         }),
+        scorers: scorers.map(|scorers| scorers.0.into_iter().filter_map(scorer).collect()),
+        config: config.and_then(|config| picker_config(config.0, input)),
         failure_mode: failure_mode.unwrap_or(FailureMode::FailClose),
         flow_control: flow_control.unwrap_or(Toggle::Auto),
+    }
+}
+
+fn scorer(scorer: stack::Scorer) -> Option<Scorer> {
+    let stack::Scorer { kind, weight } = scorer;
+    Some(Scorer { plugin: kind?.0, weight: weight.map_or(1.0, |weight| weight.0) })
+}
+
+/// Only whether it is YAML at all: what it may say depends on the release.
+fn picker_config(text: String, input: &mut Problems) -> Option<PickerConfig> {
+    match serde_yaml::from_str(&text) {
+        Ok(tree) => Some(PickerConfig { text, tree }),
+        Err(error) => {
+            let error = error.to_string();
+            let what = error.lines().next().unwrap_or_default();
+            let want = format!("must be one YAML document: {what}");
+            input.add(&Path::dotted("endpointPicker.config"), "something else", want);
+            None
+        }
     }
 }
 

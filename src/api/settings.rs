@@ -3,8 +3,10 @@
 //! The rooms to the right (`plan` and on) read these and nothing that a person wrote.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
+use serde::Deserialize;
 
 use super::operator::Operator;
 use super::{Duration, Host, ModelName, Namespace};
@@ -268,14 +270,66 @@ pub struct Picker {
     pub replicas: u8,
     /// Container resources; `None` = modest defaults.
     pub resources: Option<ResourceRequirements>,
+    /// What it scores endpoints by; `None` = the releases' own choice.
+    pub scorers: Option<Vec<Scorer>>,
+    /// Its whole configuration, instead of ours.
+    pub config: Option<PickerConfig>,
     /// What the gateway does when the picker does not answer.
     pub failure_mode: FailureMode,
     /// Queueing in the picker.
     pub flow_control: Toggle,
 }
 
-/// A family of picker releases: those of one minor version. `plan` has the table of what differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A scorer and its share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scorer {
+    /// Plugin type.
+    pub plugin: String,
+    /// Its share among the others.
+    pub weight: f64,
+}
+
+/// A picker's whole configuration, as a platform wrote it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PickerConfig {
+    /// As it is written.
+    pub text: String,
+    /// What it says.
+    pub tree: Tree,
+}
+
+/// What a YAML document says.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "each variant is named after what it holds")]
+pub enum Tree {
+    Null,
+    Flag(bool),
+    Whole(i64),
+    Real(f64),
+    Text(String),
+    List(Vec<Self>),
+    Map(BTreeMap<String, Self>),
+}
+
+/// As a problem shows it: short.
+impl fmt::Display for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("missing"),
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Whole(number) => write!(f, "{number}"),
+            Self::Real(number) => write!(f, "{number}"),
+            Self::Text(text) => write!(f, "{text:.64?}"),
+            Self::List(entries) => write!(f, "a list of {}", entries.len()),
+            Self::Map(_) => f.write_str("an object"),
+        }
+    }
+}
+
+/// A family of picker releases: those of one minor version, in the order in which they came out. `plan` has the table
+/// of what differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PickerFamily {
     /// kubernetes-sigs/gateway-api-inference-extension v1.3.x.
     Gie1_3,

@@ -46,8 +46,6 @@ pub(super) const TABLE: &[Unsupported] = &[
     input("target", When::Is(&["Direct"]), "use NamespacedObject or ClusterObject"),
     input("defaults.scaling.metric", When::Is(&["latency"]), "use queue-depth or kv-cache"),
     input("defaults.scaling.latency", When::Set, "scale on queue-depth or kv-cache"),
-    input("endpointPicker.scorers", When::Set, "leave it out for queue, KV cache and prefix cache"),
-    input("endpointPicker.config", When::Set, "leave it out"),
     input("endpointPicker.metricsAuth", When::IsNot("None"), "use None"),
     input("endpointPicker.existing", When::Set, "leave it out: each model gets a picker of its own"),
     input("gateway.implementation", When::Is(&["Auto"]), "name what implements the Gateway"),

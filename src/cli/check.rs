@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::yaml::{self, Content, Node};
 use super::{FAILURE, SUCCESS};
-use crate::api::{self, Path, Shape, Source, Step, cluster_extension, llm_inference, model_stack};
+use crate::api::{self, Path, Shape, Source, Step, cluster_extension, llm_inference, model_stack, nearest};
 
 /// Check manifests of `LLMInference`, those of clusters whose Composition is given, and Inputs `ModelStack` and
 /// `ClusterExtension`, alone or inside a Composition.
@@ -318,12 +318,4 @@ impl Line {
         // The node itself stands at the unknown field.
         Self::new(document, node, &Path::default(), sentence)
     }
-}
-
-/// The known name that was probably meant.
-fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
-    let distance = |name: &str| strsim::damerau_levenshtein(&written.to_lowercase(), &name.to_lowercase());
-    let near = known.iter().map(|name| (distance(name), *name)).min()?;
-    // A third of the letters may differ.
-    (near.0 * 3 <= near.1.len().max(written.len())).then_some(near.1)
 }

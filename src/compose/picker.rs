@@ -15,12 +15,13 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::digest::digest;
 use crate::kinds::inference::GROUP;
+use crate::plan::Plan;
+use crate::plan::endpoint_picker::{ConfigPlan, PickerPlan};
 use crate::plan::keys::Key;
 use crate::plan::names::{
     CONFIG_HASH_ANNOTATION, ENDPOINT_PICKER, PICKER_HEALTH_PORT, PICKER_METRICS_PORT,
     PICKER_METRICS_PORT_NAME, PICKER_PORT,
 };
-use crate::plan::{PickerPlan, Plan};
 
 use super::{ComposeError, labelled, meta, picker_config, select};
 
@@ -46,7 +47,11 @@ const READ: [&str; 3] = ["get", "list", "watch"];
 
 /// The picker's configuration.
 pub(super) fn config_map(plan: &Plan, picker: &PickerPlan) -> Result<ConfigMap, ComposeError> {
-    let text = serde_yaml::to_string(&picker_config::config(picker)).map_err(ComposeError::PickerConfig)?;
+    let text = match &picker.config {
+        ConfigPlan::Composed(config) => serde_yaml::to_string(&picker_config::config(picker.family, config))
+            .map_err(ComposeError::PickerConfig)?,
+        ConfigPlan::Written(text) => text.clone(),
+    };
     Ok(ConfigMap {
         metadata: labelled(plan, Key::EppConfigMap, plan.component_labels(ENDPOINT_PICKER)),
         data: Some(BTreeMap::from([(CONFIG_FILE.to_owned(), text)])),
@@ -181,7 +186,7 @@ pub(super) fn deployment(plan: &Plan, picker: &PickerPlan) -> Deployment {
                     // The configuration is read once, at start.
                     annotations: Some(BTreeMap::from([(
                         CONFIG_HASH_ANNOTATION.to_owned(),
-                        digest(&picker_config::config(picker)),
+                        config_hash(picker),
                     )])),
                     ..ObjectMeta::default()
                 }),
@@ -190,6 +195,13 @@ pub(super) fn deployment(plan: &Plan, picker: &PickerPlan) -> Deployment {
             ..DeploymentSpec::default()
         }),
         status: None,
+    }
+}
+
+fn config_hash(picker: &PickerPlan) -> String {
+    match &picker.config {
+        ConfigPlan::Composed(config) => digest(&picker_config::config(picker.family, config)),
+        ConfigPlan::Written(text) => digest(text),
     }
 }
 
@@ -288,7 +300,10 @@ fn args(plan: &Plan, picker: &PickerPlan) -> Vec<String> {
     if picker.elects_leader() {
         args.push("--ha-enable-leader-election=true".to_owned());
     }
-    if picker.flow_control.is_some() {
+    if picker.experimental_plugins {
+        args.push("--allow-experimental-plugins=true".to_owned());
+    }
+    if picker.holds {
         // An empty subset hint, sent while there is no pod, would freeze a held request's candidates (GIE#2117).
         args.push("--disable-endpoint-subset-filter=true".to_owned());
     }

@@ -4,40 +4,40 @@ use crate::kinds::picker_config::{
     Amount, ENDPOINT_PICKER_CONFIG, EndpointPickerConfig, FlowControl, Plugin, PluginRef, PriorityBand,
     Profile, ProfilePlugin, SaturationDetector, Thresholds,
 };
-use crate::plan::endpoint_picker::{FLOW_CONTROL_GATE, Queue, Saturation, UTILIZATION_DETECTOR};
-use crate::plan::{FlowControlPlan, PickerPlan};
+use crate::plan::endpoint_picker::{
+    ComposedConfig, FLOW_CONTROL_GATE, Family, FlowControlPlan, Queue, Saturation, UTILIZATION_DETECTOR,
+};
 
 /// The file.
-pub(super) fn config(picker: &PickerPlan) -> EndpointPickerConfig {
-    let traits = picker.family.traits();
-    let staleness = Thresholds { metrics_staleness_threshold: picker.metrics_staleness.to_string() };
+pub(super) fn config(family: Family, config: &ComposedConfig) -> EndpointPickerConfig {
+    let traits = family.traits();
+    let ComposedConfig { metrics_staleness, flow_control: queue, scorers } = config;
+    let staleness = Thresholds { metrics_staleness_threshold: metrics_staleness.to_string() };
     let detector = || PluginRef { plugin_ref: UTILIZATION_DETECTOR };
     let (parameters, saturation_detector, inner_detector) = match traits.saturation {
         Saturation::Thresholds => (None, Some(SaturationDetector::Thresholds(staleness)), None),
         Saturation::Plugin => (Some(staleness), Some(SaturationDetector::Plugin(detector())), None),
         Saturation::FlowControlPlugin => (Some(staleness), None, Some(detector())),
     };
-    let queue = picker.flow_control.as_ref().and_then(|queue| flow_control(queue, traits.queue));
-    let flow_control = match (queue, inner_detector) {
+    let section = queue.as_ref().and_then(|queue| flow_control(queue, traits.queue));
+    let flow_control = match (section, inner_detector) {
         (None, None) => None,
-        (queue, saturation_detector) => {
-            Some(FlowControl { saturation_detector, ..queue.unwrap_or_default() })
+        (section, saturation_detector) => {
+            Some(FlowControl { saturation_detector, ..section.unwrap_or_default() })
         }
     };
 
-    let scorers =
-        picker.scorers.iter().map(|scorer| Plugin { kind: scorer.plugin.clone(), parameters: None });
+    let plugins = scorers.iter().map(|scorer| Plugin { kind: scorer.plugin.clone(), parameters: None });
     let detector = parameters
         .map(|parameters| Plugin { kind: UTILIZATION_DETECTOR.to_owned(), parameters: Some(parameters) });
-    let weighted = picker
-        .scorers
+    let weighted = scorers
         .iter()
         .map(|scorer| ProfilePlugin { plugin_ref: scorer.plugin.clone(), weight: scorer.weight });
     EndpointPickerConfig {
         api_version: traits.config_api_version,
         kind: ENDPOINT_PICKER_CONFIG,
-        feature_gates: picker.flow_control.iter().map(|_| FLOW_CONTROL_GATE).collect(),
-        plugins: scorers.chain(detector).collect(),
+        feature_gates: queue.iter().map(|_| FLOW_CONTROL_GATE).collect(),
+        plugins: plugins.chain(detector).collect(),
         scheduling_profiles: vec![Profile { name: "default", plugins: weighted.collect() }],
         saturation_detector,
         flow_control,
@@ -78,13 +78,15 @@ mod tests {
     use crate::api::fixtures::llm;
     use crate::api::settings::{PickerFamily as Family, Settings, Toggle};
     use crate::observe::Observed;
+    use crate::plan::endpoint_picker::ConfigPlan;
     use crate::plan::plan;
 
     /// The file as a picker reads it back.
     fn file(mut settings: Settings, family: Family) -> Value {
         settings.routing.as_mut().unwrap().picker.family = Some(family);
         let plan = plan(&settings, &Observed::default()).unwrap();
-        let yaml = serde_yaml::to_string(&config(&plan.routing.unwrap().picker)).unwrap();
+        let ConfigPlan::Composed(plan) = plan.routing.unwrap().picker.config else { panic!("it is ours") };
+        let yaml = serde_yaml::to_string(&config(family, &plan)).unwrap();
         serde_yaml::from_str(&yaml).unwrap()
     }
 

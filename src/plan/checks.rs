@@ -21,6 +21,11 @@ pub(super) fn input_misses(path: &str, want: impl Into<String>) -> Problem {
     problem(Source::Input, path, "missing".to_owned(), want.into())
 }
 
+/// A field of the Input that must not be there.
+pub(super) fn input_has(path: &str, want: impl Into<String>) -> Problem {
+    problem(Source::Input, path, "there".to_owned(), want.into())
+}
+
 fn problem(source: Source, path: &str, seen: String, want: String) -> Problem {
     Problem { source, path: Path::dotted(path), seen, want }
 }

@@ -4,10 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::ResourceRequirements;
-
 use crate::api::operator::Operator;
-use crate::api::settings::{Composite, Delivery, FailureMode, Model, Monitoring, Settings, Toggle, Ttl};
+use crate::api::settings::{Composite, Delivery, Model, Monitoring, Settings, Toggle, Ttl};
 use crate::api::{Duration, ModelName, Namespace, Problem};
 use crate::observe::Observed;
 
@@ -134,59 +132,6 @@ pub struct MonitoringPlan {
     pub interval: Duration,
     /// Whether the picker is scraped too.
     pub picker: bool,
-}
-
-/// The Endpoint Picker.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PickerPlan {
-    /// Which release it behaves like.
-    pub family: endpoint_picker::Family,
-    /// Full image reference.
-    pub image: String,
-    /// Its replicas; above 1, one of them leads and only that one is ready.
-    pub replicas: u8,
-    /// Container resources.
-    pub resources: ResourceRequirements,
-    /// What the gateway does when the picker does not answer.
-    pub failure_mode: FailureMode,
-    /// The age from which on an endpoint's metrics are no longer believed.
-    pub metrics_staleness: Duration,
-    /// Whether requests of a negative priority are refused while the pool has no room, or true where none has one.
-    pub sheds: bool,
-    /// Present where requests wait in the picker.
-    pub flow_control: Option<FlowControlPlan>,
-    /// What it scores endpoints by.
-    pub scorers: Vec<Scorer>,
-}
-
-impl PickerPlan {
-    /// Whether one of several replicas leads. They share nothing, so only one may answer: each would know half of the
-    /// requests and hold half of the queue.
-    pub const fn elects_leader(&self) -> bool {
-        self.replicas > 1
-    }
-}
-
-/// Requests that wait in the picker. A release that has no word for one of the bounds has its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FlowControlPlan {
-    /// How long a request may wait; `None` leaves it to the release.
-    pub hold: Option<Duration>,
-    /// Bytes that may wait in all.
-    pub max_bytes: u64,
-    /// Requests that may wait in all.
-    pub max_requests: u64,
-    /// The priority whose requests are refused while one of them waits.
-    pub shed: Option<i32>,
-}
-
-/// A scorer and its share.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Scorer {
-    /// Plugin type.
-    pub plugin: String,
-    /// Its share.
-    pub weight: f64,
 }
 
 /// The autoscaler, or why there is none.

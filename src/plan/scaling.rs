@@ -10,11 +10,11 @@ use crate::api::settings::{Backend, Metric, Scaling, Settings};
 use crate::api::{Duration, ModelName, Namespace};
 use crate::observe::{Facts, Observed};
 
-use super::endpoint_picker::Family;
+use super::endpoint_picker::{Family, PickerPlan};
 use super::handover::{self, Handover};
 use super::keys::Key;
 use super::names::{MODEL_LABEL, series_label};
-use super::{PickerPlan, ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
+use super::{ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
 
 /// KEDA's default (v2.20, `scaledobject_types.go`), and the least we sleep after.
 const LEAST_COOLDOWN_SECONDS: u32 = 300;
@@ -84,14 +84,14 @@ pub(super) fn sleeps(settings: &Settings) -> bool {
 /// Whether the autoscaler asks the picker too: with flow control requests wait there, and the engines' own queues stay
 /// short however many there are.
 pub(super) fn asks_picker(settings: &Settings, picker: Option<&PickerPlan>) -> bool {
-    settings.scaling.is_some() && picker.is_some_and(|picker| picker.flow_control.is_some())
+    settings.scaling.is_some() && picker.is_some_and(|picker| picker.holds)
 }
 
 fn scaled_object(settings: &Settings, scaling: &Scaling, picker: Option<&PickerPlan>) -> ScaledObjectPlan {
     let series = Series { namespace: &settings.namespace, name: &settings.composite.name };
     let sleeps = sleeps(settings);
     let mut triggers = vec![series.engine(scaling, sleeps)];
-    if let Some(picker) = picker.filter(|picker| picker.flow_control.is_some()) {
+    if let Some(picker) = picker.filter(|picker| picker.holds) {
         triggers.extend(series.picker(picker.family));
     }
     ScaledObjectPlan {

@@ -313,6 +313,9 @@ fn input_fields() -> Fields {
         ("endpointPicker.replicas", number(1..11)),
         ("endpointPicker.resources.requests", requests),
         ("endpointPicker.resources.limits", limits),
+        ("endpointPicker.scorers", scorers()),
+        // Which release it has to suit is decided elsewhere: `fit_picker` writes it.
+        ("endpointPicker.config", Just(json!("")).boxed()),
         ("endpointPicker.failureMode", one_of(&["FailOpen", "FailClose"])),
         ("endpointPicker.flowControl", one_of(&["Auto", "Enabled", "Disabled"])),
         ("endpointPicker.metricsAuth", one_of(&["None"])),
@@ -346,6 +349,26 @@ fn input_fields() -> Fields {
     ];
     fields.extend(under("defaults.runtime", engine()));
     fields
+}
+
+/// Scorers that every release has.
+fn scorers() -> Values {
+    let kinds = &[
+        "queue-scorer",
+        "kv-cache-utilization-scorer",
+        "prefix-cache-scorer",
+        "running-requests-size-scorer",
+    ];
+    let weight = option::of(prop_oneof![number(1..9), Just(json!(0.5)).boxed()]);
+    (prop::sample::subsequence(kinds, 1..=kinds.len()), weight)
+        .prop_map(|(kinds, weight)| {
+            let scorer = |kind: &&str| match &weight {
+                Some(weight) => json!({ "type": kind, "weight": weight }),
+                None => json!({ "type": kind }),
+            };
+            kinds.iter().map(scorer).collect()
+        })
+        .boxed()
 }
 
 /// Takes back what one field says and another forbids, and puts both documents together.
@@ -462,6 +485,36 @@ fn fit_scaling(fields: &mut Value, input: &mut Value) {
     }
 }
 
+fn fit_picker(picker: &mut Value, sleeps: bool) {
+    // What another release is called has an image of its own.
+    if picker["family"].is_string() && picker["version"].is_string() && picker["image"].is_null() {
+        picker["image"] = json!("registry.example.com/epp:fork");
+    }
+    let release = picker["family"].as_str().or(picker["version"].as_str()).unwrap_or("v1.3").to_owned();
+    let is = |minor: &str| release.contains(minor);
+    if is("v1.3") {
+        for scorer in picker["scorers"].as_array_mut().into_iter().flatten() {
+            if scorer["weight"].as_f64().is_some_and(|weight| weight.fract() != 0.0) {
+                scorer["weight"] = json!(3);
+            }
+        }
+    }
+    if picker["config"].is_string() {
+        take(picker, "scorers");
+        take(picker, "flowControl");
+        let llm_d = is("v0.9") || is("v0.10");
+        let group = if llm_d { "llm-d.ai" } else { "inference.networking.x-k8s.io" };
+        let gate = if sleeps { "featureGates: [flowControl]\n" } else { "" };
+        // A wait without an end, where it can be written down, suits every cold start.
+        let hold = if sleeps && !is("v1.3") { "flowControl: {defaultRequestTTL: 0s}\n" } else { "" };
+        picker["config"] = format!(
+            "apiVersion: {group}/v1alpha1\nkind: EndpointPickerConfig\n{gate}{hold}plugins:\n- type: queue-scorer\n\
+             schedulingProfiles:\n- name: default\n  plugins:\n  - pluginRef: queue-scorer\n"
+        )
+        .into();
+    }
+}
+
 fn fit_routing(fields: &mut Value, input: &mut Value, names_model: bool) {
     if fields["host"].is_null() && fields["gateway"]["enabled"] == true {
         take(fields, "gateway.enabled");
@@ -473,10 +526,9 @@ fn fit_routing(fields: &mut Value, input: &mut Value, names_model: bool) {
             *reference = reference.as_str().unwrap_or("inference").into();
         }
     }
-    // What another release is called has an image of its own.
-    let picker = &mut input["endpointPicker"];
-    if picker["family"].is_string() && picker["version"].is_string() && picker["image"].is_null() {
-        picker["image"] = json!("registry.example.com/epp:fork");
+    let sleeps = fields["scaling"]["enabled"] == true && fields["minReplicas"] == 0;
+    if input["endpointPicker"].is_object() {
+        fit_picker(&mut input["endpointPicker"], sleeps);
     }
     if names_model {
         let served = match &fields["servedModelName"] {

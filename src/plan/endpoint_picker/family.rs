@@ -3,6 +3,7 @@
 //! GIE stands for kubernetes-sigs/gateway-api-inference-extension, whose last release with a picker is v1.5.0, LDR for
 //! llm-d/llm-d-router, which goes on from there.
 
+use crate::api::Duration;
 pub use crate::api::settings::PickerFamily as Family;
 use crate::kinds::inference::{EXPERIMENTAL_GROUP, LLM_D_GROUP};
 
@@ -22,6 +23,8 @@ pub struct Traits {
     pub repository: &'static str,
     /// `apiVersion` of the configuration file.
     pub config_api_version: &'static str,
+    /// The same under its former group, which the picker still reads.
+    pub former_config_api_version: Option<&'static str>,
     /// Whether a scorer's weight may be a fraction. Elsewhere one stops the start.
     pub fractional_weights: bool,
     /// How the configuration says when the pool has no room.
@@ -42,6 +45,8 @@ pub struct Traits {
     pub headers: Headers,
     /// What the configuration says about requests that wait.
     pub queue: Queue,
+    /// How long a request waits where the configuration does not say.
+    pub default_hold: Option<Duration>,
 }
 
 /// How the configuration says when the pool has no room.
@@ -109,6 +114,7 @@ const GIE_1_3: Traits = Traits {
     repository: "registry.k8s.io/gateway-api-inference-extension/epp",
     // GIE v1.3.1, `apix/config/v1alpha1`: weights are `*int`, thresholds stand inline, there is no `flowControl`.
     config_api_version: "inference.networking.x-k8s.io/v1alpha1",
+    former_config_api_version: None,
     fractional_weights: false,
     saturation: Saturation::Thresholds,
     // GIE v1.3.1, `pkg/epp/server/controller_config.go`.
@@ -123,6 +129,7 @@ const GIE_1_3: Traits = Traits {
     headers: GATEWAY_HEADERS,
     // GIE v1.3.1, `cmd/epp/runner/runner.go`: "hardcoded for POC only".
     queue: Queue::Fixed,
+    default_hold: None,
 };
 
 const GIE_1_4: Traits = Traits {
@@ -150,6 +157,7 @@ const LLM_D_0_9: Traits = Traits {
     repository: "ghcr.io/llm-d/llm-d-router-endpoint-picker",
     // LDR v0.9.0, `apix/config/v1alpha1`.
     config_api_version: "llm-d.ai/v1alpha1",
+    former_config_api_version: Some("inference.networking.x-k8s.io/v1alpha1"),
     saturation: Saturation::FlowControlPlugin,
     // LDR v0.9.0, `pkg/epp/server/controller_config.go`: the old group only where the cluster knows no other.
     objective_api_version: "llm-d.ai/v1alpha2",
@@ -168,6 +176,8 @@ const LLM_D_0_10: Traits = Traits {
     version: "v0.10.0",
     // LDR v0.10.0, `config/charts/routerlib/templates/_service.yaml`.
     app_protocol: Some("kubernetes.io/h2c"),
+    // LDR v0.10.0, `apix/config/v1alpha1`.
+    default_hold: Some(Duration::from_seconds(60)),
     ..LLM_D_0_9
 };
 
@@ -192,10 +202,8 @@ impl Family {
         })
     }
 
-    /// The releases that are known, for people.
-    pub fn releases() -> String {
-        let known: Vec<String> =
-            Self::ALL.iter().map(|family| format!("{}x", family.traits().version_prefix)).collect();
-        known.join(", ")
+    /// Its releases, for people: `v1.3.x`.
+    pub fn release(self) -> String {
+        format!("{}x", self.traits().version_prefix)
     }
 }

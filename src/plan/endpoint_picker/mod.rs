@@ -6,13 +6,17 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::api::quantity::Quantity as Bytes;
-use crate::api::settings::{Picker, Toggle};
-use crate::api::{Duration, Problem};
+use crate::api::settings::{FailureMode, Picker, PickerConfig, Scorer, Toggle};
+use crate::api::{Duration, Path, Problem, Source, Step};
 
-use super::checks::{input, input_misses};
-use super::{FlowControlPlan, PickerPlan, Scorer};
+use super::checks::{input, input_has, input_misses};
 
 mod family;
+mod known;
+mod plugins;
+mod raw;
+mod schema;
+mod tree;
 
 pub use family::{FLOW_CONTROL_GATE, Family, Headers, Queue, Saturation, Traits, UTILIZATION_DETECTOR};
 
@@ -35,14 +39,68 @@ const QUEUE_REQUESTS: u64 = 5_000;
 /// Requests can wait for two priorities: the model's own, and zero for requests without an objective.
 const PRIORITIES: u64 = 2;
 
-impl Queue {
-    /// Bytes that waiting requests can take; the container's memory limit must be above it.
-    const fn bytes(self) -> u64 {
-        match self {
-            Self::Fixed => PRIORITIES * QUEUE_BYTES,
-            Self::Bytes | Self::BytesAndRequests => QUEUE_BYTES,
-        }
+/// The Endpoint Picker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PickerPlan {
+    /// Which release it behaves like.
+    pub family: Family,
+    /// Full image reference.
+    pub image: String,
+    /// Its replicas; above 1, one of them leads and only that one is ready.
+    pub replicas: u8,
+    /// Container resources.
+    pub resources: ResourceRequirements,
+    /// What the gateway does when the picker does not answer.
+    pub failure_mode: FailureMode,
+    /// Whether requests may wait in it.
+    pub holds: bool,
+    /// Whether requests of a negative priority are refused while the pool has no room, or true where none has one.
+    pub sheds: bool,
+    /// Whether it is told to take plugins that its release calls experimental.
+    pub experimental_plugins: bool,
+    /// Its configuration.
+    pub config: ConfigPlan,
+}
+
+impl PickerPlan {
+    /// Whether one of several replicas leads. They share nothing, so only one may answer: each would know half of the
+    /// requests and hold half of the queue.
+    pub const fn elects_leader(&self) -> bool {
+        self.replicas > 1
     }
+}
+
+/// A picker's configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConfigPlan {
+    /// Ours.
+    Composed(ComposedConfig),
+    /// The platform's own, as it is written.
+    Written(String),
+}
+
+/// What our configuration of a picker says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComposedConfig {
+    /// The age from which on an endpoint's metrics are no longer believed.
+    pub metrics_staleness: Duration,
+    /// Present where requests wait in the picker.
+    pub flow_control: Option<FlowControlPlan>,
+    /// What it scores endpoints by.
+    pub scorers: Vec<Scorer>,
+}
+
+/// Requests that wait in the picker. A release that has no word for one of the bounds has its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowControlPlan {
+    /// How long a request may wait; `None` leaves it to the release.
+    pub hold: Option<Duration>,
+    /// Bytes that may wait in all.
+    pub max_bytes: u64,
+    /// Requests that may wait in all.
+    pub max_requests: u64,
+    /// The priority whose requests are refused while one of them waits.
+    pub shed: Option<i32>,
 }
 
 /// What the stack asks of its picker.
@@ -58,55 +116,39 @@ pub(super) struct Wanted {
 
 /// Decides everything about the picker.
 pub(super) fn decide(picker: &Picker, wanted: Wanted) -> Result<PickerPlan, Vec<Problem>> {
-    let Picker { version, family, image, replicas, resources, failure_mode, flow_control } = picker;
+    let Picker { version, family, image, replicas, resources, scorers, config, failure_mode, flow_control } =
+        picker;
     let (family, image) =
         release(version.as_deref(), *family, image.as_deref()).map_err(|problem| vec![problem])?;
-    let queue = family.traits().queue;
-    let mut problems = Vec::new();
-    let waits = match flow_control {
-        Toggle::Auto => wanted.sleeps,
-        Toggle::Enabled => true,
-        Toggle::Disabled => {
-            if wanted.sleeps {
-                problems.push(input(
-                    "spec.endpointPicker.flowControl",
-                    "Disabled",
-                    "must be Auto or Enabled where minReplicas is 0: only a request that waits in the picker wakes the model",
-                ));
-            }
-            false
-        }
+    let decision = match config {
+        Some(config) => written(config, scorers.as_deref(), *flow_control, family, wanted),
+        None => composed(scorers.as_deref(), *flow_control, family, wanted),
     };
-    let flow_control = waits.then(|| FlowControlPlan {
-        hold: wanted.sleeps.then_some(wanted.cold_start),
-        max_bytes: QUEUE_BYTES,
-        max_requests: QUEUE_REQUESTS,
-        shed: (wanted.priority < 0 && queue.can_shed()).then_some(wanted.priority),
-    });
-    let resources = resources.clone().unwrap_or_else(|| default_resources(waits.then_some(queue)));
-    if waits && let Some(limit) = resources.limits.as_ref().and_then(|limits| limits.get("memory")) {
-        let bytes = Bytes::parse(&limit.0).map(Bytes::units);
-        if bytes.is_none_or(|bytes| bytes <= u128::from(queue.bytes())) {
-            problems.push(input(
-                "spec.endpointPicker.resources.limits.memory",
-                &limit.0,
-                format!("must be above {} bytes, which waiting requests may take", queue.bytes()),
-            ));
-        }
+    let mut problems = Vec::new();
+    let decision = decision.map_err(|found| problems.extend(found)).ok();
+    let queue_bytes = decision.as_ref().and_then(|decision| decision.queue_bytes);
+    let resources = resources.clone().unwrap_or_else(|| default_resources(queue_bytes));
+    if let Some(queue_bytes) = queue_bytes
+        && let Some(limit) = resources.limits.as_ref().and_then(|limits| limits.get("memory"))
+        && Bytes::parse(&limit.0).is_none_or(|bytes| bytes.units() <= u128::from(queue_bytes))
+    {
+        problems.push(input(
+            "spec.endpointPicker.resources.limits.memory",
+            &limit.0,
+            format!("must be above {queue_bytes} bytes, which waiting requests may take"),
+        ));
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
+    let Some(decision) = decision.filter(|_| problems.is_empty()) else { return Err(problems) };
     Ok(PickerPlan {
         family,
         image,
         replicas: *replicas,
         resources,
         failure_mode: *failure_mode,
-        metrics_staleness: METRICS_STALENESS,
-        sheds: wanted.priority >= 0 || !waits || queue.can_shed(),
-        flow_control,
-        scorers: SCORERS.map(|(plugin, weight)| Scorer { plugin: plugin.to_owned(), weight }).to_vec(),
+        holds: queue_bytes.is_some(),
+        sheds: decision.sheds,
+        experimental_plugins: decision.experimental,
+        config: decision.config,
     })
 }
 
@@ -125,9 +167,9 @@ fn release(
         (Some(family), _, _) | (None, Some(_), Some(family)) => family,
         (None, None, _) => Family::Gie1_3,
         (None, Some(version), None) => {
+            let releases = Family::ALL.map(Family::release).join(", ");
             let want = format!(
-                "must be of a known release: {}; or have family say which of them a fork behaves like",
-                Family::releases()
+                "must be of a known release: {releases}; or have family say which of them a fork behaves like"
             );
             return Err(input("spec.endpointPicker.version", version, want));
         }
@@ -140,11 +182,137 @@ fn release(
     Ok((family, image))
 }
 
+/// The configuration, and what follows from it.
+struct Decision {
+    config: ConfigPlan,
+    /// Bytes that waiting requests can take, where they may wait; the container's memory limit must be above it.
+    queue_bytes: Option<u64>,
+    sheds: bool,
+    experimental: bool,
+}
+
+/// Our own configuration.
+fn composed(
+    scorers: Option<&[Scorer]>,
+    flow_control: Toggle,
+    family: Family,
+    wanted: Wanted,
+) -> Result<Decision, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let holds = match flow_control {
+        Toggle::Auto => wanted.sleeps,
+        Toggle::Enabled => true,
+        Toggle::Disabled => {
+            if wanted.sleeps {
+                problems.push(input(
+                    FLOW_CONTROL,
+                    "Disabled",
+                    "must be Auto or Enabled where minReplicas is 0: only a request that waits in the picker wakes the model",
+                ));
+            }
+            false
+        }
+    };
+    let queue = family.traits().queue;
+    let shed = (wanted.priority < 0 && queue.can_shed()).then_some(wanted.priority);
+    let experimental = scorers.is_some_and(|scorers| check_scorers(scorers, family, &mut problems));
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let ours = || SCORERS.map(|(plugin, weight)| Scorer { plugin: plugin.to_owned(), weight }).to_vec();
+    let config = ComposedConfig {
+        metrics_staleness: METRICS_STALENESS,
+        flow_control: holds.then_some(FlowControlPlan {
+            hold: wanted.sleeps.then_some(wanted.cold_start),
+            max_bytes: QUEUE_BYTES,
+            max_requests: QUEUE_REQUESTS,
+            shed,
+        }),
+        scorers: scorers.map_or_else(ours, <[_]>::to_vec),
+    };
+    let queue_bytes = match queue {
+        Queue::Fixed => PRIORITIES * QUEUE_BYTES,
+        Queue::Bytes | Queue::BytesAndRequests => QUEUE_BYTES,
+    };
+    Ok(Decision {
+        config: ConfigPlan::Composed(config),
+        queue_bytes: holds.then_some(queue_bytes),
+        sheds: wanted.priority >= 0 || !holds || queue.can_shed(),
+        experimental,
+    })
+}
+
+/// The platform's own configuration, which decides everything that other fields would.
+fn written(
+    config: &PickerConfig,
+    scorers: Option<&[Scorer]>,
+    flow_control: Toggle,
+    family: Family,
+    wanted: Wanted,
+) -> Result<Decision, Vec<Problem>> {
+    let mut problems = Vec::new();
+    if scorers.is_some() {
+        problems.push(input_has(
+            "spec.endpointPicker.scorers",
+            "must be left out where config is there, which has its own",
+        ));
+    }
+    if flow_control != Toggle::Auto {
+        problems.push(input_has(FLOW_CONTROL, "must be left out where config is there, whose gates decide"));
+    }
+    let found = raw::check(&config.tree, family, wanted).map_err(|found| problems.extend(found)).ok();
+    let Some(found) = found.filter(|_| problems.is_empty()) else { return Err(problems) };
+    Ok(Decision {
+        config: ConfigPlan::Written(config.text.clone()),
+        queue_bytes: found.holds.then_some(found.queue_bytes),
+        sheds: wanted.priority >= 0 || !found.holds || found.bounds_priority,
+        experimental: found.experimental,
+    })
+}
+
+const FLOW_CONTROL: &str = "spec.endpointPicker.flowControl";
+
+/// Every scorer is one that the release knows, named once, with a weight that it reads. Whether the release has to be
+/// told to take one of them.
+fn check_scorers(scorers: &[Scorer], family: Family, problems: &mut Vec<Problem>) -> bool {
+    if scorers.is_empty() {
+        let path = Path::dotted("spec.endpointPicker.scorers");
+        let want = "must have an entry; leave it out for queue, KV cache and prefix cache".to_owned();
+        problems.push(Problem { source: Source::Input, path, seen: "a list of 0".to_owned(), want });
+    }
+    let known: Vec<&str> = plugins::Plugin::scorers_of(family).map(|plugin| plugin.kind).collect();
+    let mut experimental = false;
+    for (index, Scorer { plugin, weight }) in scorers.iter().enumerate() {
+        let mut refuse = |field: &str, seen: String, want: String| {
+            let mut path = Path::dotted("spec.endpointPicker.scorers");
+            path.0.extend([Step::Index(index), Step::Field(field.to_owned())]);
+            problems.push(Problem { source: Source::Input, path, seen, want });
+        };
+        if let Some(found) = plugins::Plugin::scorers_of(family).find(|known| known.kind == plugin) {
+            experimental |= found.is_experimental_in(family);
+        } else {
+            let elsewhere = plugins::Plugin::scorer(plugin).map(|plugin| plugin.known);
+            refuse(
+                "type",
+                format!("{plugin:?}"),
+                known::unknown("a scorer", plugin, family, elsewhere, &known),
+            );
+        }
+        if scorers.iter().take(index).any(|earlier| earlier.plugin == *plugin) {
+            refuse("type", format!("{plugin:?}"), "must be there once".to_owned());
+        }
+        if weight.fract() != 0.0 && !family.traits().fractional_weights {
+            let want = format!("must be a whole number: {} reads no other", family.release());
+            refuse("weight", weight.to_string(), want);
+        }
+    }
+    experimental
+}
+
 /// Container resources where the platform says nothing.
-fn default_resources(queue: Option<Queue>) -> ResourceRequirements {
-    let queue = queue.map_or(0, Queue::bytes);
+fn default_resources(queue_bytes: Option<u64>) -> ResourceRequirements {
     // Whole GiB, so that the quantity is canonical and the scheduler's arithmetic easy to follow.
-    let limit_gib = (BASE_MEMORY_BYTES + queue).div_ceil(1024 * 1024 * 1024);
+    let limit_gib = BASE_MEMORY_BYTES.saturating_add(queue_bytes.unwrap_or(0)).div_ceil(1024 * 1024 * 1024);
     let quantities = |pairs: [(&str, String); 2]| -> BTreeMap<String, Quantity> {
         pairs.into_iter().map(|(name, value)| (name.to_owned(), Quantity(value))).collect()
     };
@@ -155,5 +323,7 @@ fn default_resources(queue: Option<Queue>) -> ResourceRequirements {
     }
 }
 
+#[cfg(test)]
+mod raw_tests;
 #[cfg(test)]
 mod tests;

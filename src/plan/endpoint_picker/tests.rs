@@ -3,19 +3,21 @@
 use crate::api::Duration;
 use crate::api::settings::{FailureMode, Picker, Toggle};
 
-use super::{Family, Wanted, decide};
-use crate::plan::{FlowControlPlan, PickerPlan};
+use super::{ComposedConfig, ConfigPlan, Family, FlowControlPlan, PickerPlan, Wanted, decide};
 
-const AWAKE: Wanted = Wanted { sleeps: false, cold_start: Duration::from_seconds(600), priority: 100 };
+pub(super) const AWAKE: Wanted =
+    Wanted { sleeps: false, cold_start: Duration::from_seconds(600), priority: 100 };
 
 /// A picker as a platform asks for it that says nothing.
-fn plain() -> Picker {
+pub(super) fn plain() -> Picker {
     Picker {
         version: None,
         family: None,
         image: None,
         replicas: 1,
         resources: None,
+        scorers: None,
+        config: None,
         failure_mode: FailureMode::FailClose,
         flow_control: Toggle::Auto,
     }
@@ -27,7 +29,7 @@ impl Picker {
         self
     }
 
-    fn like(mut self, family: Family) -> Self {
+    pub(super) fn like(mut self, family: Family) -> Self {
         self.family = Some(family);
         self
     }
@@ -38,15 +40,31 @@ impl Picker {
     }
 }
 
-fn decided(picker: &Picker, wanted: Wanted) -> PickerPlan {
+pub(super) fn decided(picker: &Picker, wanted: Wanted) -> PickerPlan {
     decide(picker, wanted).unwrap()
+}
+
+fn queue(plan: &PickerPlan) -> Option<FlowControlPlan> {
+    ours(plan).flow_control
+}
+
+pub(super) fn ours(plan: &PickerPlan) -> &ComposedConfig {
+    match &plan.config {
+        ConfigPlan::Composed(config) => config,
+        ConfigPlan::Written(text) => panic!("it is written: {text}"),
+    }
+}
+
+/// Every problem there is.
+pub(super) fn refused_all(picker: &Picker, wanted: Wanted) -> Vec<String> {
+    decide(picker, wanted).unwrap_err().iter().map(ToString::to_string).collect()
 }
 
 /// The only problem there is.
 fn refused(picker: &Picker, wanted: Wanted) -> String {
-    let problems = decide(picker, wanted).unwrap_err();
+    let mut problems = refused_all(picker, wanted);
     assert_eq!(problems.len(), 1, "{problems:?}");
-    problems[0].to_string()
+    problems.remove(0)
 }
 
 #[test]
@@ -155,12 +173,12 @@ fn a_model_that_may_sleep_holds_requests_for_its_cold_start() {
             max_requests: 5_000,
             shed: None,
         };
-        assert_eq!(plan.flow_control, Some(want), "{family:?}");
-        assert_eq!(decided(&plain().like(family), AWAKE).flow_control, None, "{family:?}: not needed");
+        assert_eq!(queue(&plan), Some(want), "{family:?}");
+        assert_eq!(queue(&decided(&plain().like(family), AWAKE)), None, "{family:?}: not needed");
     }
     let mut enabled = plain();
     enabled.flow_control = Toggle::Enabled;
-    let hold = decided(&enabled, AWAKE).flow_control.map(|queue| queue.hold);
+    let hold = queue(&decided(&enabled, AWAKE)).map(|queue| queue.hold);
     assert_eq!(
         hold,
         Some(None),
@@ -221,6 +239,6 @@ fn a_negative_priority_is_shed_where_the_release_can() {
     for Case { family, wanted, shed, sheds, reason } in cases {
         let plan = decided(&plain().like(family), wanted);
         assert_eq!(plan.sheds, sheds, "{family:?}: {reason}");
-        assert_eq!(plan.flow_control.and_then(|queue| queue.shed), shed, "{family:?}: {reason}");
+        assert_eq!(queue(&plan).and_then(|queue| queue.shed), shed, "{family:?}: {reason}");
     }
 }

@@ -3,8 +3,7 @@
 use crate::api::settings::{FailureMode, GatewayRef, Routing};
 use crate::api::{Duration, Host, ModelName, Problem};
 
-use super::PickerPlan;
-use super::endpoint_picker::{self, Wanted};
+use super::endpoint_picker::{self, PickerPlan, Wanted};
 
 mod implementation;
 mod priority;
