@@ -129,6 +129,11 @@ impl Server {
         }
     }
 
+    /// All that it wrote.
+    pub fn log(&self) -> Result<String> {
+        std::fs::read_to_string(&self.log).with_context(|| format!("cannot read {}", self.log.display()))
+    }
+
     /// The last lines it wrote.
     pub fn log_tail(&self) -> String {
         std::fs::read_to_string(&self.log).map_or_else(|error| error.to_string(), |log| tail(&log))

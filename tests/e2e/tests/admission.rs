@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use e2e::controlplane::cluster::{Cluster, Refused, text};
-use e2e::controlplane::core::Core;
+use e2e::controlplane::core::{self, Core};
 use e2e::controlplane::platform::{install_xrd, namespace, xrd};
 use e2e::controlplane::{ControlPlane, crds};
 use e2e::files::{set, yaml};
@@ -209,7 +209,7 @@ async fn established(name: &str) -> Result<ControlPlane> {
     let control_plane = ControlPlane::start(name).await?;
     let cluster = &control_plane.cluster;
     crds::install(cluster, &crds::CROSSPLANE.crds()?).await?;
-    let core = Core::start(&control_plane).await?;
+    let core = Core::start(&control_plane, core::Settings::default()).await?;
     install_xrd(cluster, &xrd()?).await.map_err(|error| core.explain(error))?;
     Ok(control_plane)
 }

@@ -143,6 +143,28 @@ impl Cluster {
         Ok(items)
     }
 
+    /// Everything in a namespace, of every kind that is served there, but for what was told about it.
+    pub async fn everything_in(&self, namespace: &str) -> Result<Vec<Value>> {
+        let groups = self.send(Method::GET, "/apis", None).await?.object;
+        let groups = groups.get("groups").and_then(Value::as_array).cloned().unwrap_or_default();
+        let preferred = groups.iter().map(|group| text(group, "/preferredVersion/groupVersion"));
+        let mut found = Vec::new();
+        for api_version in std::iter::once("v1").chain(preferred) {
+            for kind in self.served(api_version).await? {
+                let sample = json!({"apiVersion": api_version, "kind": kind});
+                if kind == "Event" || !self.kind(&sample).await?.namespaced {
+                    continue;
+                }
+                match self.list(api_version, &kind, namespace).await {
+                    // Some are only asked questions, and hold nothing.
+                    Err(error) if is_missing(&error) || is(&error, StatusCode::METHOD_NOT_ALLOWED) => {}
+                    outcome => found.extend(outcome?),
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Writes the status of an object, as its controller would.
     pub async fn set_status(&self, object: &Value, status: &Value) -> Result<()> {
         let uri = format!("{}/status?fieldValidation=Strict", self.path(object).await?);

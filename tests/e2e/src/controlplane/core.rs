@@ -19,11 +19,20 @@ pub struct Core {
     _controllers: Server,
 }
 
+/// How it runs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Settings {
+    /// How many updates of what a composite resource is composed of may come at once before Crossplane stops to listen
+    /// (`--circuit-breaker-burst`, twice that number). Its default is 100.
+    pub circuit_breaker_burst: Option<u32>,
+}
+
 impl Core {
     /// Starts them. The CRDs of Crossplane have to be there.
-    pub async fn start(control_plane: &ControlPlane) -> Result<Self> {
+    pub async fn start(control_plane: &ControlPlane, settings: Settings) -> Result<Self> {
         namespace(&control_plane.cluster, NAMESPACE).await?;
-        Ok(Self { _controllers: control_plane.controllers(CONTROLLERS)?, server: serve(control_plane)? })
+        let controllers = control_plane.controllers(CONTROLLERS)?;
+        Ok(Self { _controllers: controllers, server: serve(control_plane, settings)? })
     }
 
     /// Adds what it last logged to an error that may be its doing.
@@ -33,9 +42,9 @@ impl Core {
 }
 
 /// The garbage collector deletes what a deleted owner leaves; namespaces are emptied when they go.
-const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller";
+pub const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller";
 
-fn serve(control_plane: &ControlPlane) -> Result<Server> {
+fn serve(control_plane: &ControlPlane, settings: Settings) -> Result<Server> {
     let authority = &control_plane.authority;
     let certificates =
         authority.folder(control_plane.dir.join("crossplane"), &authority.client("crossplane", None)?)?;
@@ -49,6 +58,7 @@ fn serve(control_plane: &ControlPlane) -> Result<Server> {
         .arg(control_plane.dir.join("xpkg"))
         // Any free one: nobody asks.
         .args(["--metrics-port=0", "--health-probe-port=0"])
+        .args(settings.circuit_breaker_burst.map(|burst| format!("--circuit-breaker-burst={burst}")))
         .env("KUBECONFIG", &control_plane.kubeconfig);
     Server::start(&mut command, control_plane.dir.join("crossplane.log"))
 }

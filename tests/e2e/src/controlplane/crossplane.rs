@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::ControlPlane;
-use super::core::Core;
+use super::core::{self, Core};
 use super::function::Function;
 use super::provider::{self, Provider, Turn};
 
@@ -28,11 +28,12 @@ impl Crossplane {
     pub async fn start(
         control_plane: &ControlPlane,
         function: &Path,
+        core: core::Settings,
         provider: provider::Settings,
         turn: Turn,
     ) -> Result<Self> {
         let mut started = Self {
-            core: Core::start(control_plane).await?,
+            core: Core::start(control_plane, core).await?,
             provider: Provider::start(control_plane, provider, turn)?,
             function: Function::start(control_plane, function)?,
         };

@@ -1,15 +1,14 @@
 //! Our function, as Crossplane calls it: with mutual TLS, at an endpoint that a `FunctionRevision` names.
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use anyhow::Result;
+use serde_json::{Value, json};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, text};
 use super::platform::PLATFORM;
 use super::{ControlPlane, free_ports};
 use crate::process::Server;
@@ -22,25 +21,26 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 pub struct Function {
     pub(super) server: Server,
     endpoint: SocketAddr,
-    metrics: SocketAddr,
 }
 
 impl Function {
     /// Starts the binary.
     pub fn start(control_plane: &ControlPlane, binary: &Path) -> Result<Self> {
-        let [endpoint, metrics] = free_ports()?;
+        let [endpoint] = free_ports()?;
         let authority = &control_plane.authority;
         let certificates = authority.folder(control_plane.dir.join("function"), &authority.server()?)?;
         let mut command = Command::new(binary);
         command
-            .args(["--address", &endpoint.to_string(), "--metrics-address", &metrics.to_string()])
+            .args(["--address", &endpoint.to_string(), "--metrics-address", ""])
+            // A line a call, with whose it is.
+            .arg("--debug")
             .arg("--tls-certs-dir")
             .arg(&certificates);
         let mut server = Server::start(&mut command, control_plane.dir.join("function.log"))?;
         server.wait_until("listening", START_LIMIT, || {
             TcpStream::connect_timeout(&endpoint, Duration::from_secs(1)).is_ok()
         })?;
-        Ok(Self { server, endpoint, metrics })
+        Ok(Self { server, endpoint })
     }
 
     /// Makes the function known by a name, with the endpoint that the package manager would have found.
@@ -64,20 +64,14 @@ impl Function {
         cluster.set_status(&revision, &status).await
     }
 
-    /// How often it has been called.
-    pub fn calls(&self) -> Result<u64> {
-        let mut stream = TcpStream::connect(self.metrics)?;
-        stream.set_read_timeout(Some(START_LIMIT))?;
-        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).context("cannot read the function's metrics")?;
-        let counts = answer
-            .lines()
-            .filter(|line| line.starts_with("grpc_server_started_total{") && line.contains("RunFunction"))
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        let total: f64 = counts.sum();
-        ensure!(answer.contains("200 OK"), "the function's metrics are not served: {answer}");
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
-        Ok(total as u64)
+    /// How often it has been called for a composite resource.
+    pub fn calls(&self, xr: &Value) -> Result<usize> {
+        let whose = ["/metadata/namespace", "/metadata/name"].map(|pointer| text(xr, pointer));
+        let log = self.server.log()?;
+        let calls = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter(|line| {
+            text(line, "/message") == "ran"
+                && ["/xr-namespace", "/xr-name"].map(|key| text(line, key)) == whose
+        });
+        Ok(calls.count())
     }
 }

@@ -9,12 +9,14 @@
 //! - [`standin`]: the controllers of the cluster where models run, which would need pods.
 //! - [`stage`]: all of it at once.
 //! - [`platform`], [`model`]: what a platform team installs there, and what an application team asks for.
+//! - [`events`]: what people are told about that.
 
 pub mod certs;
 pub mod cluster;
 pub mod core;
 pub mod crds;
 pub mod crossplane;
+pub mod events;
 pub mod function;
 pub mod model;
 pub mod platform;
@@ -129,13 +131,19 @@ impl ControlPlane {
 
     /// Starts controllers of Kubernetes itself, by their names with commas between.
     pub fn controllers(&self, names: &str) -> Result<Server> {
+        let [listen] = free_ports()?;
         let mut command = Command::new(tools::KUBE_CONTROLLER_MANAGER.path()?);
         command
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
             .args(["--controllers", names])
-            .args(["--leader-elect=false", "--secure-port=0"]);
-        Server::start(&mut command, self.dir.join("kube-controller-manager.log"))
+            .args(["--leader-elect=false", "--bind-address=127.0.0.1"])
+            .args(["--secure-port", &listen.port().to_string()]);
+        let mut server = Server::start(&mut command, self.dir.join("kube-controller-manager.log"))?;
+        server.wait_until("listening", START_LIMIT, || {
+            TcpStream::connect_timeout(&listen, Duration::from_secs(1)).is_ok()
+        })?;
+        Ok(server)
     }
 
     /// The way in with a token, as a program in a pod has it.

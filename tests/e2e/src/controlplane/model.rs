@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, condition, describe, text};
-use super::platform::{self, namespace};
+use super::platform::{self, CLUSTER_SCOPED_KIND, namespace};
 use super::provider::{ConfigKind, connect};
 use super::stage::Stage;
 use super::wait::{Look, until};
@@ -24,32 +24,63 @@ const GATEWAY: (&str, &str) = ("envoy-gateway-system", "eg");
 pub struct Model {
     /// As it was applied.
     pub xr: Value,
-    /// Of the composite resource, its Objects and what they deliver.
+    /// Where on the target cluster it runs. Composite resource and Objects are in the namespace of the same name on
+    /// the control plane, unless they are in none.
     pub namespace: String,
+    reach: ConfigKind,
 }
 
 impl Model {
     /// Installs what an example needs, with names of its own, and applies it: several examples use the same names.
     pub async fn apply(stage: &Stage, scenario: &Scenario) -> Result<Self> {
-        let cluster = stage.cluster();
-        let stem = scenario.name.trim_end_matches(".yaml").replace(['/', '.'], "-");
-        // What the examples' own policies allow.
-        let name = format!("team-{stem}");
-        namespace(cluster, &name).await?;
+        Self::apply_as(stage, scenario, "", ConfigKind::ProviderConfig).await
+    }
 
+    /// The same under a name of its own, and with Objects that find their cluster in that way.
+    pub async fn apply_as(
+        stage: &Stage,
+        scenario: &Scenario,
+        prefix: &str,
+        reach: ConfigKind,
+    ) -> Result<Self> {
+        let cluster = stage.cluster();
+        let stem = format!("{prefix}{}", scenario.name.trim_end_matches(".yaml").replace(['/', '.'], "-"));
+        // What the examples' own policies allow.
+        let place = format!("team-{stem}");
+        namespace(cluster, &place).await?;
+        namespace(stage.target(), &place).await?;
+
+        let mut xr = yaml(&scenario.xr)?;
+        set(&mut xr, "metadata.namespace", json!(place));
+        set(&mut xr, "spec.crossplane.compositionRef.name", json!(stem));
         let mut composition = yaml(&scenario.composition)?;
         set(&mut composition, "metadata.name", json!(stem));
+        let mut provider_config = text(&xr, "/spec/providerConfigName").to_owned();
+        match reach {
+            ConfigKind::ProviderConfig => {}
+            ConfigKind::ClusterProviderConfig => {
+                input(&mut composition, "providerConfigKind", "ClusterProviderConfig");
+                provider_config = stem.clone();
+            }
+            ConfigKind::ClusterScopedApi => {
+                set(&mut composition, "spec.compositeTypeRef.kind", json!(CLUSTER_SCOPED_KIND));
+                input(&mut composition, "specPath", "spec");
+                input(&mut composition, "target", "ClusterObject");
+                set(&mut xr, "kind", json!(CLUSTER_SCOPED_KIND));
+                set(&mut xr, "spec.targetNamespace", json!(place));
+                if let Some(metadata) = xr.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+                    metadata.remove("namespace");
+                }
+                provider_config = stem.clone();
+            }
+        }
+        set(&mut xr, "spec.providerConfigName", json!(provider_config));
         platform::install_composition(cluster, &stage.crossplane.function, &composition).await?;
         let gateway = gateway(&composition);
         platform::gateway(stage.target(), &gateway.0, &gateway.1).await?;
-
-        let mut xr = yaml(&scenario.xr)?;
-        let target = text(&xr, "/spec/providerConfigName");
-        connect(cluster, ConfigKind::ProviderConfig, &name, target, stage.target_kubeconfig()).await?;
-        set(&mut xr, "metadata.namespace", json!(name));
-        set(&mut xr, "spec.crossplane.compositionRef.name", json!(stem));
+        connect(cluster, reach, &place, &provider_config, stage.target_kubeconfig()).await?;
         cluster.apply(&xr, APPLICATION).await.with_context(|| scenario.name.clone())?;
-        Ok(Self { xr, namespace: name })
+        Ok(Self { xr, namespace: place, reach })
     }
 
     /// The composite resource as it is.
@@ -59,7 +90,42 @@ impl Model {
 
     /// The Objects that it is composed of.
     pub async fn objects(&self, cluster: &Cluster) -> Result<Vec<Value>> {
-        cluster.list("kubernetes.m.crossplane.io/v1alpha1", "Object", &self.namespace).await
+        let (api_version, namespace) = match self.reach {
+            ConfigKind::ProviderConfig | ConfigKind::ClusterProviderConfig => {
+                ("kubernetes.m.crossplane.io/v1alpha1", self.namespace.as_str())
+            }
+            ConfigKind::ClusterScopedApi => ("kubernetes.crossplane.io/v1alpha2", ""),
+        };
+        let mut objects = cluster.list(api_version, "Object", namespace).await?;
+        objects.retain(|object| {
+            text(object, "/metadata/labels/crossplane.io~1composite") == text(&self.xr, "/metadata/name")
+        });
+        Ok(objects)
+    }
+
+    /// Asks for its deletion.
+    pub async fn delete(&self, cluster: &Cluster) -> Result<()> {
+        cluster.delete(&self.xr).await
+    }
+
+    /// Waits until nothing is left of it, neither on the control plane nor on the cluster where it ran.
+    pub async fn goes(&self, stage: &Stage, limit: Duration) -> Result<()> {
+        until(&format!("{} and all it was composed of are gone", describe(&self.xr)), limit, async || {
+            let mut left: Vec<String> = self.objects(stage.cluster()).await?.iter().map(describe).collect();
+            left.extend(stage.cluster().get(&self.xr).await?.as_ref().map(describe));
+            Ok(if left.is_empty() { Look::Ok(()) } else { Look::Err(left.join(", ")) })
+        })
+        .await?;
+        // The garbage collector of the target cluster follows on its own.
+        until(&format!("the namespace of {} is empty", describe(&self.xr)), limit, async || {
+            let mut left = stage.target().everything_in(&self.namespace).await?;
+            left.extend(stage.cluster().everything_in(&self.namespace).await?);
+            // What the platform team put there.
+            left.retain(|object| !["Secret", "ProviderConfig"].contains(&text(object, "/kind")));
+            let left: Vec<String> = left.iter().map(describe).collect();
+            Ok(if left.is_empty() { Look::Ok(()) } else { Look::Err(left.join(", ")) })
+        })
+        .await
     }
 
     /// What a person would look at: conditions, and the Objects that are not there yet.
@@ -79,6 +145,14 @@ impl Model {
     }
 }
 
+/// Sets a field of our step's Input.
+fn input(composition: &mut Value, field: &str, value: &str) {
+    let steps = composition.pointer_mut("/spec/pipeline").and_then(Value::as_array_mut);
+    for step in steps.into_iter().flatten() {
+        set(step, &format!("input.spec.{field}"), json!(value));
+    }
+}
+
 /// Waits until every composite resource is Synced and Ready.
 pub async fn all_become_ready(cluster: &Cluster, models: &[Model], limit: Duration) -> Result<()> {
     until("every composite resource is Synced and Ready", limit, async || {
@@ -94,7 +168,8 @@ pub async fn all_become_ready(cluster: &Cluster, models: &[Model], limit: Durati
     .await
 }
 
-fn is_synced_and_ready(object: &Value) -> bool {
+/// Whether an object says of itself that it is as it should be.
+pub fn is_synced_and_ready(object: &Value) -> bool {
     ["Synced", "Ready"].into_iter().all(|kind| condition(object, kind) == "True")
 }
 

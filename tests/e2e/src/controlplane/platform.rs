@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, condition, describe, text};
 use super::function::Function;
 use super::wait::{Look, until};
-use crate::files::yaml;
+use crate::files::{set, yaml};
 use crate::workspace;
 
 /// In whose name the harness applies what a platform team would.
@@ -20,6 +20,18 @@ const ESTABLISHED_LIMIT: Duration = Duration::from_mins(2);
 /// The XRD as it is shipped.
 pub fn xrd() -> Result<Value> {
     yaml(&workspace::root().join("package/configuration/definition.yaml"))
+}
+
+/// What a cluster-scoped model is called.
+pub const CLUSTER_SCOPED_KIND: &str = "ClusterLLMInference";
+
+/// An XRD that a platform team would write for cluster-scoped models: the same schema under another kind.
+pub fn cluster_scoped_xrd() -> Result<Value> {
+    let mut xrd = xrd()?;
+    set(&mut xrd, "metadata.name", json!("clusterllminferences.inference.devopstoolkit.ai"));
+    set(&mut xrd, "spec.scope", json!("Cluster"));
+    set(&mut xrd, "spec.names", json!({"kind": CLUSTER_SCOPED_KIND, "plural": "clusterllminferences"}));
+    Ok(xrd)
 }
 
 /// Creates a namespace, unless it is there.

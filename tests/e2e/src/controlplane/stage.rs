@@ -6,28 +6,46 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::cluster::Cluster;
+use super::core::{self, CONTROLLERS};
 use super::crossplane::Crossplane;
 use super::provider::{self, Turn};
 use super::standin::{StandIn, VllmOperator};
 use super::{ControlPlane, crds, platform};
+use crate::process::Server;
 use crate::workspace;
 
 /// What is started.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Settings {
+    /// Where the models run.
+    pub target: Target,
+    /// How Crossplane runs.
+    pub core: core::Settings,
     /// How the provider runs.
     pub provider: provider::Settings,
     /// Which build of the vLLM operator is played.
     pub vllm_operator: VllmOperator,
 }
 
+/// The cluster where the models run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Target {
+    /// The one that Crossplane runs on.
+    #[default]
+    SameCluster,
+    /// Another one, which knows no kind of Crossplane and of the provider, as the other knows none of the models'.
+    AnotherCluster,
+}
+
 /// A control plane with Crossplane, the provider and our function, our XRD installed, and the target cluster's
 /// controllers played. Gone when dropped.
 #[derive(Debug)]
 pub struct Stage {
-    stand_in: StandIn,
+    /// Who plays the target cluster's controllers.
+    pub stand_in: StandIn,
     /// What runs on the control plane.
     pub crossplane: Crossplane,
+    another: Option<(Server, ControlPlane)>,
     /// Where composite resources and Objects are.
     pub control_plane: ControlPlane,
     /// How long it took until every kind was served.
@@ -37,21 +55,30 @@ pub struct Stage {
 impl Stage {
     /// Starts it, as soon as no other test of this process has one. The name is that of its logs.
     pub async fn start(name: &str, settings: Settings) -> Result<Self> {
+        let Settings { target, core, provider, vllm_operator } = settings;
         let function = workspace::function()?;
         let turn = Turn::take().await;
         let control_plane = ControlPlane::start(name).await?;
         let cluster = &control_plane.cluster;
-        let kinds = [crds::crossplane_side()?, crds::target_side()?].concat();
-        let crds_in = crds::install(cluster, &kinds).await?;
-        let crossplane = Crossplane::start(&control_plane, &function, settings.provider, turn).await?;
+        let (crds_in, another) = match target {
+            Target::SameCluster => {
+                let kinds = [crds::crossplane_side()?, crds::target_side()?].concat();
+                (crds::install(cluster, &kinds).await?, None)
+            }
+            Target::AnotherCluster => {
+                let other = ControlPlane::start(&format!("{name}-target")).await?;
+                let [here, there] = [crds::crossplane_side()?, crds::target_side()?];
+                let (here, there) =
+                    tokio::try_join!(crds::install(cluster, &here), crds::install(&other.cluster, &there))?;
+                (here.max(there), Some((other.controllers(CONTROLLERS)?, other)))
+            }
+        };
+        let crossplane = Crossplane::start(&control_plane, &function, core, provider, turn).await?;
         let installed = platform::install_xrd(cluster, &platform::xrd()?).await;
         installed.map_err(|error| crossplane.explain(error))?;
-        Ok(Self {
-            stand_in: StandIn::start(cluster, settings.vllm_operator),
-            crossplane,
-            control_plane,
-            crds_in,
-        })
+        let played = another.as_ref().map_or(cluster, |(_, other)| &other.cluster);
+        let stand_in = StandIn::start(played, vllm_operator);
+        Ok(Self { stand_in, crossplane, another, control_plane, crds_in })
     }
 
     /// Where composite resources and Objects are.
@@ -61,12 +88,16 @@ impl Stage {
 
     /// Where what the Objects deliver is.
     pub fn target(&self) -> &Cluster {
-        &self.control_plane.cluster
+        &self.target_control_plane().cluster
     }
 
     /// The way to the target cluster, for the provider.
     pub fn target_kubeconfig(&self) -> &Path {
-        &self.control_plane.kubeconfig
+        &self.target_control_plane().kubeconfig
+    }
+
+    fn target_control_plane(&self) -> &ControlPlane {
+        self.another.as_ref().map_or(&self.control_plane, |(_, other)| other)
     }
 
     /// Adds what everybody last said to an error that may be their doing.
