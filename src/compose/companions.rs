@@ -31,11 +31,11 @@ pub(super) fn destination_rule(plan: &Plan) -> Resource<DestinationRuleSpec> {
 /// Asks the engines how they are. GKE would ask for `/`, which they do not have.
 ///
 /// Times as in the inference extension's own chart (v1.5.0, `config/charts/inferencepool/templates/gke.yaml`).
-pub(super) fn health_check_policy(plan: &Plan) -> Resource<HealthCheckPolicySpec> {
+pub(super) fn health_check_policy(plan: &Plan, key: Key) -> Resource<HealthCheckPolicySpec> {
     Resource::new(
-        meta(plan, Key::GatewayHealthCheckPolicy),
+        meta(plan, key),
         HealthCheckPolicySpec {
-            target_ref: pool(plan),
+            target_ref: backend(plan, key),
             default: HealthCheck {
                 check_interval_sec: 2,
                 timeout_sec: 2,
@@ -53,11 +53,11 @@ pub(super) fn health_check_policy(plan: &Plan) -> Resource<HealthCheckPolicySpec
 }
 
 /// How long a request may take, where the route cannot say so. GKE's own limit is 30 s.
-pub(super) fn backend_policy(plan: &Plan, routing: &RoutingPlan) -> Resource<GcpBackendPolicySpec> {
+pub(super) fn backend_policy(plan: &Plan, routing: &RoutingPlan, key: Key) -> Resource<GcpBackendPolicySpec> {
     Resource::new(
-        meta(plan, Key::GatewayBackendPolicy),
+        meta(plan, key),
         GcpBackendPolicySpec {
-            target_ref: pool(plan),
+            target_ref: backend(plan, key),
             default: Backend { timeout_sec: routing.request_timeout.as_seconds() },
         },
     )
@@ -76,7 +76,11 @@ pub(super) fn proxy_settings_policy(plan: &Plan, routing: &RoutingPlan) -> Resou
     )
 }
 
-fn pool(plan: &Plan) -> PolicyTarget {
+/// What a policy of GKE is about: the pool, or the Service beside it.
+fn backend(plan: &Plan, policy: Key) -> PolicyTarget {
+    if matches!(policy, Key::GatewayServiceHealthCheckPolicy | Key::GatewayServiceBackendPolicy) {
+        return PolicyTarget { group: "", kind: "Service", name: plan.model_service() };
+    }
     let (_, name) = plan.place_of(Key::InferencePool);
     PolicyTarget { group: inference::GROUP, kind: inference::INFERENCE_POOL, name }
 }

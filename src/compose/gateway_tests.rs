@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::api::fixtures::llm;
-use crate::api::settings::{Implementation, Settings};
+use crate::api::settings::{Implementation, PickerFamily, Settings};
 use crate::observe::Observed;
 use crate::plan::plan;
 
@@ -50,6 +50,11 @@ fn each_implementation_gets_the_route_and_the_objects_that_it_understands() {
             companions: &[
                 ("gateway_backend_policy", "networking.gke.io/v1 GCPBackendPolicy llama"),
                 ("gateway_health_check_policy", "networking.gke.io/v1 HealthCheckPolicy llama"),
+                ("gateway_service_backend_policy", "networking.gke.io/v1 GCPBackendPolicy llama-service"),
+                (
+                    "gateway_service_health_check_policy",
+                    "networking.gke.io/v1 HealthCheckPolicy llama-service",
+                ),
             ],
             reason: "GKE takes no timeouts on a route, and would ask engines for / to see if they are healthy",
         },
@@ -75,14 +80,19 @@ fn each_implementation_gets_the_route_and_the_objects_that_it_understands() {
         let settings = llm().hosted("llama.example.com").scaled(0, 3).on(implementation);
         let stack = stack(&settings);
         let rules = stack["http_route"]["spec"]["rules"].as_array().unwrap();
+        let [inference, others] = rules.as_slice() else { panic!("{rules:#?}") };
         for rule in rules {
             assert_eq!(rule["timeouts"], timeouts, "{implementation:?}: {reason}");
-            let count = rule["filters"].as_array().map_or(0, Vec::len);
-            assert_eq!(count, filters, "{implementation:?}: {reason}");
-            let backends = rule["backendRefs"].as_array().unwrap();
-            assert_eq!(backends.len(), 1, "Envoy AI Gateway takes one pool a rule");
-            assert_eq!(backends[0]["port"], Value::Null, "a pool's own ports count");
         }
+        let filters_of = |rule: &Value| rule["filters"].as_array().map_or(0, Vec::len);
+        assert_eq!(filters_of(inference), filters, "{implementation:?}: {reason}");
+        assert_eq!(filters_of(others), 0, "what goes past the picker has no priority");
+        let pool = json!({
+            "group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "llama", "weight": 1,
+        });
+        assert_eq!(inference["backendRefs"], json!([pool]), "one pool a rule, whose own ports count");
+        let service = json!({"group": "", "kind": "Service", "name": "llama", "port": 80, "weight": 1});
+        assert_eq!(others["backendRefs"], json!([service]), "{implementation:?}");
         let composed: Vec<(&str, String)> = stack
             .iter()
             .filter(|(key, _)| key.starts_with("gateway_"))
@@ -119,6 +129,11 @@ fn companions_are_about_this_model_alone_and_say_what_the_route_cannot() {
         json!({"targetRef": pool, "default": {"timeoutSec": 900}})
     );
 
+    for policy in ["gateway_service_health_check_policy", "gateway_service_backend_policy"] {
+        let service = json!({"group": "", "kind": "Service", "name": "llama"});
+        assert_eq!(gke[policy]["spec"]["targetRef"], service, "requests go past the picker too");
+    }
+
     let nginx = of(Implementation::Nginx);
     assert_eq!(
         nginx["gateway_proxy_settings_policy"]["spec"],
@@ -139,6 +154,33 @@ fn companions_are_about_this_model_alone_and_say_what_the_route_cannot() {
         "a client that sends the objective's header itself is overruled",
     );
     assert_eq!(agentgateway["inference_objective"]["metadata"]["name"], "llama", "the header names it");
+}
+
+/// The picker gets what it understands, and the model servers all else: a request without a body would end in an error
+/// at zero replicas, and one of another form in a refusal.
+#[test]
+fn only_requests_that_the_picker_understands_go_to_it() {
+    let (openai, newer) = (["/v1/completions", "/v1/chat/completions"], ["/v1/responses", "/v1/embeddings"]);
+    let cases = [
+        (PickerFamily::Gie1_3, openai.to_vec(), "bodies have a prompt or messages"),
+        (PickerFamily::Gie1_4, [&openai[..], &newer[..1]].concat(), "and responses"),
+        (PickerFamily::Gie1_5, [&openai[..], &newer].concat(), "and embeddings"),
+        (
+            PickerFamily::LlmD0_10,
+            [&openai[..], &newer, &["/v1/messages", "/inference/v1/generate"]].concat(),
+            "and Anthropic's form, and vLLM's own",
+        ),
+    ];
+    for (family, paths, reason) in cases {
+        let mut settings = llm().hosted("llama.example.com");
+        settings.routing.as_mut().unwrap().picker.family = Some(family);
+        let stack = stack(&settings);
+        let matches = |rule: usize| &stack["http_route"]["spec"]["rules"][rule]["matches"];
+        let exact = |path: &&str| json!({"path": {"type": "Exact", "value": path}});
+        let inference: Vec<Value> = paths.iter().map(exact).collect();
+        assert_eq!(*matches(0), json!(inference), "{family:?}: {reason}");
+        assert_eq!(*matches(1), json!([{"path": {"type": "PathPrefix", "value": "/"}}]), "{family:?}");
+    }
 }
 
 /// What is composed, by its key.

@@ -53,7 +53,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
     let monitoring = plan.monitoring.as_ref();
     let picker = routing.map(|routing| &routing.picker);
     let leader = picker.filter(|picker| picker.elects_leader());
-    let companion = routing.filter(|routing| routing.traits().companions.contains(&key));
+    let companion = routing.filter(|routing| routing.companions().contains(&key));
     Ok(match key {
         Key::VllmRuntime | Key::ModelDeployment | Key::ModelService => workload::model_servers(plan, key),
         Key::ReplicasHandover => plan.handover.map(|count| workload::replicas(plan, count).into()),
@@ -68,9 +68,11 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         Key::InferenceObjective => routing.map(|routing| pool::inference_objective(plan, routing).into()),
         Key::HttpRoute => routing.map(|routing| route::http_route(plan, routing).into()),
         Key::GatewayDestinationRule => companion.map(|_| companions::destination_rule(plan).into()),
-        Key::GatewayHealthCheckPolicy => companion.map(|_| companions::health_check_policy(plan).into()),
-        Key::GatewayBackendPolicy => {
-            companion.map(|routing| companions::backend_policy(plan, routing).into())
+        Key::GatewayHealthCheckPolicy | Key::GatewayServiceHealthCheckPolicy => {
+            companion.map(|_| companions::health_check_policy(plan, key).into())
+        }
+        Key::GatewayBackendPolicy | Key::GatewayServiceBackendPolicy => {
+            companion.map(|routing| companions::backend_policy(plan, routing, key).into())
         }
         Key::GatewayProxySettingsPolicy => {
             companion.map(|routing| companions::proxy_settings_policy(plan, routing).into())

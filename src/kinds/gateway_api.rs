@@ -108,8 +108,6 @@ pub struct Header {
 }
 
 /// A backend.
-///
-/// The port is left out: for an `InferencePool` it means nothing, its `targetPorts` decide.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BackendRef {
     /// Its group.
@@ -118,6 +116,9 @@ pub struct BackendRef {
     pub kind: &'static str,
     /// Its name, in the route's namespace.
     pub name: String,
+    /// Its port, which a Service needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
     /// Its share.
     pub weight: u32,
 }

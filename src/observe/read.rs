@@ -78,6 +78,8 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
         | Key::GatewayDestinationRule
         | Key::GatewayHealthCheckPolicy
         | Key::GatewayBackendPolicy
+        | Key::GatewayServiceHealthCheckPolicy
+        | Key::GatewayServiceBackendPolicy
         | Key::GatewayProxySettingsPolicy
         | Key::EppConfigMap
         | Key::EppServiceAccount

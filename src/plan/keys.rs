@@ -29,6 +29,10 @@ pub enum Key {
     GatewayHealthCheckPolicy,
     /// How long GKE lets a request take.
     GatewayBackendPolicy,
+    /// When GKE takes an endpoint for healthy that is reached past the picker.
+    GatewayServiceHealthCheckPolicy,
+    /// How long GKE lets a request take that goes past the picker.
+    GatewayServiceBackendPolicy,
     /// How long NGINX waits, and that it passes on what it has.
     GatewayProxySettingsPolicy,
     /// The picker's configuration.
@@ -63,7 +67,7 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::VllmRuntime,
         Self::ModelDeployment,
         Self::ModelService,
@@ -77,6 +81,8 @@ impl Key {
         Self::GatewayDestinationRule,
         Self::GatewayHealthCheckPolicy,
         Self::GatewayBackendPolicy,
+        Self::GatewayServiceHealthCheckPolicy,
+        Self::GatewayServiceBackendPolicy,
         Self::GatewayProxySettingsPolicy,
         Self::EppConfigMap,
         Self::EppServiceAccount,
@@ -110,6 +116,8 @@ impl Key {
             Self::GatewayDestinationRule => "gateway_destination_rule",
             Self::GatewayHealthCheckPolicy => "gateway_health_check_policy",
             Self::GatewayBackendPolicy => "gateway_backend_policy",
+            Self::GatewayServiceHealthCheckPolicy => "gateway_service_health_check_policy",
+            Self::GatewayServiceBackendPolicy => "gateway_service_backend_policy",
             Self::GatewayProxySettingsPolicy => "gateway_proxy_settings_policy",
             Self::EppConfigMap => "epp_config_map",
             Self::EppServiceAccount => "epp_service_account",
@@ -157,6 +165,8 @@ mod tests {
                 "gateway_destination_rule",
                 "gateway_health_check_policy",
                 "gateway_backend_policy",
+                "gateway_service_health_check_policy",
+                "gateway_service_backend_policy",
                 "gateway_proxy_settings_policy",
                 "epp_config_map",
                 "epp_service_account",

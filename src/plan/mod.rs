@@ -278,8 +278,10 @@ impl Plan {
             Key::GatewayDestinationRule
             | Key::GatewayHealthCheckPolicy
             | Key::GatewayBackendPolicy
+            | Key::GatewayServiceHealthCheckPolicy
+            | Key::GatewayServiceBackendPolicy
             | Key::GatewayProxySettingsPolicy => {
-                self.routing.as_ref().is_some_and(|routing| routing.traits().companions.contains(&key))
+                self.routing.as_ref().is_some_and(|routing| routing.companions().contains(&key))
             }
             Key::EppServiceMonitor => self.monitoring.as_ref().is_some_and(|monitoring| monitoring.picker),
             Key::ScaledObject => matches!(self.scaling, ScalingPlan::On(_)),
@@ -303,6 +305,7 @@ impl Plan {
             | Key::GatewayProxySettingsPolicy
             | Key::ScaledObject
             | Key::Ingress => model.to_string(),
+            Key::GatewayServiceHealthCheckPolicy | Key::GatewayServiceBackendPolicy => model.service_policy(),
             Key::InferenceObjective => model.objective(),
             Key::ModelMetricsService => model.metrics_service(),
             Key::EppConfigMap

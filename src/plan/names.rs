@@ -66,6 +66,11 @@ impl ModelName {
         format!("{}-leader-election", self.picker())
     }
 
+    /// What a gateway is told about the model servers' Service.
+    pub fn service_policy(&self) -> String {
+        format!("{self}-service")
+    }
+
     /// The objective, which requests name to get the model's priority.
     pub fn objective(&self) -> String {
         self.to_string()

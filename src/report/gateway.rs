@@ -65,12 +65,21 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
         return Err(Condition::new(KIND, *reason, message));
     }
 
-    let needed = routing.traits().companions.iter().filter(|key| !readiness::is_optional(**key));
+    let needed = routing.companions().into_iter().filter(|key| !readiness::is_optional(*key));
     for companion in needed {
-        state(observed, *companion).live(KIND, "Routing", &name(plan, *companion))?;
+        state(observed, companion).live(KIND, "Routing", &name(plan, companion))?;
     }
     if let Err(condition) = state(observed, Key::Gateway).live(KIND, "Routing", &gateway) {
         return Err(if condition.reason == Reason::Creating { looked_up(&gateway) } else { condition });
+    }
+    if route == Stage::Early {
+        let message = format!(
+            "Routing: {route} leads to the Service of {workload} too, which is not there yet. It comes with the model \
+             servers.",
+            route = name(plan, Key::HttpRoute),
+            workload = name(plan, plan.workload_key()),
+        );
+        return Err(Condition::new(KIND, Reason::Pending, message));
     }
     for (key, stage) in [(Key::HttpRoute, &route), (Key::InferencePool, &pool)] {
         if *stage == Stage::Waiting {
@@ -94,7 +103,7 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
     };
     let more = more
         + &failure_mode(routing).unwrap_or_default()
-        + &notes(plan, observed, routing.traits().companions)
+        + &notes(plan, observed, &routing.companions())
         + &programmed(observed).unwrap_or_default();
     Ok(Condition::new(KIND, reason, accepted + &more))
 }
@@ -144,6 +153,8 @@ fn looked_up(gateway: &str) -> Condition {
 #[derive(Debug, PartialEq)]
 enum Stage {
     Waiting,
+    /// It is refused for something that comes with the model servers.
+    Early,
     Accepted,
     Refused(Reason, ConditionFacts),
 }
@@ -165,11 +176,24 @@ fn stage(
         return Ok(Stage::Waiting);
     }
     Ok(match (live.acceptance(&routing.gateway), live.placeholder_complaint()) {
+        (Acceptance::Refused(why), _) if is_early(plan, observed, &why) => Stage::Early,
         (Acceptance::Refused(why), _) => Stage::Refused(failed, why),
         (Acceptance::Waiting, Some(why)) => Stage::Refused(failed, why.clone()),
         (Acceptance::Waiting, None) => Stage::Waiting,
         (Acceptance::Accepted, _) => Stage::Accepted,
     })
+}
+
+/// Whether a route is refused for the model servers' Service, which nobody has made yet.
+///
+/// `BackendNotFound` is Gateway API's word for it. The operator makes the Service before it says anything about the
+/// runtime (vllm-project/production-stack operator 0.1.12, `operator/internal/controller/vllmruntime_controller.go`).
+fn is_early(plan: &Plan, observed: &Observed, why: &ConditionFacts) -> bool {
+    let is_there = match observed.live(plan.workload_key()).map(|live| &live.facts) {
+        Some(Facts::VllmRuntime(facts)) => facts.counts || facts.model_status.is_some(),
+        _ => observed.live(Key::ModelService).is_some(),
+    };
+    why.kind == "ResolvedRefs" && why.reason == "BackendNotFound" && !is_there
 }
 
 /// A route that still serves the former host answers nobody who asks for the present one.

@@ -105,6 +105,8 @@ pub const fn rule(key: Key) -> Rule {
         | Key::GatewayHealthCheckPolicy
         | Key::GatewayBackendPolicy
         | Key::ModelService
+        | Key::GatewayServiceHealthCheckPolicy
+        | Key::GatewayServiceBackendPolicy
         | Key::ModelMetricsService
         | Key::EppConfigMap
         | Key::EppServiceAccount

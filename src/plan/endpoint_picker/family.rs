@@ -41,6 +41,8 @@ pub struct Traits {
     pub queue_metric: &'static str,
     /// Requests that the pool works on.
     pub running_metric: &'static str,
+    /// Paths whose requests the picker understands. It refuses all others, or takes them for what they are not.
+    pub paths: &'static [&'static str],
     /// Request headers that the picker trusts.
     pub headers: Headers,
     /// What the configuration says about requests that wait.
@@ -126,6 +128,8 @@ const GIE_1_3: Traits = Traits {
     // GIE v1.3.1, `pkg/epp/metrics/metrics.go`.
     queue_metric: "inference_extension_flow_control_queue_size",
     running_metric: "inference_objective_running_requests",
+    // GIE v1.3.1, `pkg/epp/util/request/body.go`: whatever the path is, a body needs `prompt` or `messages`.
+    paths: &["/v1/completions", "/v1/chat/completions"],
     headers: GATEWAY_HEADERS,
     // GIE v1.3.1, `cmd/epp/runner/runner.go`: "hardcoded for POC only".
     queue: Queue::Fixed,
@@ -135,6 +139,8 @@ const GIE_1_3: Traits = Traits {
 const GIE_1_4: Traits = Traits {
     version_prefix: "v1.4.",
     version: "v1.4.0",
+    // GIE v1.4.0, `pkg/epp/util/request/body.go`.
+    paths: &["/v1/completions", "/v1/chat/completions", "/v1/responses"],
     // GIE v1.4.0, `apix/config/v1alpha1`: weights are `*float64`, `maxBytes` is `*int64`.
     fractional_weights: true,
     queue: Queue::Bytes,
@@ -147,6 +153,8 @@ const GIE_1_5: Traits = Traits {
     // GIE v1.5.0, `apix/config/v1alpha1`: `saturationDetector` has a `pluginRef` and nothing else; `maxBytes` and
     // `maxRequests` are quantities.
     saturation: Saturation::Plugin,
+    // GIE v1.5.0, `pkg/epp/framework/plugins/requesthandling/parsers/openai`.
+    paths: &["/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings"],
     queue: Queue::BytesAndRequests,
     ..GIE_1_4
 };
@@ -167,6 +175,15 @@ const LLM_D_0_9: Traits = Traits {
     // LDR v0.9.0, `pkg/epp/metrics/llm_d_router_metrics.go`; the old series are still written beside them.
     queue_metric: "llm_d_epp_flow_control_queue_size",
     running_metric: "llm_d_epp_request_running",
+    // LDR v0.9.0, `pkg/epp/framework/plugins/requesthandling/parsers`: openai, anthropic and vllmhttp, all three built in.
+    paths: &[
+        "/v1/completions",
+        "/v1/chat/completions",
+        "/v1/responses",
+        "/v1/embeddings",
+        "/v1/messages",
+        "/inference/v1/generate",
+    ],
     headers: LLM_D_HEADERS,
     ..GIE_1_5
 };

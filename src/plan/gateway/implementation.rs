@@ -18,6 +18,8 @@ pub struct Traits {
     pub route_timeouts: bool,
     /// What it needs beside the route.
     pub companions: &'static [Key],
+    /// What it needs besides where requests go to a Service too.
+    pub service_companions: &'static [Key],
     /// How long it keeps a request open that waits in the picker.
     pub hold: Hold,
     /// What can give this model's requests their priority before the picker reads the headers.
@@ -74,6 +76,7 @@ const ENVOY_AI_GATEWAY: Traits = Traits {
     name: "EnvoyAIGateway",
     route_timeouts: true,
     companions: &[],
+    service_companions: &[],
     hold: Hold::AsRoute,
     hook: Hook::Nothing,
     failure: Failure::AlwaysClosed,
@@ -88,6 +91,7 @@ const ISTIO: Traits = Traits {
     name: "Istio",
     route_timeouts: true,
     companions: &[Key::GatewayDestinationRule],
+    service_companions: &[],
     hold: Hold::AsRoute,
     hook: Hook::Nothing,
     failure: Failure::AsAsked,
@@ -101,6 +105,7 @@ const AGENTGATEWAY: Traits = Traits {
     name: "Agentgateway",
     route_timeouts: true,
     companions: &[],
+    service_companions: &[],
     hold: Hold::AsRoute,
     hook: Hook::RouteFilter,
     failure: Failure::AsAsked,
@@ -113,6 +118,7 @@ const GKE: Traits = Traits {
     name: "GKE",
     route_timeouts: false,
     companions: &[Key::GatewayHealthCheckPolicy, Key::GatewayBackendPolicy],
+    service_companions: &[Key::GatewayServiceHealthCheckPolicy, Key::GatewayServiceBackendPolicy],
     hold: Hold::Unproven,
     hook: Hook::Nothing,
     failure: Failure::AsAsked,
@@ -127,6 +133,7 @@ const NGINX: Traits = Traits {
     name: "NGINX",
     route_timeouts: false,
     companions: &[Key::GatewayProxySettingsPolicy],
+    service_companions: &[],
     hold: Hold::AtMost(Duration::from_seconds(60)),
     hook: Hook::Nothing,
     failure: Failure::AlwaysOpen,
@@ -137,6 +144,7 @@ const OTHER: Traits = Traits {
     name: "Other",
     route_timeouts: true,
     companions: &[],
+    service_companions: &[],
     hold: Hold::Unproven,
     hook: Hook::Nothing,
     failure: Failure::AsAsked,

@@ -4,12 +4,15 @@ use crate::api::settings::{FailureMode, GatewayRef, Routing};
 use crate::api::{Duration, Host, ModelName, Problem};
 
 use super::endpoint_picker::{self, PickerPlan, Wanted};
+use super::keys::Key;
 
 mod implementation;
 mod priority;
+mod rules;
 
 pub use implementation::{Failure, Hold, Implementation, Traits};
 pub use priority::{Hook, PriorityPlan};
+pub use rules::{Destination, RequestMatch, RulePlan};
 
 /// Routing.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +25,8 @@ pub struct RoutingPlan {
     pub implementation: Implementation,
     /// The longest that a request may take, hold time included.
     pub request_timeout: Duration,
+    /// What leads where.
+    pub rules: Vec<RulePlan>,
     /// How requests come to carry the model's priority; `None` where they cannot.
     pub priority: Option<PriorityPlan>,
     /// The picker.
@@ -32,6 +37,18 @@ impl RoutingPlan {
     /// What the implementation can do, and what it needs.
     pub const fn traits(&self) -> Traits {
         self.implementation.traits()
+    }
+
+    /// Whether there are requests that go past the picker.
+    pub fn passes_picker(&self) -> bool {
+        self.rules.iter().any(|rule| rule.to == Destination::ModelServers)
+    }
+
+    /// What stands beside the route.
+    pub fn companions(&self) -> Vec<Key> {
+        let Traits { companions, service_companions, .. } = self.traits();
+        let beside_service = if self.passes_picker() { service_companions } else { &[] };
+        [companions, beside_service].concat()
     }
 
     /// Whether something else happens than what the platform asked for when the picker does not answer.
@@ -59,6 +76,7 @@ pub(super) fn decide(
         gateway: gateway.clone(),
         implementation: *implementation,
         request_timeout: if wanted.sleeps { sum(wanted.cold_start, *timeout) } else { *timeout },
+        rules: rules::by_host(picker.family),
         priority: priority::decide(implementation.traits().hook, picker.family, model),
         picker,
     })

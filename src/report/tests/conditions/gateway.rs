@@ -17,6 +17,7 @@ const NOT_FOUND: &str = "observe failed: external resource does not exist";
 pub(super) fn cases() -> Vec<Case> {
     let standard = || with_criticality(Criticality::Standard);
     let no_listener = ("Accepted", "False", "NoMatchingListenerHostname", "no listener takes it.");
+    let no_service = ("ResolvedRefs", "False", "BackendNotFound", "no Service llama");
     let no_pools = ("Accepted", "False", "NotSupportedByParent", "no such backend");
     let for_the_route = ("Accepted", "False", "HTTPRouteNotAccepted", "see the route");
     let mut placeholder =
@@ -89,6 +90,22 @@ pub(super) fn cases() -> Vec<Case> {
             healthy(),
             (GatewayReady, Reason::Accepted),
             &["requests fail, although the platform's Input asks for FailOpen: EnvoyAIGateway"],
+        ),
+        case(
+            "the Service beside the pool comes with the model servers",
+            full(),
+            healthy()
+                .holding(Key::VllmRuntime, json!({"metadata": {"generation": 1}}))
+                .holding(Key::HttpRoute, route(&[no_service])),
+            (GatewayReady, Reason::Pending),
+            &["HTTPRoute team-a/llama", "VLLMRuntime team-a/llama", "not there yet"],
+        ),
+        case(
+            "the model servers are there, and their Service is not",
+            full(),
+            healthy().holding(Key::HttpRoute, route(&[no_service])),
+            (GatewayReady, Reason::HttpRouteFailed),
+            &["BackendNotFound: no Service"],
         ),
         case("no routing", llm(), cluster(), (GatewayReady, Reason::NotRequested), &["spec.host"]),
         case(
