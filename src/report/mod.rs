@@ -54,10 +54,13 @@ pub fn report(plan: &Plan, observed: &Observed) -> Report {
         scaling::condition(plan, observed),
     ];
     let status = status::status(plan, observed);
+    let ready = readiness::all(plan, observed);
+    // No condition speaks of what only has to exist, and Crossplane may drop the event that it does.
+    let is_complete = ready.iter().all(|(key, ready)| *ready || !readiness::only_exists(*key));
     Report {
-        ready: readiness::all(plan, observed),
+        ready,
         events: events::events(plan, observed, &conditions, status.url.as_deref()),
-        settled: conditions.iter().all(|condition| condition.reason.is_settled()),
+        settled: is_complete && conditions.iter().all(|condition| condition.reason.is_settled()),
         conditions,
         status,
     }

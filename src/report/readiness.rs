@@ -139,6 +139,11 @@ pub const fn cel_query(key: Key) -> &'static str {
     rule(key).cel_query
 }
 
+/// Whether all that is asked of that object is to be there.
+pub(super) const fn only_exists(key: Key) -> bool {
+    matches!(rule(key).judgement, Judgement::Exists)
+}
+
 /// Whether that object is ready. Nothing observed is not yet, and so is a manifest whose Object is not Synced.
 pub fn is_ready(key: Key, plan: &Plan, observed: &Observed) -> bool {
     match (rule(key).judgement, state(observed, key)) {

@@ -5,6 +5,8 @@ mod events;
 mod readiness;
 mod status;
 
+use serde_json::json;
+
 use crate::api::fixtures::llm;
 use crate::observe::Observed;
 use crate::observe::fixtures::cluster;
@@ -18,7 +20,19 @@ fn a_call_is_settled_when_nothing_changes_by_itself() {
     let cases = [
         (full(), healthy(), true, "all is well"),
         (asleep(600), healthy().holding(Key::VllmRuntime, runtime(0, 0)), true, "asleep is well"),
-        (stopped(), cluster(), true, "stopped is what was asked for"),
+        (
+            stopped(),
+            cluster().holding(Key::ModelMetricsService, json!({})),
+            true,
+            "stopped is what was asked for",
+        ),
+        (stopped(), cluster(), false, "what is on its way decides no condition, and is awaited all the same"),
+        (
+            full(),
+            healthy().broken(Key::InferenceObjective, "not reached"),
+            false,
+            "nor does what is missing, and it holds back Ready",
+        ),
         (full(), cluster(), false, "everything is on its way"),
         (full(), healthy().holding(Key::VllmRuntime, runtime(1, 0)), false, "the model starts"),
         (full(), healthy().broken(Key::HttpRoute, "not reached"), false, "somebody is about to repair it"),
