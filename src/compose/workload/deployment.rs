@@ -163,7 +163,8 @@ fn environment(model: &Model) -> Vec<EnvVar> {
     let (spawn, method) = SPAWN;
     let literal = |name: &str, value: &str| EnvVar {
         name: name.to_owned(),
-        value: Some(value.to_owned()),
+        // core/v1 leaves an empty value out, and would give back something else than was written.
+        value: Some(value.to_owned()).filter(|value| !value.is_empty()),
         value_from: None,
     };
     let secret = |name: &str, SecretKey { name: secret, key }: &SecretKey| EnvVar {

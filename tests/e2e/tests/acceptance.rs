@@ -43,6 +43,26 @@ async fn every_object_is_accepted_with_inference_extension_1_5() -> Result<()> {
     every_object_is_accepted(crds::INFERENCE_EXTENSION_1_5, "acceptance-1.5", of_the_extension).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_is_accepted_by_the_definition_of_its_operator() -> Result<()> {
+    let generated = GENERATED.get_or_try_init(rendered_cases).await?;
+    let mut problems = Vec::new();
+    for release in crds::OLDER_OPERATORS {
+        let control_plane = ControlPlane::start(&format!("acceptance-operator-{release}")).await?;
+        crds::install(&control_plane.cluster, &crds::vllm_runtime_of(release)?).await?;
+        let is_runtime = |object: &Value| text(object, "/kind") == "VLLMRuntime";
+        let mut seen = 0;
+        for stack in generated {
+            let checked = stack.check(&control_plane.cluster, release, is_runtime).await?;
+            seen += checked.accepted.values().sum::<usize>();
+            problems
+                .extend(checked.problems.into_iter().map(|problem| format!("operator {release}: {problem}")));
+        }
+        anyhow::ensure!(seen > 0, "no stack is for operator {release}");
+    }
+    render::report(&problems)
+}
+
 /// Such a CRD drops nothing and defaults nothing, so what the operator reads there is what we wrote, and no more.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runtime_on_a_stub_crd_is_what_we_wrote() -> Result<()> {
@@ -91,7 +111,7 @@ async fn every_object_is_accepted(
     let everything: fn(&Value) -> bool = |_| true;
     for (stacks, at_a_time, asked_for) in [(&examples, 1, everything), (generated, AT_A_TIME, asked_for)] {
         let mut checked = futures::stream::iter(stacks)
-            .map(|stack| stack.check(cluster, asked_for))
+            .map(|stack| stack.check(cluster, crds::OPERATOR, asked_for))
             .buffer_unordered(at_a_time);
         while let Some(checked) = checked.try_next().await.map_err(|error| control_plane.explain(error))? {
             problems.extend(checked.problems);
@@ -185,8 +205,23 @@ struct Checked {
 }
 
 impl Stack {
-    /// Applies what is composed and delivered, as far as it is asked for, and takes away what would be in another's way.
-    async fn check(&self, cluster: &Cluster, asked_for: fn(&Value) -> bool) -> Result<Checked> {
+    /// The release of the vLLM operator that its runtime is for.
+    fn operator(&self) -> &str {
+        let input = self.case.as_ref().and_then(|case| case.input.as_ref());
+        input
+            .and_then(|input| input.pointer("/spec/workload/operatorVersion")?.as_str())
+            .unwrap_or(crds::OPERATOR)
+    }
+
+    /// Applies what is composed and delivered, as far as it is asked for and fits that release of the vLLM operator,
+    /// and takes away what would be in another's way.
+    async fn check(
+        &self,
+        cluster: &Cluster,
+        operator: &str,
+        asked_for: impl Fn(&Value) -> bool,
+    ) -> Result<Checked> {
+        let fits = |object: &Value| text(object, "/kind") != "VLLMRuntime" || self.operator() == operator;
         let composed: Vec<Value> = self.composed.iter().map(named).collect();
         let mut checked = Checked::default();
         let mut namespaces = BTreeSet::new();
@@ -195,7 +230,10 @@ impl Stack {
             let delivered = delivered(resource);
             let composed = (resource, CROSSPLANE);
             let delivered = delivered.as_ref().map(|it| (&it.manifest, it.field_manager.as_str()));
-            let objects = [composed].into_iter().chain(delivered).filter(|(object, _)| asked_for(object));
+            let objects = [composed]
+                .into_iter()
+                .chain(delivered)
+                .filter(|(object, _)| asked_for(object) && fits(object));
             for (object, manager) in objects {
                 let namespace = text(object, "/metadata/namespace");
                 if !namespace.is_empty() && namespaces.insert(namespace.to_owned()) {

@@ -128,6 +128,11 @@ fn upstream(source: Source) -> Result<Value> {
     crd.with_context(|| format!("{source:?} has no {NAME}"))
 }
 
+/// A part of an object; null where it is not there.
+fn part(object: &Value, pointer: &str) -> Value {
+    object.pointer(pointer).cloned().unwrap_or_default()
+}
+
 /// Without what people read, and what the API server writes.
 fn bare(value: &Value) -> Value {
     match value {
@@ -137,7 +142,7 @@ fn bare(value: &Value) -> Value {
             .map(|(name, value)| (name.clone(), bare(value)))
             .collect(),
         Value::Array(entries) => entries.iter().map(bare).collect(),
-        other => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
 
@@ -203,14 +208,14 @@ async fn verdicts(cluster: &Cluster, crd: &Value) -> Result<Vec<(String, Verdict
     for (path, written) in POOLS {
         let mut pool = pool.clone();
         set(&mut pool, path, serde_json::from_str(written)?);
-        let answer = cluster.check(&pool, PERSON).await.map(|accepted| accepted.object["spec"].clone());
+        let answer = cluster.check(&pool, PERSON).await.map(|accepted| part(&accepted.object, "/spec"));
         verdicts.push((format!("{path}: {written}"), verdict(answer)?));
     }
     cluster.apply(&pool, PERSON).await?;
     for status in STATUSES {
         let written = status.replace('C', CONDITION);
         let answer = match cluster.set_status(&pool, &serde_json::from_str(&written)?).await {
-            Ok(()) => Ok(cluster.get(&pool).await?.unwrap_or_default()["status"].clone()),
+            Ok(()) => Ok(part(&cluster.get(&pool).await?.unwrap_or_default(), "/status")),
             Err(error) => Err(error),
         };
         verdicts.push((format!("status: {status}"), verdict(answer)?));

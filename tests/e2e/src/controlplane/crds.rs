@@ -144,9 +144,21 @@ pub fn llm_d_objective() -> Result<Vec<Value>> {
     read_crds(&own("inferenceobjectives.llm-d.ai.yaml"))
 }
 
-/// `VLLMRuntime` as operator 0.1.12 defines it, from a file beside this crate: the operator is no Go module.
+/// The release of the vLLM operator that is taken where nobody names one.
+pub const OPERATOR: &str = "0.1.12";
+
+/// Older releases of the vLLM operator whose definitions differ, and are written down.
+pub const OLDER_OPERATORS: [&str; 2] = ["0.1.8", "0.1.11"];
+
+/// `VLLMRuntime` as [`OPERATOR`] defines it.
 pub fn vllm_runtime() -> Result<Vec<Value>> {
-    read_crds(&own("vllmruntimes/0.1.12.yaml"))
+    vllm_runtime_of(OPERATOR)
+}
+
+/// `VLLMRuntime` as that release of the operator defines it, from a file beside this crate: the operator is no Go
+/// module.
+pub fn vllm_runtime_of(release: &str) -> Result<Vec<Value>> {
+    read_crds(&own(&format!("vllmruntimes/{release}.yaml")))
 }
 
 /// Whether `VLLMRuntime` is written down as that release of the operator defines it.
