@@ -102,6 +102,9 @@ pub const PICKER_1_3: Tool = Tool {
     variables: &[],
 };
 
+/// The Endpoint Picker of the family after it.
+pub const PICKER_1_4: Tool = Tool { module: "picker-1.4", ..PICKER_1_3 };
+
 /// The Endpoint Picker of the last family of its first project.
 pub const PICKER_1_5: Tool = Tool { module: "picker-1.5", ..PICKER_1_3 };
 

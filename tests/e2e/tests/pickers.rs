@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use e2e::controlplane::ControlPlane;
 use e2e::controlplane::cluster::text;
 use e2e::controlplane::crds::{self, Source};
@@ -12,7 +12,7 @@ use e2e::controlplane::platform::{self, PLATFORM};
 use e2e::controlplane::wait::{Look, until};
 use e2e::picker::ask::{Answer, Client};
 use e2e::picker::servers::ModelServer;
-use e2e::picker::{Picker, Stack};
+use e2e::picker::{self, Picker, Stack};
 use e2e::tools::{self, Tool};
 use e2e::workspace;
 use serde_json::{Value, json};
@@ -30,27 +30,44 @@ struct Release {
     version: &'static str,
     picker: Tool,
     crds: Source,
-    /// Whether its configuration bounds how long and how many requests wait.
-    bounds: bool,
+    /// Whether its configuration bounds how long requests wait.
+    gives_up: bool,
+    /// Whether it bounds how many of one priority wait.
+    sheds: bool,
 }
 
 const V1_3: Release = Release {
     version: "v1.3.1",
     picker: tools::PICKER_1_3,
     crds: crds::INFERENCE_EXTENSION_1_3,
-    bounds: false,
+    gives_up: false,
+    sheds: false,
+};
+
+const V1_4: Release = Release {
+    version: "v1.4.0",
+    picker: tools::PICKER_1_4,
+    crds: crds::INFERENCE_EXTENSION_1_4,
+    gives_up: true,
+    sheds: false,
 };
 
 const V1_5: Release = Release {
     version: "v1.5.0",
     picker: tools::PICKER_1_5,
     crds: crds::INFERENCE_EXTENSION_1_5,
-    bounds: true,
+    gives_up: true,
+    sheds: true,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picker_v1_3_does_as_it_is_told() -> Result<()> {
     World::create(V1_3).await?.holds().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picker_v1_4_does_as_it_is_told() -> Result<()> {
+    World::create(V1_4).await?.holds().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,16 +93,16 @@ impl World {
     }
 
     async fn holds(&self) -> Result<()> {
+        self.knows_the_names_that_we_let_pass().await.context("with every plugin and gate")?;
         self.chooses_an_endpoint_and_sheds_under_load().await.context("without flow control")?;
         self.holds_requests_until_a_pod_is_ready().await.context("with flow control")?;
         self.gives_up_when_a_cold_start_is_over().await.context("with a short cold start")?;
         self.one_of_two_leads().await.context("with two replicas")
     }
 
-    /// A stack, applied. What every model has, and more.
+    /// A stack, applied.
     async fn stack(&self, name: &str, spec: &Value, picker: &Value) -> Result<Stack> {
-        let spec =
-            merged(json!({"model": "m", "providerConfigName": "gpu-cluster", "host": "m.example.com"}), spec);
+        let spec = merged(base(), spec);
         let picker = merged(json!({"version": self.release.version}), picker);
         let dir = self.control_plane.dir.join("stacks");
         let stack = Stack::render(&self.function, &dir, name, &spec, &picker)?;
@@ -95,6 +112,50 @@ impl World {
 
     async fn picker(&self, stack: &Stack, pod: &str) -> Result<Picker> {
         Picker::start(&self.control_plane, &self.binary, stack, pod).await
+    }
+
+    /// Every plugin and gate that `endpointPicker.config` may name is one that the picker has. A plugin that needs more
+    /// than its name to start is taken out once the picker has said so, by which it knows it.
+    async fn knows_the_names_that_we_let_pass(&self) -> Result<()> {
+        let gates = self.names("featureGates: [zzzzzzzzzzzzzzzzzzzz]")?;
+        let mut plugins = self.names("plugins: [{type: zzzzzzzzzzzzzzzzzzzz}]")?;
+        let all = plugins.len();
+        ensure!(all > 10 && gates.len() > 2, "{plugins:?}, {gates:?}");
+        while !plugins.is_empty() {
+            let config = json!({
+                "apiVersion": "inference.networking.x-k8s.io/v1alpha1",
+                "kind": "EndpointPickerConfig",
+                "featureGates": gates,
+                "plugins": plugins.iter().map(|kind| json!({"type": kind})).collect::<Vec<_>>(),
+                "schedulingProfiles": [{"name": "default", "plugins": []}],
+            });
+            let said = picker::try_config(&self.control_plane, &self.binary, &config.to_string())?;
+            for unknown in ["is not registered", "is unknown or unregistered", "unknown field"] {
+                ensure!(!said.contains(unknown), "of {plugins:?} and {gates:?}: {said}");
+            }
+            let Some(failed) = said.split("failed to create plugin '").nth(1) else { return Ok(()) };
+            let failed = failed.split('\'').next().unwrap_or_default();
+            let before = plugins.len();
+            plugins.retain(|kind| kind != failed);
+            ensure!(plugins.len() < before, "{said}");
+        }
+        Ok(())
+    }
+
+    /// The names that are told instead of one that nobody knows.
+    fn names(&self, config: &str) -> Result<Vec<String>> {
+        let config = format!(
+            "apiVersion: inference.networking.x-k8s.io/v1alpha1\nkind: EndpointPickerConfig\n{config}\n"
+        );
+        let dir = self.control_plane.dir.join("stacks");
+        let picker = json!({"version": self.release.version, "config": config});
+        let Err(refused) = Stack::render(&self.function, &dir, "names", &base(), &picker) else {
+            bail!("{config} is taken");
+        };
+        let refused = format!("{refused:#}");
+        let line = refused.lines().find(|line| line.contains("zzzz")).context("nothing is said of it")?;
+        let names = line.rsplit(": ").next().unwrap_or_default();
+        Ok(names.split(", ").map(|name| name.trim().to_owned()).collect())
     }
 
     async fn chooses_an_endpoint_and_sheds_under_load(&self) -> Result<()> {
@@ -159,7 +220,7 @@ impl World {
         waiting(&picker, &series.queue, 1.0).await?;
         held.push(hold(&client, Some("owl")));
         waiting(&picker, &series.queue, 2.0).await?;
-        if self.release.bounds {
+        if self.release.sheds {
             let answer = ask(&client, Some("owl")).await?;
             ensure!(answer == Answer::Refused(429), "one sheddable request waits, and the next: {answer:?}");
         } else {
@@ -167,7 +228,7 @@ impl World {
             waiting(&picker, &series.queue, 3.0).await?;
         }
         held.push(hold(&client, None));
-        let all = if self.release.bounds { 3.0 } else { 4.0 };
+        let all = if self.release.sheds { 3.0 } else { 4.0 };
         waiting(&picker, &series.queue, all).await?;
         ensure!(
             held.iter().all(|request| !request.is_finished()),
@@ -187,7 +248,7 @@ impl World {
 
     /// Nothing in a picker v1.3.x ends a wait.
     async fn gives_up_when_a_cold_start_is_over(&self) -> Result<()> {
-        if !self.release.bounds {
+        if !self.release.gives_up {
             return Ok(());
         }
         let spec = json!({"minReplicas": 0, "scaling": {"enabled": true, "coldStart": "2s"}});
@@ -304,6 +365,11 @@ async fn waiting(picker: &Picker, series: &str, want: f64) -> Result<()> {
 
 async fn answers_liveness(picker: &mut Picker) -> Result<()> {
     until("the picker is alive", LIMIT, async || -> Result<Look<()>> { picker.probe("liveness").await }).await
+}
+
+/// What every model has.
+fn base() -> Value {
+    json!({"model": "m", "providerConfigName": "gpu-cluster", "host": "m.example.com"})
 }
 
 fn merged(mut base: Value, more: &Value) -> Value {

@@ -59,6 +59,13 @@ pub const INFERENCE_EXTENSION_1_3: Source = Source {
     files: &[],
 };
 
+/// The one after it.
+pub const INFERENCE_EXTENSION_1_4: Source = Source {
+    version: "v1.4.0",
+    sum: "h1:V+5u0J64qDbLYx4M/PkpsGa5bjeRjWUVybQ00axEkE0=",
+    ..INFERENCE_EXTENSION_1_3
+};
+
 /// The last release of the inference extension that brings a picker.
 pub const INFERENCE_EXTENSION_1_5: Source = Source {
     version: "v1.5.0",

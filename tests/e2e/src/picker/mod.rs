@@ -30,7 +30,7 @@ use crate::controlplane::cluster::{Cluster, text};
 use crate::controlplane::platform::PLATFORM;
 use crate::controlplane::wait::{Look, until};
 use crate::controlplane::{ControlPlane, free_ports};
-use crate::process::Server;
+use crate::process::{self, Server};
 use crate::render::{self, Answer, Scenario};
 use crate::wrapped::delivered;
 
@@ -242,6 +242,23 @@ impl Picker {
     pub fn log_tail(&self) -> String {
         self.server.log_tail()
     }
+}
+
+/// Has a picker read a configuration, and returns what it says until it ends: soon, for want of a certificate.
+pub fn try_config(control_plane: &ControlPlane, binary: &Path, config: &str) -> Result<String> {
+    let [grpc, health, metrics]: [SocketAddr; 3] = free_ports()?;
+    let mut command = Command::new(binary);
+    command
+        .args(["--pool-name=none", "--pool-namespace=default", "--tracing=false", "--enable-pprof=false"])
+        .arg(format!("--grpc-port={}", grpc.port()))
+        .arg(format!("--grpc-health-port={}", health.port()))
+        .arg(format!("--metrics-port={}", metrics.port()))
+        .arg(format!("--config-text={config}"))
+        .arg("--cert-path=/nowhere")
+        .env_clear()
+        .env("KUBECONFIG", &control_plane.kubeconfig);
+    let finished = process::run(&mut command, READY_LIMIT)?;
+    Ok(finished.stdout + &finished.stderr)
 }
 
 /// A free port for each that the container listens at.
