@@ -34,6 +34,7 @@ pub(crate) fn llm() -> Settings {
             criticality: Criticality::Critical,
             priority: 100,
             runtime: Runtime::default(),
+            lora: None,
         },
         replicas: Replicas { min: 1, max: 3 },
         scaling: None,

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::backend;
 use super::llm_inference as xr;
 use super::llm_inference::Spec;
+use super::lora;
 use super::model_stack as stack;
 use super::model_stack::StackSpec;
 use super::problem::{Path, Problems};
@@ -63,7 +64,7 @@ pub(super) fn settle(
         scaling,
         gateway,
         runtime,
-        lora: _,
+        lora,
         ingress_host,
     } = spec;
     let StackSpec {
@@ -125,6 +126,9 @@ pub(super) fn settle(
         problems.add(&Path::dotted("gateway.modelName"), format!("{:?}", name.0), want);
     }
 
+    let runtime = settle_runtime(runtime, runtime_defaults);
+    let lora = lora.map(|lora| lora::settle(lora, served_name.as_deref(), &runtime.args, problems));
+
     let min = min_replicas.map_or(1, |min| min.0);
     let replicas = Replicas {
         min: u32::try_from(min).ok()?,
@@ -167,7 +171,8 @@ pub(super) fn settle(
             gpu: u8::try_from(gpu).ok()?,
             criticality,
             priority: priority(criticality, &priorities.unwrap_or_default())?,
-            runtime: settle_runtime(runtime, runtime_defaults),
+            runtime,
+            lora,
         },
         replicas,
         scaling,

@@ -116,6 +116,28 @@ pub struct Model {
     pub priority: i32,
     /// The engine.
     pub runtime: Runtime,
+    /// Present where `LoRA` adapters are served beside the model.
+    pub lora: Option<Lora>,
+}
+
+/// `LoRA` adapters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lora {
+    /// Those that are served from the start. Clients send their names as `model`.
+    pub adapters: Vec<Adapter>,
+    /// Most adapters in one batch.
+    pub max_adapters: u32,
+    /// Largest rank of an adapter.
+    pub max_rank: u32,
+}
+
+/// A `LoRA` adapter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adapter {
+    /// What clients send as `model`.
+    pub name: String,
+    /// Hugging Face id or path.
+    pub path: String,
 }
 
 /// Priority class of a model's traffic.

@@ -18,6 +18,7 @@ pub mod gateway;
 mod handover;
 mod ingress;
 pub mod keys;
+pub mod lora;
 pub mod names;
 mod scaling;
 mod workload;
@@ -338,6 +339,7 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
             sleeps,
             cold_start: settings.cold_start,
             priority: settings.model.priority,
+            adapters: settings.model.lora.is_some(),
         };
         gateway::decide(routing, &settings.composite.name, wanted)
             .map_err(|found| problems.extend(found))

@@ -278,6 +278,9 @@ fn composite_fields() -> Fields {
         ("scaling.target", target()),
         ("scaling.prometheusAddress", text("https?://[a-z]{1,10}([.][a-z]{1,8}){0,2}(:[1-9][0-9]{3})?")),
         ("scaling.coldStart", text("[1-9][0-9]{0,2}[ms]|[1-9]h[1-5]m")),
+        ("lora.adapters", adapters()),
+        ("lora.maxAdapters", number(1..65)),
+        ("lora.maxRank", number(1..513)),
         ("gateway.enabled", flag()),
         ("gateway.ref.name", text("[a-z]{1,20}")),
         ("gateway.ref.namespace", text("gateways(-[a-z]{1,8})?")),
@@ -349,6 +352,15 @@ fn input_fields() -> Fields {
     ];
     fields.extend(under("defaults.runtime", engine()));
     fields
+}
+
+/// Names that no model is served by.
+fn adapters() -> Values {
+    btree_map("lora-[a-z0-9/.]{1,12}", "[a-z]{1,8}/[a-z]{1,8}", 0..4)
+        .prop_map(|adapters| {
+            adapters.into_iter().map(|(name, path)| json!({ "name": name, "path": path })).collect()
+        })
+        .boxed()
 }
 
 /// Scorers that every release has.

@@ -16,6 +16,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::api::settings::{EnvSource, Model, SecretKey};
 use crate::compose::{labelled, labels, select};
 use crate::plan::keys::Key;
+use crate::plan::lora;
 use crate::plan::names::{ENGINE_PORT, ENGINE_PORT_NAME, MODEL_LABEL, MODEL_SERVICE_PORT};
 use crate::plan::{DeploymentPlan, Plan};
 
@@ -156,6 +157,7 @@ fn arguments(model: &Model, decided: &DeploymentPlan) -> Vec<String> {
     arguments.extend((model.gpu > 1).then(|| format!("--tensor-parallel-size={}", model.gpu)));
     arguments.extend(decided.release_flags.iter().map(|(flag, value)| format!("{flag}={value}")));
     arguments.extend(runtime.args.iter().cloned());
+    arguments.extend(lora::arguments(model));
     arguments
 }
 

@@ -12,6 +12,7 @@ use crate::kinds::Resource;
 use crate::kinds::vllm::{
     DeploymentConfig, EnvVar, Image, Model, Resources, TokenSecret, VllmConfig, VllmRuntimeSpec,
 };
+use crate::plan::lora;
 use crate::plan::names::{CONFIG_HASH_ANNOTATION, ENGINE_PORT, OWNER_ANNOTATION};
 use crate::plan::{self, Plan, WorkloadPlan};
 
@@ -51,6 +52,7 @@ pub(super) fn vllm_runtime(
         extra_args: [format!("--served-model-name={}", model.served_name)]
             .into_iter()
             .chain(runtime.args.iter().cloned())
+            .chain(lora::arguments(model))
             .collect(),
         env: env(runtime, tensor_parallel.is_some()),
     };

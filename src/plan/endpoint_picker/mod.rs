@@ -24,6 +24,10 @@ pub use family::{FLOW_CONTROL_GATE, Family, Headers, Queue, Saturation, Traits, 
 const SCORERS: [(&str, f64); 3] =
     [("queue-scorer", 2.0), ("kv-cache-utilization-scorer", 2.0), ("prefix-cache-scorer", 3.0)];
 
+/// Where it is left out, any replica is as good as another for an adapter, and each may have to load it first. As much
+/// as a cached prefix, which is of no use to another adapter.
+const LORA_SCORER: (&str, f64) = ("lora-affinity-scorer", 3.0);
+
 /// The age from which on an endpoint's metrics are no longer believed, and the endpoint counts as full. The releases'
 /// own 200 ms are four scrapes: an engine that is slow to answer would keep everybody waiting. This is the age at which
 /// they call metrics stale elsewhere (`--metrics-staleness-threshold`, GIE v1.5.0, `pkg/epp/server/options.go`).
@@ -112,6 +116,8 @@ pub(super) struct Wanted {
     pub(super) cold_start: Duration,
     /// The model's priority.
     pub(super) priority: i32,
+    /// Whether adapters are served beside the model.
+    pub(super) adapters: bool,
 }
 
 /// Decides everything about the picker.
@@ -219,7 +225,11 @@ fn composed(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let ours = || SCORERS.map(|(plugin, weight)| Scorer { plugin: plugin.to_owned(), weight }).to_vec();
+    let scorer = |(plugin, weight): (&str, f64)| Scorer { plugin: plugin.to_owned(), weight };
+    let mut scorers = scorers.map_or_else(|| SCORERS.map(scorer).to_vec(), <[_]>::to_vec);
+    if wanted.adapters && !scorers.iter().any(|scorer| scorer.plugin == LORA_SCORER.0) {
+        scorers.push(scorer(LORA_SCORER));
+    }
     let config = ComposedConfig {
         metrics_staleness: METRICS_STALENESS,
         flow_control: holds.then_some(FlowControlPlan {
@@ -228,7 +238,7 @@ fn composed(
             max_requests: QUEUE_REQUESTS,
             shed,
         }),
-        scorers: scorers.map_or_else(ours, <[_]>::to_vec),
+        scorers,
     };
     let queue_bytes = match queue {
         Queue::Fixed => PRIORITIES * QUEUE_BYTES,

@@ -7,7 +7,8 @@ use crate::api::settings::{PickerConfig, Scorer, Toggle};
 use super::tests::{AWAKE, decided, plain, refused_all};
 use super::{ConfigPlan, Family, Wanted};
 
-const ASLEEP: Wanted = Wanted { sleeps: true, cold_start: Duration::from_seconds(600), priority: 0 };
+const ASLEEP: Wanted =
+    Wanted { sleeps: true, cold_start: Duration::from_seconds(600), priority: 0, adapters: false };
 
 /// A picker with a configuration of its release: one scorer, and more.
 fn with(family: Family, more: &str) -> crate::api::settings::Picker {

@@ -1,12 +1,12 @@
 //! The release table, row by row, each with its reason.
 
 use crate::api::Duration;
-use crate::api::settings::{FailureMode, Picker, Toggle};
+use crate::api::settings::{FailureMode, Picker, Scorer, Toggle};
 
 use super::{ComposedConfig, ConfigPlan, Family, FlowControlPlan, PickerPlan, Wanted, decide};
 
 pub(super) const AWAKE: Wanted =
-    Wanted { sleeps: false, cold_start: Duration::from_seconds(600), priority: 100 };
+    Wanted { sleeps: false, cold_start: Duration::from_seconds(600), priority: 100, adapters: false };
 
 /// A picker as a platform asks for it that says nothing.
 pub(super) fn plain() -> Picker {
@@ -164,7 +164,7 @@ fn the_memory_limit_is_above_what_can_wait() {
 
 #[test]
 fn a_model_that_may_sleep_holds_requests_for_its_cold_start() {
-    let asleep = Wanted { sleeps: true, cold_start: Duration::from_seconds(900), priority: 0 };
+    let asleep = Wanted { sleeps: true, cold_start: Duration::from_seconds(900), priority: 0, ..AWAKE };
     for family in Family::ALL {
         let plan = decided(&plain().like(family), asleep);
         let want = FlowControlPlan {
@@ -240,5 +240,37 @@ fn a_negative_priority_is_shed_where_the_release_can() {
         let plan = decided(&plain().like(family), wanted);
         assert_eq!(plan.sheds, sheds, "{family:?}: {reason}");
         assert_eq!(queue(&plan).and_then(|queue| queue.shed), shed, "{family:?}: {reason}");
+    }
+}
+
+#[test]
+fn adapters_are_served_where_they_are_loaded() {
+    let wanted = Wanted { adapters: true, ..AWAKE };
+    let scorer = |plugin: &str, weight| Scorer { plugin: plugin.to_owned(), weight };
+    let cases = [
+        (None, vec![("lora-affinity-scorer", 3.0)], "beside the usual ones"),
+        (
+            Some(vec![scorer("queue-scorer", 1.0)]),
+            vec![("lora-affinity-scorer", 3.0)],
+            "beside the platform's",
+        ),
+        (
+            Some(vec![scorer("lora-affinity-scorer", 1.0)]),
+            vec![("lora-affinity-scorer", 1.0)],
+            "as the platform has it",
+        ),
+    ];
+    for family in Family::ALL {
+        for (scorers, want, reason) in cases.clone() {
+            let mut picker = plain().like(family);
+            picker.scorers = scorers;
+            let plan = decided(&picker, wanted);
+            let found = ours(&plan).scorers.iter().filter(|scorer| scorer.plugin == "lora-affinity-scorer");
+            let found: Vec<(&str, f64)> =
+                found.map(|scorer| (scorer.plugin.as_str(), scorer.weight)).collect();
+            assert_eq!(found, want, "{family:?}: {reason}");
+        }
+        let plan = decided(&plain().like(family), AWAKE);
+        assert_eq!(ours(&plan).scorers.len(), 3, "{family:?}: without adapters it would score nothing");
     }
 }
