@@ -329,9 +329,17 @@ impl Written {
     }
 }
 
+/// Those that the operator has to do with.
 fn examples() -> Result<Vec<Scenario>> {
-    let scenarios = render::scenarios(&workspace::root().join("examples"))?;
-    Ok(scenarios.into_iter().filter(|scenario| scenario.is_model() && !scenario.is_refused()).collect())
+    let mut examples = Vec::new();
+    for scenario in render::scenarios(&workspace::root().join("examples"))? {
+        let composition = yaml(&scenario.composition)?;
+        let backend = text(&composition, "/spec/pipeline/0/input/spec/workload/backend");
+        if scenario.is_model() && !scenario.is_refused() && backend != "Deployment" {
+            examples.push(scenario);
+        }
+    }
+    Ok(examples)
 }
 
 fn minimal() -> Result<Scenario> {
