@@ -93,7 +93,7 @@ impl World {
     }
 
     async fn holds(&self) -> Result<()> {
-        self.knows_the_names_that_we_let_pass().await.context("with every plugin and gate")?;
+        self.knows_the_names_that_we_let_pass().context("with every plugin and gate")?;
         self.chooses_an_endpoint_and_sheds_under_load().await.context("without flow control")?;
         self.holds_requests_until_a_pod_is_ready().await.context("with flow control")?;
         self.gives_up_when_a_cold_start_is_over().await.context("with a short cold start")?;
@@ -116,7 +116,7 @@ impl World {
 
     /// Every plugin and gate that `endpointPicker.config` may name is one that the picker has. A plugin that needs more
     /// than its name to start is taken out once the picker has said so, by which it knows it.
-    async fn knows_the_names_that_we_let_pass(&self) -> Result<()> {
+    fn knows_the_names_that_we_let_pass(&self) -> Result<()> {
         let gates = self.names("featureGates: [zzzzzzzzzzzzzzzzzzzz]")?;
         let mut plugins = self.names("plugins: [{type: zzzzzzzzzzzzzzzzzzzz}]")?;
         let all = plugins.len();
