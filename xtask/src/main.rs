@@ -2,6 +2,7 @@
 
 mod generate;
 mod package;
+mod prefetch;
 
 use clap::{Parser, Subcommand};
 
@@ -18,12 +19,15 @@ enum Task {
     Generate,
     /// Build the Function and Configuration packages, without a container engine
     Package(package::Arguments),
+    /// Build beforehand what the end-to-end tests would build on their way, beside whatever else keeps you busy
+    Prefetch,
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Generate => generate::run(),
         Task::Package(arguments) => package::run(&arguments),
+        Task::Prefetch => prefetch::run(),
     }
 }
 

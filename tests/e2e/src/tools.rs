@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -15,6 +15,9 @@ use crate::{process, workspace};
 
 /// Building core and CLI takes six minutes of CPU time, and downloads half a gigabyte first.
 const BUILD_LIMIT: Duration = Duration::from_mins(40);
+
+/// Nothing is built in less.
+const NOTABLE: Duration = Duration::from_secs(2);
 
 /// One main package of a Go module beside this crate.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +37,22 @@ pub struct Tool {
     /// Other variables to set, with their values: what has no flag.
     pub variables: &'static [(&'static str, &'static str)],
 }
+
+/// All of them, in the order in which most of what they share is built first.
+pub const ALL: [Tool; 12] = [
+    KUBE_APISERVER,
+    ETCD,
+    KUBE_CONTROLLER_MANAGER,
+    CROSSPLANE_CORE,
+    CROSSPLANE_CLI,
+    PROVIDER_KUBERNETES,
+    PICKER_1_3,
+    ROUTER_1_3,
+    PICKER_1_5,
+    ROUTER_1_5,
+    CHAINSAW,
+    PROMTOOL,
+];
 
 /// Crossplane itself. Its `internal render` runs the real reconciler on an in-memory client.
 pub const CROSSPLANE_CORE: Tool = Tool {
@@ -149,15 +168,27 @@ pub const CHAINSAW: Tool = Tool {
     variables: &[],
 };
 
+/// Builds what of it is not there yet, and tells what took its time.
+pub fn build(tools: &[Tool], tell: impl Fn(&str)) -> Result<()> {
+    for tool in tools {
+        let started = Instant::now();
+        tool.path()?;
+        let took = started.elapsed();
+        if took > NOTABLE {
+            tell(&format!("built {} in {took:.0?}", tool.name));
+        }
+    }
+    Ok(())
+}
+
 impl Tool {
     /// The path of the binary, which is built if it is not there yet.
     pub fn path(&self) -> Result<PathBuf> {
-        let module = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.module);
+        let module = self.module();
         let go_mod = read(&module.join("go.mod"))?;
         let go_sum = read(&module.join("go.sum"))?;
-        let version = version_in(&go_mod, self.versioned_by)
-            .with_context(|| format!("{} pins no {}", module.join("go.mod").display(), self.versioned_by))?;
-        let version = self.version_variable.map(|variable| (variable, version));
+        let version = self.version()?;
+        let version = self.version_variable.map(|variable| (variable, version.as_str()));
         let variables = version.into_iter().chain(self.variables.iter().copied());
         // Without symbol tables the two of Crossplane weigh 200 MB instead of 290.
         let mut ldflags = vec!["-s -w".to_owned()];
@@ -176,6 +207,17 @@ impl Tool {
             self.build(&module, &ldflags, &binary)?;
         }
         Ok(binary)
+    }
+
+    /// The version that is pinned.
+    pub fn version(&self) -> Result<String> {
+        let go_mod = self.module().join("go.mod");
+        let version = version_in(&read(&go_mod)?, self.versioned_by).map(str::to_owned);
+        version.with_context(|| format!("{} pins no {}", go_mod.display(), self.versioned_by))
+    }
+
+    fn module(&self) -> PathBuf {
+        modules().join(self.module)
     }
 
     fn build(&self, module: &Path, ldflags: &str, binary: &Path) -> Result<()> {
@@ -213,6 +255,11 @@ impl Tool {
     }
 }
 
+/// The folder of the Go modules, one folder each.
+fn modules() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
@@ -233,7 +280,38 @@ fn key(parts: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn every_pinned_tool_is_known_and_every_known_tool_is_pinned() {
+        let mut pinned = BTreeSet::new();
+        for module in std::fs::read_dir(modules()).unwrap().map(|entry| entry.unwrap().path()) {
+            let Ok(go_mod) = std::fs::read_to_string(module.join("go.mod")) else { continue };
+            let module = module.file_name().unwrap().to_string_lossy().into_owned();
+            let packages = tool_lines(&go_mod).into_iter().map(|package| (module.clone(), package));
+            pinned.extend(packages);
+        }
+        let known = ALL.map(|tool| (tool.module.to_owned(), tool.package.to_owned()));
+        assert_eq!(BTreeSet::from(known), pinned);
+    }
+
+    /// The packages that a go.mod names as tools, on a line of their own or in a block.
+    fn tool_lines(go_mod: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut in_block = false;
+        for line in go_mod.lines().map(str::trim) {
+            match line.strip_prefix("tool ") {
+                Some("(") => in_block = true,
+                Some(package) => found.push(package.to_owned()),
+                None if line == ")" => in_block = false,
+                None if in_block => found.push(line.to_owned()),
+                None => {}
+            }
+        }
+        found
+    }
 
     #[test]
     fn versions_come_from_the_require_lines() {

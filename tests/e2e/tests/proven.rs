@@ -5,13 +5,12 @@
 mod generate;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use e2e::controlplane::cluster::text;
 use e2e::controlplane::crds::{self, Source};
 use e2e::render::{self, Answer};
-use e2e::workspace;
+use e2e::{tools, workspace};
 use serde_json::Value;
 
 /// Enough stacks for every kind to be among them.
@@ -52,14 +51,10 @@ fn the_page_names_every_component_that_is_run() -> Result<()> {
     let page = page()?;
     let components = section(&page, "## Components");
     let mut missing = Vec::new();
-    for go_mod in go_mods()? {
-        let text = std::fs::read_to_string(&go_mod)?;
-        for package in tools(&text) {
-            let version = version(&text, package).with_context(|| format!("{package} has no version"))?;
-            let start = format!("| `{package}` | {version} |");
-            if !components.lines().any(|line| line.starts_with(&start)) {
-                missing.push(start);
-            }
+    for tool in tools::ALL {
+        let start = format!("| `{}` | {} |", tool.package, tool.version()?);
+        if !components.lines().any(|line| line.starts_with(&start)) {
+            missing.push(start);
         }
     }
     ensure!(missing.is_empty(), "missing: {missing:#?}");
@@ -122,14 +117,7 @@ fn origin(api_version: &str, kind: &str) -> Result<String> {
     }
     // What Kubernetes has of its own: the test of acceptance applies it.
     ensure!(!group.contains('.') || group.ends_with(".k8s.io"), "nobody defines {api_version} {kind}");
-    let control_plane = here().join("controlplane/go.mod");
-    let text = std::fs::read_to_string(&control_plane)?;
-    let version = version(&text, "k8s.io/kubernetes").context("the control plane has no version")?;
-    Ok(format!("`k8s.io/kubernetes` {version}"))
-}
-
-fn here() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Ok(format!("`k8s.io/kubernetes` {}", tools::KUBE_APISERVER.version()?))
 }
 
 fn page() -> Result<String> {
@@ -141,44 +129,4 @@ fn page() -> Result<String> {
 fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     let below = page.split_once(heading).map_or("", |(_, below)| below);
     below.split("\n## ").next().unwrap_or(below)
-}
-
-fn go_mods() -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(here())? {
-        let path = entry?.path().join("go.mod");
-        if path.exists() {
-            found.push(path);
-        }
-    }
-    if found.is_empty() {
-        bail!("{} has no Go module", here().display());
-    }
-    Ok(found)
-}
-
-/// The packages of a go.mod's tool lines.
-fn tools(go_mod: &str) -> Vec<&str> {
-    let mut inside = false;
-    let mut found = Vec::new();
-    for line in go_mod.lines().map(str::trim) {
-        match line {
-            "tool (" => inside = true,
-            ")" => inside = false,
-            line if inside => found.push(line),
-            line => found.extend(line.strip_prefix("tool ")),
-        }
-    }
-    found
-}
-
-/// The version of the module that a package is in.
-fn version<'a>(go_mod: &'a str, package: &str) -> Option<&'a str> {
-    let required = go_mod.lines().filter_map(|line| {
-        let mut words = line.trim().trim_start_matches("require ").split_whitespace();
-        let (module, version) = (words.next()?, words.next()?);
-        (version.starts_with('v') && format!("{package}/").starts_with(&format!("{module}/")))
-            .then_some((module, version))
-    });
-    required.max_by_key(|(module, _)| module.len()).map(|(_, version)| version)
 }

@@ -60,8 +60,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let platform = Platform::host()?;
     let out = root.join(&arguments.out);
     std::fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
-
-    say(&format!("building the static binary for {}", platform.target));
     let binary = static_binary(&root, platform)?;
 
     let image = out.join(format!("runtime-{}.tar", platform.architecture));
@@ -97,8 +95,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Builds what takes most of the time, and keeps it for the next who asks.
+pub(crate) fn prefetch() -> Result<()> {
+    static_binary(&workspace::root(), Platform::host()?).map(drop)
+}
+
 /// The release binary, linked without a dynamic loader: the image holds nothing else.
 fn static_binary(root: &Path, platform: Platform) -> Result<Vec<u8>> {
+    say(&format!("building the static binary for {}", platform.target));
     // A target directory of its own: other flags than those of the everyday build would throw its cache away.
     let target_dir = workspace::cache()?.with_file_name("package");
     let mut build = Command::new(workspace::CARGO);
