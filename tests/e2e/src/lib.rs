@@ -9,6 +9,8 @@
 //! - [`process`]: commands that must end, and servers that must not outlive the test.
 //! - [`render`]: a scenario of `examples/`, rendered by Crossplane and by ourselves.
 //! - [`package`]: what is inside an xpkg.
+//! - [`packages`]: our own, as a release builds them.
+//! - [`registry`]: where packages are pushed to and installed from.
 //! - [`digest`]: how both are named.
 //! - [`files`]: manifests in files, and changing a field of one.
 //! - [`controlplane`]: etcd and the API server, with other people's CRDs.
@@ -16,6 +18,7 @@
 //! - [`wrapped`]: composed resources, and what the provider would apply for them.
 //! - [`picker`]: real Endpoint Pickers and body-based routers, started as our Deployments say.
 //! - [`run_dir`]: where a control plane keeps its data while it runs.
+//! - [`readme`]: what the README tells people to do.
 
 pub mod acceptance;
 #[cfg(feature = "controlplane")]
@@ -23,9 +26,12 @@ pub mod controlplane;
 pub mod digest;
 pub mod files;
 pub mod package;
+pub mod packages;
 #[cfg(feature = "pickers")]
 pub mod picker;
 pub mod process;
+pub mod readme;
+pub mod registry;
 pub mod render;
 pub mod run_dir;
 pub mod tools;

@@ -225,16 +225,20 @@ pub struct Function {
 impl Function {
     /// Starts the binary and waits until it accepts connections.
     pub fn start(binary: &Path) -> Result<Self> {
+        Self::run(&mut Command::new(binary))
+    }
+
+    /// The same by a command that ends in the binary: the arguments follow.
+    pub fn run(command: &mut Command) -> Result<Self> {
         // The port is free when it is chosen; that it is still free when the function binds is checked by the wait,
         // which fails when the function ends.
         let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
         let logs = workspace::cache()?.join("logs");
         std::fs::create_dir_all(&logs)?;
         let log = logs.join(format!("function-{}.log", address.port()));
-        let mut command = Command::new(binary);
         command.args(["--insecure", "--metrics-address", "", "--address"]).arg(address.to_string());
 
-        let mut server = Server::start(&mut command, log)?;
+        let mut server = Server::start(command, log)?;
         server.wait_until("listening", START_LIMIT, || {
             TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
         })?;

@@ -39,7 +39,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which most of what they share is built first.
-pub const ALL: [Tool; 12] = [
+pub const ALL: [Tool; 13] = [
     KUBE_APISERVER,
     ETCD,
     KUBE_CONTROLLER_MANAGER,
@@ -52,6 +52,7 @@ pub const ALL: [Tool; 12] = [
     ROUTER_1_5,
     CHAINSAW,
     PROMTOOL,
+    CRANE,
 ];
 
 /// Crossplane itself. Its `internal render` runs the real reconciler on an in-memory client.
@@ -141,6 +142,17 @@ pub const KUBE_CONTROLLER_MANAGER: Tool = Tool {
     package: "k8s.io/kubernetes/cmd/kube-controller-manager",
     versioned_by: "k8s.io/kubernetes",
     version_variable: Some("k8s.io/component-base/version.gitVersion"),
+    tags: "",
+    variables: &[],
+};
+
+/// A registry for images, and a client of it that is not Crossplane's.
+pub const CRANE: Tool = Tool {
+    module: "registry",
+    name: "crane",
+    package: "github.com/google/go-containerregistry/cmd/crane",
+    versioned_by: "github.com/google/go-containerregistry",
+    version_variable: None,
     tags: "",
     variables: &[],
 };

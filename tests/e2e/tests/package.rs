@@ -1,80 +1,51 @@
 //! The packages hold what Crossplane installs, and run what we tested.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use e2e::package::{self, Image};
+use e2e::packages::Packages;
 use e2e::render::{self, Answer, Function};
 use e2e::{process, workspace};
 use serde_json::Value;
 
-/// A cold release build, and Crossplane's command line from source.
-const PACKAGE_LIMIT: Duration = Duration::from_hours(1);
+/// Whom Crossplane runs functions as (v2.3.4, `internal/controller/pkg/runtime/runtime.go`).
+const CROSSPLANES_USER: u32 = 2000;
 
-/// Builds both packages, as a release does.
-fn packages() -> Result<PathBuf> {
-    let out = workspace::cache()?.join("dist");
-    if out.exists() {
-        std::fs::remove_dir_all(&out)?;
-    }
-    let mut xtask = Command::new(workspace::CARGO);
-    xtask
-        .args(["run", "--locked", "--package", "xtask", "--", "package", "--out"])
-        .arg(&out)
-        .current_dir(workspace::root());
-    process::run(&mut xtask, PACKAGE_LIMIT)?.success("cargo xtask package")?;
-    Ok(out)
-}
-
-/// The only file with this extension whose name starts so.
-fn only(dir: &Path, start: &str, end: &str) -> Result<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.starts_with(start) && name.ends_with(end) {
-            found.push(dir.join(name));
-        }
-    }
-    let [file] = found.as_slice() else {
-        anyhow::bail!("not exactly one {start}…{end} in {}: {found:?}", dir.display());
-    };
-    Ok(file.clone())
-}
+/// For what takes no time at all on an idle machine.
+const MOMENT: Duration = Duration::from_mins(1);
 
 #[test]
 fn packages_hold_what_crossplane_installs() -> Result<()> {
-    let out = packages()?;
-    function_package(&out)?;
-    configuration_package(&out)?;
+    let out = tempfile::tempdir()?;
+    let packages = Packages::build(&out.path().join("once"))?;
+    function_package(&packages)?;
+    configuration_package(&packages)?;
 
     // The same sources, once more.
-    let bytes = |dir: &Path| -> Result<BTreeMap<PathBuf, Vec<u8>>> {
-        let files =
-            [("runtime-", ".tar"), ("function-inference-", "64.xpkg"), ("function-inference-conf", ".xpkg")];
-        files
-            .iter()
-            .map(|(start, end)| {
-                let file = only(dir, start, end)?;
-                Ok((file.clone(), std::fs::read(file)?))
-            })
-            .collect()
-    };
-    let first = bytes(&out)?;
-    let second = bytes(&packages()?)?;
-    for (file, bytes) in &first {
-        assert_eq!(second.get(file).map(Vec::len), Some(bytes.len()), "{} changed its size", file.display());
-        assert!(second.get(file) == Some(bytes), "{} is not the same twice", file.display());
+    let again = Packages::build(&out.path().join("again"))?;
+    let twice = [
+        (packages.runtime, again.runtime),
+        (packages.function, again.function),
+        (packages.configuration, again.configuration),
+    ];
+    for (first, second) in twice {
+        assert!(
+            std::fs::read(&first)? == std::fs::read(second)?,
+            "{} is not the same twice",
+            first.display()
+        );
     }
     Ok(())
 }
 
-fn function_package(out: &Path) -> Result<()> {
-    let runtime = Image::open(&only(out, "runtime-", ".tar")?)?;
-    let image = Image::open(&only(out, "function-inference-", "64.xpkg")?)?;
+fn function_package(packages: &Packages) -> Result<()> {
+    let runtime = Image::open(&packages.runtime)?;
+    let image = Image::open(&packages.function)?;
 
     let documents = image.package_documents()?;
     let (metas, rest): (Vec<&Value>, Vec<&Value>) = documents
@@ -107,18 +78,72 @@ fn function_package(out: &Path) -> Result<()> {
     assert_eq!(binary.mode, 0o755);
     assert!(!package::asks_for_a_loader(&binary.bytes)?, "the image has no dynamic loader for the binary");
 
+    serves_as_anybody_without_writing(&binary.bytes)
+}
+
+/// Crossplane runs functions as user 2000, and a careful platform gives them a root that they cannot write to.
+fn serves_as_anybody_without_writing(binary: &[u8]) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("function-inference");
-    std::fs::write(&path, &binary.bytes)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(binary.mode))?;
-    let help = process::run(Command::new(&path).arg("--help"), Duration::from_secs(30))?.success("--help")?;
+    std::fs::write(&path, binary)?;
+    for path in [dir.path(), &path] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?;
+    }
+
+    let mut write = confined(Path::new("sh"), dir.path());
+    write.args(["-c", "echo text > written"]);
+    let written = process::run(&mut write, MOMENT)?.stdout;
+    assert!(
+        !written.is_empty() && !dir.path().join("written").exists(),
+        "a confined process can write: {written}"
+    );
+
+    let mut help = confined(&path, dir.path());
+    let help = process::run(help.arg("--help"), MOMENT)?.stdout;
     assert!(help.contains("--tls-certs-dir"), "{help}");
-    Function::start(&path)?;
+
+    let crossplane = render::Crossplane::build()?;
+    let function = Function::run(&mut confined(&path, dir.path()))?;
+    let debug_build = workspace::function()?;
+    let mut rendered = 0;
+    for scenario in render::scenarios(&workspace::root().join("examples"))? {
+        if let Answer::Rendered(preview) = render::preview(&debug_build, &scenario)? {
+            let Answer::Rendered(packaged) = crossplane.render(&scenario, &function.target)? else {
+                anyhow::bail!("{} is refused by the packaged binary", scenario.name);
+            };
+            assert_eq!(render::differences(&packaged, &preview), Vec::<String>::new(), "{}", scenario.name);
+            rendered += 1;
+        }
+    }
+    assert!(rendered > 0, "the packaged binary renders nothing");
+
+    let left: Vec<_> = std::fs::read_dir(dir.path())?.collect::<std::io::Result<_>>()?;
+    assert_eq!(left.len(), 1, "the function left files behind: {left:?}");
     Ok(())
 }
 
-fn configuration_package(out: &Path) -> Result<()> {
-    let documents = Image::open(&only(out, "function-inference-conf", ".xpkg")?)?.package_documents()?;
+/// A command that is not root and whose files cannot grow, with a place of its own for whatever it would leave: as far
+/// as a container's user and read-only root can be had without a container.
+fn confined(program: &Path, dir: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command
+        // The limit is for files; what is printed goes through a pipe.
+        .args(["-c", r#"(ulimit -f 0 && exec "$@") 2>&1 | cat"#, "sh"])
+        .arg(program)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", dir)
+        .env("TMPDIR", dir)
+        .current_dir(dir);
+    // Who is somebody else already stays that: only root may choose.
+    if rustix::process::geteuid().is_root() {
+        command.uid(CROSSPLANES_USER).gid(CROSSPLANES_USER);
+    }
+    command
+}
+
+fn configuration_package(packages: &Packages) -> Result<()> {
+    let documents = Image::open(&packages.configuration)?.package_documents()?;
     let one = |kind: &str| -> Result<&Value> {
         let found: Vec<&Value> =
             documents.iter().filter(|document| text(document, "/kind") == kind).collect();

@@ -1,10 +1,12 @@
 //! Crossplane's core, and the controllers of Kubernetes that it relies on.
 
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::ControlPlane;
+use super::network::Network;
 use super::platform::namespace;
 use crate::process::Server;
 use crate::tools;
@@ -16,7 +18,7 @@ pub const NAMESPACE: &str = "crossplane-system";
 #[derive(Debug)]
 pub struct Core {
     pub(super) server: Server,
-    _controllers: Server,
+    pub(super) controllers: Server,
 }
 
 /// How it runs.
@@ -28,11 +30,32 @@ pub struct Settings {
 }
 
 impl Core {
-    /// Starts them. The CRDs of Crossplane have to be there.
+    /// Starts them. The CRDs of Crossplane have to be there. Nothing runs packages: functions are made known by hand.
     pub async fn start(control_plane: &ControlPlane, settings: Settings) -> Result<Self> {
         namespace(&control_plane.cluster, NAMESPACE).await?;
+        let authority = &control_plane.authority;
+        let client = authority.client("crossplane", None)?;
+        let certificates = authority.folder(control_plane.dir.join("crossplane"), &client)?;
+        Self::serve(control_plane, command(control_plane, settings, "External", &certificates)?)
+    }
+
+    /// Starts them after [`install`](super::chart::install): every package with a runtime gets its Deployment, and Crossplane looks for
+    /// what it leads to on this network.
+    pub fn start_installed(
+        control_plane: &ControlPlane,
+        settings: Settings,
+        certificates: &Path,
+        network: &Network,
+    ) -> Result<Self> {
+        let mut command = command(control_plane, settings, "Deployment", certificates)?;
+        command.env("HTTPS_PROXY", network.proxy());
+        Self::serve(control_plane, command)
+    }
+
+    fn serve(control_plane: &ControlPlane, mut command: Command) -> Result<Self> {
         let controllers = control_plane.controllers(CONTROLLERS)?;
-        Ok(Self { _controllers: controllers, server: serve(control_plane, settings)? })
+        let server = Server::start(&mut command, control_plane.dir.join("crossplane.log"))?;
+        Ok(Self { server, controllers })
     }
 
     /// Adds what it last logged to an error that may be its doing.
@@ -44,21 +67,26 @@ impl Core {
 /// The garbage collector deletes what a deleted owner leaves; namespaces are emptied when they go.
 pub const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller";
 
-fn serve(control_plane: &ControlPlane, settings: Settings) -> Result<Server> {
-    let authority = &control_plane.authority;
-    let certificates =
-        authority.folder(control_plane.dir.join("crossplane"), &authority.client("crossplane", None)?)?;
+fn command(
+    control_plane: &ControlPlane,
+    settings: Settings,
+    package_runtime: &str,
+    certificates: &Path,
+) -> Result<Command> {
+    // It does not make the folder itself, and without one it cannot read a package.
+    let packages = control_plane.dir.join("xpkg");
+    std::fs::create_dir_all(&packages).with_context(|| format!("cannot create {}", packages.display()))?;
     let mut command = Command::new(tools::CROSSPLANE_CORE.path()?);
     command
-        .args(["core", "start", "--namespace", NAMESPACE])
-        .args(["--enable-webhooks=false", "--package-runtime=External"])
+        .args(["core", "start", "--namespace", NAMESPACE, "--enable-webhooks=false"])
+        .args(["--package-runtime", package_runtime])
         .arg("--tls-client-certs-dir")
-        .arg(&certificates)
+        .arg(certificates)
         .arg("--xpkg-cache-dir")
-        .arg(control_plane.dir.join("xpkg"))
+        .arg(&packages)
         // Any free one: nobody asks.
         .args(["--metrics-port=0", "--health-probe-port=0"])
         .args(settings.circuit_breaker_burst.map(|burst| format!("--circuit-breaker-burst={burst}")))
         .env("KUBECONFIG", &control_plane.kubeconfig);
-    Server::start(&mut command, control_plane.dir.join("crossplane.log"))
+    Ok(command)
 }

@@ -37,8 +37,17 @@ impl Crossplane {
             provider: Provider::start(control_plane, provider, turn)?,
             function: Function::start(control_plane, function)?,
         };
-        started.core.server.check()?;
+        started.check()?;
         Ok(started)
+    }
+
+    /// An error that names the process that ended, if one did.
+    pub fn check(&mut self) -> Result<()> {
+        let Self { core, provider, function } = self;
+        for server in [&mut core.server, &mut core.controllers, &mut provider.server, &mut function.server] {
+            server.check()?;
+        }
+        Ok(())
     }
 
     /// Adds what the processes last logged to an error that may be their doing.

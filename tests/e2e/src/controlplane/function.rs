@@ -16,26 +16,35 @@ use crate::process::Server;
 /// It listens within milliseconds.
 const START_LIMIT: Duration = Duration::from_mins(1);
 
+/// The variable by which a function is told where its certificates are: Crossplane sets it (v2.3.4,
+/// `internal/controller/pkg/runtime/runtime.go`).
+pub const CERTIFICATES: &str = "TLS_SERVER_CERTS_DIR";
+
 /// A running function. It ends when dropped.
 #[derive(Debug)]
 pub struct Function {
     pub(super) server: Server,
-    endpoint: SocketAddr,
+    /// Where it listens.
+    pub endpoint: SocketAddr,
 }
 
 impl Function {
-    /// Starts the binary.
+    /// Starts the binary, with certificates of this run's authority.
     pub fn start(control_plane: &ControlPlane, binary: &Path) -> Result<Self> {
-        let [endpoint] = free_ports()?;
         let authority = &control_plane.authority;
         let certificates = authority.folder(control_plane.dir.join("function"), &authority.server()?)?;
+        Self::start_with(control_plane, binary, &certificates)
+    }
+
+    /// Starts the binary with certificates from somewhere else.
+    pub fn start_with(control_plane: &ControlPlane, binary: &Path, certificates: &Path) -> Result<Self> {
+        let [endpoint] = free_ports()?;
         let mut command = Command::new(binary);
         command
             .args(["--address", &endpoint.to_string(), "--metrics-address", ""])
             // A line a call, with whose it is.
             .arg("--debug")
-            .arg("--tls-certs-dir")
-            .arg(&certificates);
+            .env(CERTIFICATES, certificates);
         let mut server = Server::start(&mut command, control_plane.dir.join("function.log"))?;
         server.wait_until("listening", START_LIMIT, || {
             TcpStream::connect_timeout(&endpoint, Duration::from_secs(1)).is_ok()

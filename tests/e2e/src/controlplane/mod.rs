@@ -6,12 +6,14 @@
 //! - [`certs`], [`crds`]: what it needs, and the kinds that it serves.
 //! - [`cluster`], [`wait`]: asking it, and waiting until it answers as hoped.
 //! - [`core`], [`provider`], [`function`]: a process each; together they are [`crossplane`].
+//! - [`chart`], [`network`]: what it takes beside them to have packages installed.
 //! - [`standin`]: the controllers of the cluster where models run, which would need pods.
 //! - [`stage`]: all of it at once.
 //! - [`platform`], [`model`]: what a platform team installs there, and what an application team asks for.
 //! - [`events`]: what people are told about that.
 
 pub mod certs;
+pub mod chart;
 pub mod cluster;
 pub mod core;
 pub mod crds;
@@ -19,6 +21,7 @@ pub mod crossplane;
 pub mod events;
 pub mod function;
 pub mod model;
+pub mod network;
 pub mod platform;
 pub mod provider;
 pub mod stage;
@@ -65,7 +68,7 @@ pub struct ControlPlane {
     /// The way in for others.
     pub kubeconfig: PathBuf,
     apiserver: Server,
-    _etcd: Server,
+    etcd: Server,
     /// Where other components of this run may write. Dropped last: the servers write into it too.
     pub dir: RunDir,
 }
@@ -118,15 +121,13 @@ impl ControlPlane {
             }
             tokio::time::sleep(POLL).await;
         }
-        Ok(Self {
-            cluster,
-            started_in: started.elapsed(),
-            authority,
-            kubeconfig,
-            apiserver,
-            _etcd: etcd,
-            dir,
-        })
+        Ok(Self { cluster, started_in: started.elapsed(), authority, kubeconfig, apiserver, etcd, dir })
+    }
+
+    /// An error that names the process that ended, if one did.
+    pub fn check(&mut self) -> Result<()> {
+        self.etcd.check()?;
+        self.apiserver.check()
     }
 
     /// Starts controllers of Kubernetes itself, by their names with commas between.

@@ -17,7 +17,7 @@ use crate::render::Scenario;
 pub const APPLICATION: &str = "application-team";
 
 /// The Gateway of a Composition whose Input names none.
-const GATEWAY: (&str, &str) = ("envoy-gateway-system", "eg");
+pub const GATEWAY: (&str, &str) = ("envoy-gateway-system", "eg");
 
 /// A composite resource, and where what it is composed of is.
 #[derive(Debug, Clone)]
@@ -27,7 +27,8 @@ pub struct Model {
     /// Where on the target cluster it runs. Composite resource and Objects are in the namespace of the same name on
     /// the control plane, unless they are in none.
     pub namespace: String,
-    reach: ConfigKind,
+    /// How its Objects find the target cluster.
+    pub reach: ConfigKind,
 }
 
 impl Model {

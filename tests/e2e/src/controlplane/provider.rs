@@ -84,6 +84,11 @@ impl Provider {
         server.wait_until("listening", START_LIMIT, || listens(webhook))?;
         Ok(Self { server, _turn: turn })
     }
+
+    /// Adds what it last logged to an error that may be its doing.
+    pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        error.context(format!("--- provider\n{}", self.server.log_tail()))
+    }
 }
 
 /// The kinds that tell an Object where its cluster is.
