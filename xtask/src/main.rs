@@ -2,6 +2,7 @@
 
 mod generate;
 mod package;
+mod playground;
 mod prefetch;
 
 use clap::{Parser, Subcommand};
@@ -21,6 +22,10 @@ enum Task {
     Package(package::Arguments),
     /// Build beforehand what the end-to-end tests would build on their way, beside whatever else keeps you busy
     Prefetch,
+    /// Start real Crossplane with the function on a control plane on this machine, and print how to reach it
+    Up,
+    /// End what `up` started
+    Down,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -28,6 +33,8 @@ fn main() -> anyhow::Result<()> {
         Task::Generate => generate::run(),
         Task::Package(arguments) => package::run(&arguments),
         Task::Prefetch => prefetch::run(),
+        Task::Up => playground::run("up"),
+        Task::Down => playground::run("down"),
     }
 }
 

@@ -18,6 +18,7 @@
 //! - [`wrapped`]: composed resources, and what the provider would apply for them.
 //! - [`picker`]: real Endpoint Pickers and body-based routers, started as our Deployments say.
 //! - [`run_dir`]: where a control plane keeps its data while it runs.
+//! - [`playground`]: one that a person starts and ends, behind `cargo xtask up` and `down`.
 //! - [`readme`]: what the README tells people to do.
 
 pub mod acceptance;
@@ -29,6 +30,8 @@ pub mod package;
 pub mod packages;
 #[cfg(feature = "pickers")]
 pub mod picker;
+#[cfg(feature = "controlplane")]
+pub mod playground;
 pub mod process;
 pub mod readme;
 pub mod registry;

@@ -8,6 +8,9 @@ use tempfile::TempDir;
 
 use crate::workspace;
 
+/// The folder of all of them.
+const RUNS: &str = "run";
+
 /// Held by the run for as long as it lives: the kernel lets go of it however the run ends.
 const LOCK: &str = "lock";
 
@@ -23,16 +26,11 @@ impl RunDir {
     /// Makes one, and removes those of runs that could not do so themselves.
     pub fn create(name: &str) -> Result<Self> {
         let cache = workspace::cache()?;
-        Self::create_in(&cache.join("run"), cache.join("logs").join(name))
+        Self::create_in(&cache.join(RUNS), cache.join("logs").join(name))
     }
 
     fn create_in(runs: &Path, logs: PathBuf) -> Result<Self> {
-        std::fs::create_dir_all(runs).with_context(|| format!("cannot create {}", runs.display()))?;
-        // A directory exists for a moment before it is locked; nobody may look at it then.
-        let gate = File::create(runs.join(LOCK))?;
-        gate.lock().with_context(|| format!("cannot lock {}", runs.display()))?;
-        sweep(runs)?;
-
+        let _gate = sweep(runs)?;
         let dir = tempfile::Builder::new().prefix("run-").tempdir_in(runs)?;
         let lock = File::create(dir.path().join(LOCK))?;
         lock.lock().with_context(|| format!("cannot lock {}", dir.path().display()))?;
@@ -63,9 +61,20 @@ fn keep_logs(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Removes what runs left behind that were killed.
+pub fn tidy() -> Result<()> {
+    sweep(&workspace::cache()?.join(RUNS)).map(drop)
+}
+
 /// Removes the directories whose lock nobody holds. Their servers are gone, or just going: each ends with the run
 /// that started it, and may write a last file while we remove the others; then the next run removes the rest.
-fn sweep(runs: &Path) -> Result<()> {
+///
+/// No directory is made while the returned file is open: one exists for a moment before it is locked, and nobody may
+/// look at it then.
+fn sweep(runs: &Path) -> Result<File> {
+    std::fs::create_dir_all(runs).with_context(|| format!("cannot create {}", runs.display()))?;
+    let gate = File::create(runs.join(LOCK))?;
+    gate.lock().with_context(|| format!("cannot lock {}", runs.display()))?;
     for entry in std::fs::read_dir(runs)? {
         let dir = entry?.path();
         if !dir.is_dir() {
@@ -79,7 +88,7 @@ fn sweep(runs: &Path) -> Result<()> {
             let _ = std::fs::remove_dir_all(&dir);
         }
     }
-    Ok(())
+    Ok(gate)
 }
 
 #[cfg(test)]

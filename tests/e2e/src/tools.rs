@@ -39,10 +39,11 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which most of what they share is built first.
-pub const ALL: [Tool; 13] = [
+pub const ALL: [Tool; 14] = [
     KUBE_APISERVER,
     ETCD,
     KUBE_CONTROLLER_MANAGER,
+    KUBECTL,
     CROSSPLANE_CORE,
     CROSSPLANE_CLI,
     PROVIDER_KUBERNETES,
@@ -140,6 +141,17 @@ pub const KUBE_CONTROLLER_MANAGER: Tool = Tool {
     module: "controlplane",
     name: "kube-controller-manager",
     package: "k8s.io/kubernetes/cmd/kube-controller-manager",
+    versioned_by: "k8s.io/kubernetes",
+    version_variable: Some("k8s.io/component-base/version.gitVersion"),
+    tags: "",
+    variables: &[],
+};
+
+/// What a person talks to the API server with.
+pub const KUBECTL: Tool = Tool {
+    module: "controlplane",
+    name: "kubectl",
+    package: "k8s.io/kubernetes/cmd/kubectl",
     versioned_by: "k8s.io/kubernetes",
     version_variable: Some("k8s.io/component-base/version.gitVersion"),
     tags: "",

@@ -69,7 +69,7 @@ impl Provider {
         ensure!(
             !listens(webhook),
             "port {PORT} is taken, and provider-kubernetes cannot use another; it is also the one that our own \
-             function listens at by default: end what listens there"
+             function listens at by default: end what listens there (a playground ends with `cargo xtask down`)"
         );
         let authority = &control_plane.authority;
         let certificates = authority.folder(control_plane.dir.join("provider"), &authority.server()?)?;

@@ -100,6 +100,16 @@ impl Stage {
         self.another.as_ref().map_or(&self.control_plane, |(_, other)| other)
     }
 
+    /// An error that names the process that ended, if one did.
+    pub fn check(&mut self) -> Result<()> {
+        self.control_plane.check()?;
+        if let Some((controllers, other)) = &mut self.another {
+            controllers.check()?;
+            other.check()?;
+        }
+        self.crossplane.check()
+    }
+
     /// Adds what everybody last said to an error that may be their doing.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let trouble = self.stand_in.trouble();
