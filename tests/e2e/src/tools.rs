@@ -39,7 +39,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which most of what they share is built first.
-pub const ALL: [Tool; 14] = [
+pub const ALL: [Tool; 15] = [
     KUBE_APISERVER,
     ETCD,
     KUBE_CONTROLLER_MANAGER,
@@ -48,6 +48,7 @@ pub const ALL: [Tool; 14] = [
     CROSSPLANE_CLI,
     PROVIDER_KUBERNETES,
     PICKER_1_3,
+    PICKER_1_4,
     ROUTER_1_3,
     PICKER_1_5,
     ROUTER_1_5,
