@@ -39,7 +39,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which most of what they share is built first.
-pub const ALL: [Tool; 15] = [
+pub const ALL: [Tool; 19] = [
     KUBE_APISERVER,
     ETCD,
     KUBE_CONTROLLER_MANAGER,
@@ -53,7 +53,11 @@ pub const ALL: [Tool; 15] = [
     PICKER_1_5,
     ROUTER_1_5,
     CHAINSAW,
+    PROMETHEUS,
     PROMTOOL,
+    PROMETHEUS_OPERATOR,
+    KEDA_OPERATOR,
+    KEDA_ADAPTER,
     CRANE,
 ];
 
@@ -101,17 +105,51 @@ pub const KUBE_APISERVER: Tool = Tool {
     variables: &[],
 };
 
-/// Prometheus' own test runner for queries.
-pub const PROMTOOL: Tool = Tool {
+/// What scrapes, and what the autoscaler asks.
+pub const PROMETHEUS: Tool = Tool {
     module: "prometheus",
-    name: "promtool",
-    package: "github.com/prometheus/prometheus/cmd/promtool",
+    name: "prometheus",
+    package: "github.com/prometheus/prometheus/cmd/prometheus",
     versioned_by: "github.com/prometheus/prometheus",
     version_variable: None,
-    // Clients of every cloud, to find targets with: most of the build, and no part of a query.
-    tags: "remove_all_sd",
+    // Clients of every cloud, to find targets with, are most of the build.
+    tags: "remove_all_sd,enable_kubernetes_sd",
     variables: &[],
 };
+
+/// What makes Prometheus' configuration of monitors.
+pub const PROMETHEUS_OPERATOR: Tool = Tool {
+    module: "prometheus-operator",
+    name: "prometheus-operator",
+    package: "github.com/prometheus-operator/prometheus-operator/cmd/operator",
+    versioned_by: "github.com/prometheus-operator/prometheus-operator",
+    version_variable: None,
+    tags: "",
+    variables: &[],
+};
+
+/// Prometheus' own test runner for queries.
+pub const PROMTOOL: Tool = Tool {
+    name: "promtool",
+    package: "github.com/prometheus/prometheus/cmd/promtool",
+    tags: "remove_all_sd",
+    ..PROMETHEUS
+};
+
+/// The autoscaler: it moves between none and one, and leaves the rest to the `HorizontalPodAutoscaler` that it makes.
+pub const KEDA_OPERATOR: Tool = Tool {
+    module: "keda",
+    name: "keda-operator",
+    package: "github.com/kedacore/keda/v2/cmd/operator",
+    versioned_by: "github.com/kedacore/keda/v2",
+    version_variable: Some("github.com/kedacore/keda/v2/version.Version"),
+    tags: "",
+    variables: &[],
+};
+
+/// The metrics API that the `HorizontalPodAutoscaler` asks.
+pub const KEDA_ADAPTER: Tool =
+    Tool { name: "keda-adapter", package: "github.com/kedacore/keda/v2/cmd/adapter", ..KEDA_OPERATOR };
 
 /// The Endpoint Picker of the first family.
 pub const PICKER_1_3: Tool = Tool {
