@@ -82,15 +82,17 @@ fn broken(case: &Case, outcome: &Outcome) -> Vec<String> {
     broken
 }
 
-/// What decides most about a stack, each with each: every picker, every gateway, every way to scale.
+/// What decides most about a stack, each with each: every picker, every gateway, every way to scale and to
+/// route.
 #[test]
-fn every_combination_of_picker_gateway_and_scale_keeps_the_rules() {
-    let mut seen = 0;
-    for [family, implementation, min, metric] in combinations([
+fn every_combination_of_picker_gateway_scale_and_route_keeps_the_rules() {
+    let (mut seen, mut refused) = (0, 0);
+    for [family, implementation, min, metric, by] in combinations([
         &["GIE-v1.3", "GIE-v1.4", "GIE-v1.5", "llm-d-router-v0.9", "llm-d-router-v0.10"].map(Value::from),
         &["EnvoyAIGateway", "Istio", "Agentgateway", "GKE", "NGINX", "Other"].map(Value::from),
         &[0, 1, 3].map(Value::from),
         &[Value::Null, "queue-depth".into(), "kv-cache".into()],
+        &["Host", "ModelName"].map(Value::from),
     ]) {
         let case = Case {
             composite: json!({
@@ -103,6 +105,7 @@ fn every_combination_of_picker_gateway_and_scale_keeps_the_rules() {
                     "host": "llama.example.com",
                     "criticality": "sheddable",
                     "minReplicas": min,
+                    "lora": { "adapters": [{ "name": "sql", "path": "acme/sql" }] },
                     "scaling": if metric.is_null() { json!({}) } else { json!({ "enabled": true, "metric": metric }) },
                 },
             }),
@@ -113,17 +116,25 @@ fn every_combination_of_picker_gateway_and_scale_keeps_the_rules() {
                     "endpointPicker": { "family": family },
                     "gateway": {
                         "implementation": implementation,
+                        "routeBy": by,
                         "ref": { "name": "inference", "namespace": "gateways" },
                     },
                 },
             })),
         };
+        // What cannot be is said, and why.
+        if implementation == "NGINX" && by == "ModelName" {
+            let why = render(&case).map(drop).unwrap_err();
+            assert!(why.contains("spec.gateway.routeBy"), "{why}");
+            refused += 1;
+            continue;
+        }
         let outcome = render(&case).unwrap_or_else(|error| panic!("{error}\n{case:?}"));
         assert_eq!(broken(&case, &outcome), [""; 0], "{case:?}");
         assert!(outcome.composed.contains_key("inference_pool"), "{case:?}");
         seen += 1;
     }
-    assert_eq!(seen, 5 * 6 * 3 * 3);
+    assert_eq!((seen, refused), (5 * (6 + 5) * 3 * 3, 5 * 3 * 3));
 }
 
 /// Each of the first with each of the others.
@@ -272,6 +283,7 @@ impl Stack<'_> {
             ("HealthCheckPolicy", &["targetRef"]),
             ("GCPBackendPolicy", &["targetRef"]),
             ("ProxySettingsPolicy", &["targetRefs"]),
+            ("AIGatewayRoute", &["parentRefs", "backendRefs"]),
             ("HTTPRoute", &["parentRefs", "backendRefs"]),
             ("RoleBinding", &["roleRef", "subjects"]),
             ("Deployment", &["serviceAccountName", "volumes"]),
@@ -279,8 +291,10 @@ impl Stack<'_> {
             ("Ingress", &["backend"]),
         ]);
         for object in self.objects {
-            // The model servers need no identity, and no file.
-            let needed = needed.get(object.kind()).filter(|_| object.key != "model_deployment");
+            // The model servers need no identity, and no file; what is only looked at is somebody else's to complete.
+            let needed = needed
+                .get(object.kind())
+                .filter(|_| object.key != "model_deployment" && !object.observed_only);
             for field in needed.copied().unwrap_or_default() {
                 if !made.contains(&(object.kind(), field)) {
                     broken.push(format!("{} {} has no {field}", object.kind(), object.name()));

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::operator::Operator;
 use super::settings::{
-    Backend, Composite, Criticality, Delivery, FailureMode, GatewayRef, Implementation, Metric, Model,
-    Monitoring, Picker, ProviderConfigKind, Replicas, Routing, Runtime, Scaling, Settings, Target, Toggle,
-    Ttl,
+    Adapter, Backend, Composite, Criticality, Delivery, FailureMode, GatewayRef, Implementation, Lora,
+    Metric, Model, Monitoring, Picker, ProviderConfigKind, Replicas, RouteBy, Routing, Runtime, Scaling,
+    Settings, Target, Toggle, Ttl,
 };
 use super::{Duration, Host, ModelName, Namespace};
 
@@ -30,6 +30,7 @@ pub(crate) fn llm() -> Settings {
         model: Model {
             uri: "Qwen/Qwen2.5-3B-Instruct".to_owned(),
             served_name: "Qwen/Qwen2.5-3B-Instruct".to_owned(),
+            alias: None,
             gpu: 1,
             criticality: Criticality::Critical,
             priority: 100,
@@ -58,7 +59,7 @@ impl Settings {
     /// Routed by host through the default Gateway.
     pub(crate) fn hosted(mut self, host: &str) -> Self {
         self.routing = Some(Routing {
-            host: Host::parse(host).unwrap(),
+            by: RouteBy::Host(Host::parse(host).unwrap()),
             implementation: Implementation::EnvoyAiGateway,
             gateway: GatewayRef {
                 name: "eg".to_owned(),
@@ -78,6 +79,21 @@ impl Settings {
                 flow_control: Toggle::Auto,
             },
         });
+        self
+    }
+
+    /// Routed by the model's name, at any host, through the default Gateway.
+    pub(crate) fn named(self) -> Self {
+        let mut named = self.hosted("any.example.com");
+        named.routing.as_mut().unwrap().by = RouteBy::ModelName(None);
+        named
+    }
+
+    /// With adapters of these names.
+    pub(crate) fn adapted<const N: usize>(mut self, names: [&str; N]) -> Self {
+        let adapter = |name: &str| Adapter { name: name.to_owned(), path: format!("acme/{name}") };
+        let adapters = names.map(adapter).to_vec();
+        self.model.lora = Some(Lora { adapters, max_adapters: 1, max_rank: 16 });
         self
     }
 

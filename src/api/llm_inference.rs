@@ -107,7 +107,8 @@ object! {
         /// Whether requests come through the Gateway. Default: true when host is set or the platform routes by model
         /// name.
         "enabled" enabled: bool,
-        /// Name to route by where the platform routes by model name. Default: the value of servedModelName.
+        /// Name to route by where the platform routes by model name; the model answers to it too. Default: the value of
+        /// servedModelName.
         "modelName" model_name: Text<ModelId>,
         /// The Gateway of this model, where the platform's policy leaves the choice. Default: the platform's.
         "ref" reference: GatewayReference,

@@ -13,7 +13,7 @@ const FLAGS: [&str; 4] = ["--enable-lora", "--max-loras", "--max-lora-rank", "--
 /// What is in effect, and whether it fits what else is asked for.
 pub(super) fn settle(
     lora: xr::Lora,
-    served_name: Option<&str>,
+    names: [&Option<String>; 2],
     arguments: &[String],
     problems: &mut Problems,
 ) -> Lora {
@@ -21,7 +21,7 @@ pub(super) fn settle(
     let adapters = adapters.map(|adapters| adapters.0).unwrap_or_default();
     for (index, xr::Adapter { name, path: _ }) in adapters.iter().enumerate() {
         // The engine would take the base model for it.
-        if let Some(name) = name.as_ref().filter(|name| Some(name.0.as_str()) == served_name) {
+        if let Some(name) = name.as_ref().filter(|name| names.into_iter().flatten().any(|it| *it == name.0)) {
             let mut path = Path::dotted("lora.adapters");
             path.0.extend([Step::Index(index), Step::Field("name".to_owned())]);
             problems.add(&path, format!("{:?}", name.0), "must not be the name of the model itself");

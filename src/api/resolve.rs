@@ -119,15 +119,10 @@ pub(super) fn settle(
 
     let served_name =
         served_model_name.map(|it| it.0).or_else(|| model.as_ref().map(|model| model.0.clone()));
-    if let (Some(name), Some(served)) = (&gateway.model_name, &served_name)
-        && name.0 != *served
-    {
-        let want = format!("must be {served:?}, the served name, where the platform routes by host");
-        problems.add(&Path::dotted("gateway.modelName"), format!("{:?}", name.0), want);
-    }
+    let alias = own_gateway.alias(&gateway, served_name.as_deref(), problems);
 
     let runtime = settle_runtime(runtime, runtime_defaults);
-    let lora = lora.map(|lora| lora::settle(lora, served_name.as_deref(), &runtime.args, problems));
+    let lora = lora.map(|lora| lora::settle(lora, [&served_name, &alias], &runtime.args, problems));
 
     let min = min_replicas.map_or(1, |min| min.0);
     let replicas = Replicas {
@@ -168,6 +163,7 @@ pub(super) fn settle(
         model: Model {
             uri: model?.0,
             served_name: served_name?,
+            alias,
             gpu: u8::try_from(gpu).ok()?,
             criticality,
             priority: priority(criticality, &priorities.unwrap_or_default())?,

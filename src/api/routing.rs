@@ -4,7 +4,7 @@ use super::llm_inference as xr;
 use super::model_stack as stack;
 use super::policy::{self, Star};
 use super::problem::{Path, Problems};
-use super::settings::{GatewayRef, Implementation, Picker, Routing};
+use super::settings::{GatewayRef, Implementation, Picker, RouteBy, Routing};
 use super::values::{Duration, Host};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_seconds(300);
@@ -19,6 +19,7 @@ pub(super) struct PlatformGateway {
     name: Option<String>,
     namespace: Option<String>,
     section_name: Option<String>,
+    by: stack::RouteBy,
     timeout: Duration,
 }
 
@@ -29,7 +30,7 @@ impl PlatformGateway {
             reference,
             discovery: _,
             discovery_label: _,
-            route_by: _,
+            route_by,
             timeout,
         } = gateway;
         let stack::StackGatewayReference { name, namespace, section_name } = reference.unwrap_or_default();
@@ -49,6 +50,7 @@ impl PlatformGateway {
             name: name.map(|it| it.0).or_else(|| default.0.map(str::to_owned)),
             namespace: namespace.map(|it| it.0.to_string()).or_else(|| default.1.map(str::to_owned)),
             section_name: section_name.map(|it| it.0),
+            by: route_by.unwrap_or(stack::RouteBy::Host),
             timeout: timeout.map_or(DEFAULT_TIMEOUT, |timeout| timeout.0),
         }
     }
@@ -56,6 +58,27 @@ impl PlatformGateway {
     /// Its Gateway's namespace.
     pub(super) fn namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
+    }
+
+    /// The name that a model is routed by and has to answer to, where it is not the one that it is served by anyway.
+    /// Only where the platform routes by name there is a choice.
+    pub(super) fn alias(
+        &self,
+        gateway: &xr::Gateway,
+        served_name: Option<&str>,
+        problems: &mut Problems,
+    ) -> Option<String> {
+        let name = &gateway.model_name.as_ref()?.0;
+        let served_name = served_name.filter(|served| served != name)?;
+        match self.by {
+            stack::RouteBy::Host => {
+                let want =
+                    format!("must be {served_name:?}, the served name, where the platform routes by host");
+                problems.add(&Path::dotted("gateway.modelName"), format!("{name:?}"), want);
+                None
+            }
+            stack::RouteBy::ModelName => (gateway.enabled != Some(false)).then(|| name.clone()),
+        }
     }
 
     /// `namespace/name`, where the platform says both.
@@ -99,19 +122,24 @@ pub(super) fn settle(
     problems: &mut Problems,
     input: &mut Problems,
 ) -> Option<Routing> {
-    let path = Path::dotted("host");
-    if enabled == Some(true) && host.is_none() && !problems.doubt(&path) {
-        problems.add(&path, "missing", "must be there where gateway.enabled is true");
-    }
     if enabled == Some(false) {
         return None;
     }
-    let host = host?;
+    let by = match own.by {
+        stack::RouteBy::ModelName => RouteBy::ModelName(host),
+        stack::RouteBy::Host => {
+            let path = Path::dotted("host");
+            if enabled == Some(true) && host.is_none() && !problems.doubt(&path) {
+                problems.add(&path, "missing", "must be there where gateway.enabled is true");
+            }
+            RouteBy::Host(host?)
+        }
+    };
     let implementation = own.implementation?;
     let path = Path::dotted("gateway.ref");
     if gateway.is_none() && !input.doubt(&path) {
         let want = "must have name and namespace of the Gateway, which only EnvoyAIGateway has a default for";
         input.add(&path, "missing", want);
     }
-    Some(Routing { host, implementation, gateway: gateway?, timeout: own.timeout, picker })
+    Some(Routing { by, implementation, gateway: gateway?, timeout: own.timeout, picker })
 }

@@ -106,8 +106,10 @@ pub enum Backend {
 pub struct Model {
     /// Hugging Face id, path or URI.
     pub uri: String,
-    /// What clients send as `model`.
+    /// What the engine calls it.
     pub served_name: String,
+    /// What it answers to besides: the name that it is routed by, where that is another one.
+    pub alias: Option<String>,
     /// GPUs per replica, 0 to 16.
     pub gpu: u8,
     /// Priority class of this model's traffic.
@@ -118,6 +120,13 @@ pub struct Model {
     pub runtime: Runtime,
     /// Present where `LoRA` adapters are served beside the model.
     pub lora: Option<Lora>,
+}
+
+impl Model {
+    /// What clients send as `model`.
+    pub fn requested_name(&self) -> &str {
+        self.alias.as_ref().unwrap_or(&self.served_name)
+    }
 }
 
 /// `LoRA` adapters.
@@ -253,11 +262,30 @@ pub enum Implementation {
     Other,
 }
 
+/// What leads to a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RouteBy {
+    /// A hostname that is this model's alone.
+    Host(Host),
+    /// Its name in the request, at that hostname or at any.
+    ModelName(Option<Host>),
+}
+
+impl RouteBy {
+    /// The hostname that requests have to be for.
+    pub const fn host(&self) -> Option<&Host> {
+        match self {
+            Self::Host(host) => Some(host),
+            Self::ModelName(host) => host.as_ref(),
+        }
+    }
+}
+
 /// Routing through a Gateway.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Routing {
-    /// The hostname that selects this model.
-    pub host: Host,
+    /// What leads to the model.
+    pub by: RouteBy,
     /// What implements the Gateway.
     pub implementation: Implementation,
     /// The Gateway.

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::settings::{Settings, Target};
-use super::{Document, read};
+use super::settings::{RouteBy, Settings, Target};
+use super::{Document, Host, read};
 
 fn document(value: Value) -> Document {
     serde_json::from_value(value).unwrap()
@@ -241,6 +241,55 @@ fn only_one_implementation_has_a_gateway_by_default() {
     }
     let unrouted = input(json!({"gateway": {"implementation": "Istio"}}));
     assert_eq!(problems(composite(json!({})), Some(unrouted)), [""; 0], "a model without routing needs none");
+}
+
+/// Many models then share a Gateway, and a host where there is one.
+#[test]
+fn where_the_platform_routes_by_name_each_model_has_one_and_needs_no_host() {
+    let of = |fields: Value| {
+        settings(composite(fields), Some(input(json!({"gateway": {"routeBy": "ModelName"}}))))
+    };
+    let host = Host::parse("models.example.com");
+    let cases = [
+        (json!({}), Some(RouteBy::ModelName(None)), None, "a model is routed of itself, by its name"),
+        (json!({"host": "models.example.com"}), Some(RouteBy::ModelName(host)), None, "at one host alone"),
+        (
+            json!({"gateway": {"enabled": true}}),
+            Some(RouteBy::ModelName(None)),
+            None,
+            "a host is not asked for",
+        ),
+        (json!({"gateway": {"enabled": false}}), None, None, "unless the model says that it is not"),
+        (
+            json!({"servedModelName": "qwen", "gateway": {"modelName": "chat"}}),
+            Some(RouteBy::ModelName(None)),
+            Some("chat"),
+            "the name to route by may be another one, which the model answers to as well",
+        ),
+        (
+            json!({"servedModelName": "qwen", "gateway": {"modelName": "qwen"}}),
+            Some(RouteBy::ModelName(None)),
+            None,
+            "or the same",
+        ),
+        (
+            json!({"gateway": {"enabled": false, "modelName": "chat"}}),
+            None,
+            None,
+            "nobody asks for it by that name",
+        ),
+    ];
+    for (fields, by, alias, reason) in cases {
+        let settings = of(fields);
+        assert_eq!(settings.routing.map(|routing| routing.by), by, "{reason}");
+        assert_eq!(settings.model.alias.as_deref(), alias, "{reason}");
+    }
+    let adapter = json!({"adapters": [{"name": "chat", "path": "acme/chat"}]});
+    let same = composite(json!({"gateway": {"modelName": "chat"}, "lora": adapter}));
+    assert_eq!(
+        problems(same, Some(input(json!({"gateway": {"routeBy": "ModelName"}})))),
+        [r#"spec.lora.adapters[0].name is "chat": must not be the name of the model itself"#],
+    );
 }
 
 #[test]

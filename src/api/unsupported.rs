@@ -50,7 +50,6 @@ pub(super) const TABLE: &[Unsupported] = &[
     input("gateway.implementation", When::Is(&["Auto"]), "name what implements the Gateway"),
     input("gateway.discovery", When::True, "name the Gateway in gateway.ref"),
     input("gateway.discoveryLabel", When::Set, "name the Gateway in gateway.ref"),
-    input("gateway.routeBy", When::IsNot("Host"), "use Host"),
     input("monitoring.kind", When::Is(&["PodMonitor"]), "use ServiceMonitor or None"),
     input("monitoring.external", When::Set, "use kind ServiceMonitor"),
     input("monitoring.rules", When::True, "leave it out"),

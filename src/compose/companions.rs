@@ -1,4 +1,6 @@
-//! What implementations of a Gateway need beside the route.
+//! What implementations of a Gateway, and what stands before them, need beside the route.
+
+use k8s_openapi::api::core::v1::ConfigMap;
 
 use crate::api::Duration;
 use crate::kinds::gateway_api::{self, HttpRouteSpec, PolicyTarget};
@@ -12,7 +14,31 @@ use crate::plan::keys::Key;
 use crate::plan::names::{ENGINE_PORT, HEALTH_PATH};
 use crate::plan::{Plan, RoutingPlan};
 
-use super::meta;
+use super::{labelled, labels, meta};
+
+/// By one of these labels a body-based router knows what to read: up to v1.3.1 and from v1.4.0 of
+/// kubernetes-sigs/gateway-api-inference-extension (`cmd/bbr/runner/runner.go`), and its successor, llm-d's payload
+/// processor. All of them are written, since the platform's release of it is not known here, and none minds the others'.
+const ROUTER_LABELS: [(&str, &str); 3] = [
+    ("inference-gateway.k8s.io/managed", "true"),
+    ("inference.networking.k8s.io/bbr-managed", "true"),
+    ("inference.llm-d.ai/ipp-managed", "true"),
+];
+
+/// Which model the adapters belong to. Names are JSON, which is YAML whatever they are.
+pub(super) fn adapters_config_map(plan: &Plan) -> ConfigMap {
+    let model = &plan.workload.model;
+    let adapters = model.lora.as_ref().map_or(&[][..], |lora| &lora.adapters);
+    let names: Vec<&str> = adapters.iter().map(|adapter| adapter.name.as_str()).collect();
+    // A list of texts can always be written down.
+    let names = serde_json::to_string(&names).unwrap_or_default();
+    let data = [("baseModel", model.requested_name().to_owned()), ("adapters", names)];
+    ConfigMap {
+        metadata: labelled(plan, Key::AdaptersConfigMap, labels(ROUTER_LABELS)),
+        data: Some(data.map(|(key, value)| (key.to_owned(), value)).into()),
+        ..ConfigMap::default()
+    }
+}
 
 /// Has Istio ask the picker over TLS. Its certificate is new at every start, so it cannot be checked.
 ///

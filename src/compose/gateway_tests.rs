@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::api::fixtures::llm;
-use crate::api::settings::{Implementation, PickerFamily, Settings};
+use crate::api::settings::{Backend, Implementation, PickerFamily, Settings};
 use crate::observe::Observed;
 use crate::plan::plan;
 
@@ -181,6 +181,105 @@ fn only_requests_that_the_picker_understands_go_to_it() {
         assert_eq!(*matches(0), json!(inference), "{family:?}: {reason}");
         assert_eq!(*matches(1), json!([{"path": {"type": "PathPrefix", "value": "/"}}]), "{family:?}");
     }
+}
+
+/// The Gateway is shared with other models, with or without a host.
+#[test]
+fn a_model_may_be_routed_by_its_name() {
+    let two = || llm().named().adapted(["sql", "poetry"]);
+    let qwen = "Qwen/Qwen2.5-3B-Instruct";
+    let header = |name: &str, value: &str| json!([{"type": "Exact", "name": name, "value": value}]);
+    let pool = json!({
+        "group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "llama", "weight": 1,
+    });
+
+    let envoy = stack(&two());
+    assert_eq!(envoy.get("http_route"), None, "the same requests would lead two ways");
+    assert_eq!(
+        described(&envoy["ai_gateway_route"]),
+        "aigateway.envoyproxy.io/v1alpha1 AIGatewayRoute llama-by-name"
+    );
+    let ai = |name| json!({"headers": header("x-ai-eg-model", name)});
+    assert_eq!(
+        envoy["ai_gateway_route"]["spec"],
+        json!({
+            "parentRefs": [{
+                "group": "gateway.networking.k8s.io", "kind": "Gateway",
+                "name": "eg", "namespace": "envoy-gateway-system",
+            }],
+            "rules": [{
+                "matches": [ai(qwen), ai("sql"), ai("poetry")],
+                "backendRefs": [pool],
+                "timeouts": {"request": "5m"},
+            }],
+        }),
+        "one pool a rule, and no host"
+    );
+    assert_eq!(
+        envoy["ai_gateway_http_route"],
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": "llama-by-name", "namespace": "team-a"},
+        }),
+        "what Envoy AI Gateway makes of it has its name, and is only looked at"
+    );
+    assert_eq!(envoy.get("adapters_config_map"), None, "no router reads it");
+
+    for implementation in [Implementation::Istio, Implementation::Gke, Implementation::Other] {
+        let stack = stack(&two().on(implementation));
+        assert_eq!(stack.get("ai_gateway_route"), None, "{implementation:?}");
+        let rules = &stack["http_route"]["spec"]["rules"];
+        let chat = json!({"type": "Exact", "value": "/v1/chat/completions"});
+        let itself = header("X-Gateway-Model-Name", qwen);
+        let adapted = header("X-Gateway-Base-Model-Name", qwen);
+        assert_eq!(rules[0]["matches"][1], json!({"path": chat, "headers": itself}), "{implementation:?}");
+        assert_eq!(rules[0]["matches"][3], json!({"path": chat, "headers": adapted}), "{implementation:?}");
+        assert_eq!(rules[0]["backendRefs"], json!([pool]), "{implementation:?}");
+        let any = json!({"type": "PathPrefix", "value": "/"});
+        assert_eq!(
+            rules[1]["matches"],
+            json!([{"path": any, "headers": itself}, {"path": any, "headers": adapted}]),
+            "what names another model, or none, is not for this one"
+        );
+        assert_eq!(stack["http_route"]["spec"].get("hostnames"), None, "{implementation:?}");
+        let map = &stack["adapters_config_map"];
+        assert_eq!(described(map), "v1 ConfigMap llama-adapters");
+        assert_eq!(map["data"], json!({"baseModel": qwen, "adapters": r#"["sql","poetry"]"#}));
+        assert_eq!(
+            map["metadata"]["labels"],
+            json!({
+                "inference-gateway.k8s.io/managed": "true",
+                "inference.networking.k8s.io/bbr-managed": "true",
+                "inference.llm-d.ai/ipp-managed": "true",
+            }),
+            "each release of the router looks for its own"
+        );
+        assert_eq!(self::stack(&llm().named().on(implementation)).get("adapters_config_map"), None);
+    }
+
+    let agentgateway = stack(&two().on(Implementation::Agentgateway));
+    assert_eq!(agentgateway.get("adapters_config_map"), None, "no router reads it");
+    let rules = &agentgateway["http_route"]["spec"]["rules"];
+    assert_eq!(rules[1]["matches"][2]["headers"], header("X-Gateway-Model-Name", "poetry"));
+    assert_eq!(rules[0]["filters"][0]["type"], "RequestHeaderModifier", "its priority acts here too");
+}
+
+/// Clients send the name that leads to the model, so it has to answer to it.
+#[test]
+fn a_model_answers_to_the_name_that_it_is_routed_by() {
+    let mut settings = llm().named();
+    settings.model.alias = Some("chat".to_owned());
+    let names = ["--served-model-name", "Qwen/Qwen2.5-3B-Instruct", "chat"];
+    let runtime = stack(&settings);
+    assert_eq!(runtime["vllm_runtime"]["spec"]["vllmConfig"]["extraArgs"], json!(names));
+    assert_eq!(
+        runtime["ai_gateway_route"]["spec"]["rules"][0]["matches"][0]["headers"][0]["value"], "chat",
+        "not to the other one, which another model on that Gateway may have too"
+    );
+    settings.backend = Backend::Deployment;
+    let deployed = stack(&settings);
+    let arguments = &deployed["model_deployment"]["spec"]["template"]["spec"]["containers"][0]["args"];
+    assert_eq!(arguments.as_array().unwrap()[1..4], json!(names).as_array().unwrap()[..]);
 }
 
 /// What is composed, by its key.

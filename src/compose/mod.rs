@@ -66,7 +66,16 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         }
         Key::InferencePool => routing.map(|routing| pool::inference_pool(plan, routing).into()),
         Key::InferenceObjective => routing.map(|routing| pool::inference_objective(plan, routing).into()),
-        Key::HttpRoute => routing.map(|routing| route::http_route(plan, routing).into()),
+        Key::HttpRoute => routing
+            .filter(|routing| !routing.has_own_route())
+            .map(|routing| route::http_route(plan, routing).into()),
+        Key::AiGatewayRoute => routing
+            .filter(|routing| routing.has_own_route())
+            .map(|routing| route::ai_gateway_route(plan, routing).into()),
+        Key::AiGatewayHttpRoute => {
+            routing.filter(|routing| routing.has_own_route()).map(|_| route::generated_route(plan).into())
+        }
+        Key::AdaptersConfigMap => companion.map(|_| companions::adapters_config_map(plan).into()),
         Key::GatewayDestinationRule => companion.map(|_| companions::destination_rule(plan).into()),
         Key::GatewayHealthCheckPolicy | Key::GatewayServiceHealthCheckPolicy => {
             companion.map(|_| companions::health_check_policy(plan, key).into())

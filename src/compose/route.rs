@@ -1,12 +1,14 @@
-//! From a hostname to the pool.
+//! From a hostname, or the name of a model, to the pool.
 
-use crate::kinds::Resource;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::kinds::ai_gateway::{self, AiGatewayRouteSpec};
 use crate::kinds::gateway_api::{
-    BackendRef, Filter, GATEWAY, GROUP, Header, HeaderModifier, HttpRouteSpec, Match, ParentRef, PathMatch,
-    Rule, Timeouts,
+    BackendRef, Filter, GATEWAY, GROUP, Header, HeaderMatch, HeaderModifier, HttpRouteSpec, Match, ParentRef,
+    PathMatch, Rule, Timeouts,
 };
-use crate::kinds::inference;
-use crate::plan::gateway::{Destination, Hook, PriorityPlan, RequestMatch, RulePlan};
+use crate::kinds::{Foreign, GeneratedRoute, Kind, Resource, inference};
+use crate::plan::gateway::{Destination, HeaderValue, Hook, PriorityPlan, RequestMatch, RulePlan};
 use crate::plan::keys::Key;
 use crate::plan::names::MODEL_SERVICE_PORT;
 use crate::plan::{Plan, RoutingPlan};
@@ -18,17 +20,60 @@ pub(super) fn http_route(plan: &Plan, routing: &RoutingPlan) -> Resource<HttpRou
     Resource::new(
         meta(plan, Key::HttpRoute),
         HttpRouteSpec {
-            parent_refs: vec![ParentRef {
-                group: GROUP,
-                kind: GATEWAY,
-                name: routing.gateway.name.clone(),
-                namespace: routing.gateway.namespace.clone(),
-                section_name: routing.gateway.section_name.clone(),
-            }],
-            hostnames: vec![routing.host.to_string()],
+            parent_refs: parents(routing),
+            hostnames: hostnames(routing),
             rules: routing.rules.iter().map(|it| rule(plan, routing, it)).collect(),
         },
     )
+}
+
+/// The same by Envoy AI Gateway's own route, whose controller makes an `HTTPRoute` of it. One pool a rule.
+pub(super) fn ai_gateway_route(plan: &Plan, routing: &RoutingPlan) -> Resource<AiGatewayRouteSpec> {
+    let rule = |rule: &RulePlan| ai_gateway::Rule {
+        matches: rule
+            .matches
+            .iter()
+            .map(|wanted| ai_gateway::Match { headers: header_matches(wanted) })
+            .collect(),
+        backend_refs: vec![pool(plan)],
+        timeouts: timeouts(routing),
+    };
+    Resource::new(
+        meta(plan, Key::AiGatewayRoute),
+        AiGatewayRouteSpec {
+            parent_refs: parents(routing),
+            hostnames: hostnames(routing),
+            rules: routing.rules.iter().map(rule).collect(),
+        },
+    )
+}
+
+/// That `HTTPRoute`, for what the Gateway says of it. No owner mark is added: its controller copies the one above.
+pub(super) fn generated_route(plan: &Plan) -> GeneratedRoute {
+    let (namespace, name) = plan.place_of(Key::AiGatewayHttpRoute);
+    GeneratedRoute(Foreign {
+        api_version: HttpRouteSpec::API_VERSION,
+        kind: HttpRouteSpec::KIND,
+        metadata: ObjectMeta { name: Some(name), namespace: Some(namespace), ..ObjectMeta::default() },
+    })
+}
+
+fn parents(routing: &RoutingPlan) -> Vec<ParentRef> {
+    vec![ParentRef {
+        group: GROUP,
+        kind: GATEWAY,
+        name: routing.gateway.name.clone(),
+        namespace: routing.gateway.namespace.clone(),
+        section_name: routing.gateway.section_name.clone(),
+    }]
+}
+
+fn hostnames(routing: &RoutingPlan) -> Vec<String> {
+    routing.by.host().into_iter().map(ToString::to_string).collect()
+}
+
+fn timeouts(routing: &RoutingPlan) -> Timeouts {
+    Timeouts { request: routing.request_timeout.to_string() }
 }
 
 fn rule(plan: &Plan, routing: &RoutingPlan, rule: &RulePlan) -> Rule {
@@ -40,19 +85,23 @@ fn rule(plan: &Plan, routing: &RoutingPlan, rule: &RulePlan) -> Rule {
         matches: rule.matches.iter().map(request_match).collect(),
         filters,
         backend_refs: vec![backend],
-        timeouts: routing
-            .traits()
-            .route_timeouts
-            .then(|| Timeouts { request: routing.request_timeout.to_string() }),
+        timeouts: routing.traits().route_timeouts.then(|| timeouts(routing)),
     }
 }
 
 fn request_match(wanted: &RequestMatch) -> Match {
-    let path = match wanted {
-        RequestMatch::Path(path) => PathMatch { kind: "Exact", value: path },
-        RequestMatch::Any => PathMatch { kind: "PathPrefix", value: "/" },
+    let path = match wanted.path {
+        Some(path) => PathMatch { kind: "Exact", value: path },
+        None => PathMatch { kind: "PathPrefix", value: "/" },
     };
-    Match { path }
+    Match { path, headers: header_matches(wanted) }
+}
+
+fn header_matches(wanted: &RequestMatch) -> Vec<HeaderMatch> {
+    let headers = wanted.header.iter();
+    headers
+        .map(|HeaderValue { name, value }| HeaderMatch { kind: "Exact", name, value: value.clone() })
+        .collect()
 }
 
 /// The port is left out: for an `InferencePool` it means nothing, its `targetPorts` decide.

@@ -55,7 +55,7 @@ const fn provider_config_kind(kind: ProviderConfigKind) -> &'static str {
 /// What is somebody else's is only looked at; a second view of an object neither creates it nor deletes it with itself.
 /// `None` is the provider's default, everything.
 fn management_policies(manifest: &Manifest) -> Option<Vec<&'static str>> {
-    if matches!(manifest, Manifest::Gateway(_)) {
+    if matches!(manifest, Manifest::Gateway(_) | Manifest::GeneratedRoute(_)) {
         Some(vec!["Observe"])
     } else if matches!(manifest, Manifest::Replicas(_)) {
         Some(vec!["Observe", "Update"])

@@ -18,6 +18,7 @@ pub struct HttpRouteSpec {
     /// The Gateways it attaches to.
     pub parent_refs: Vec<ParentRef>,
     /// The hostnames that select it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hostnames: Vec<String>,
     /// What happens to a request.
     pub rules: Vec<Rule>,
@@ -66,6 +67,21 @@ pub struct Rule {
 pub struct Match {
     /// The path.
     pub path: PathMatch,
+    /// And all of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<HeaderMatch>,
+}
+
+/// A header match.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HeaderMatch {
+    /// `Exact`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The header.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
 }
 
 /// A path match.

@@ -10,6 +10,7 @@ use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
+pub mod ai_gateway;
 pub mod gateway_api;
 pub mod gke;
 pub mod inference;
@@ -73,17 +74,24 @@ pub struct Foreign {
     pub metadata: ObjectMeta,
 }
 
+/// A route that a controller makes of one of ours: looked at, and kept by that controller.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct GeneratedRoute(pub Foreign);
+
 /// Every kind that a model stack can contain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 #[expect(missing_docs, reason = "each variant is named after its kind")]
 pub enum Manifest {
+    AiGatewayRoute(Box<Resource<ai_gateway::AiGatewayRouteSpec>>),
     ConfigMap(Box<ConfigMap>),
     Deployment(Box<Deployment>),
     DestinationRule(Box<Resource<istio::DestinationRuleSpec>>),
     GcpBackendPolicy(Box<Resource<gke::GcpBackendPolicySpec>>),
     Gateway(Box<Foreign>),
     HealthCheckPolicy(Box<Resource<gke::HealthCheckPolicySpec>>),
+    GeneratedRoute(Box<GeneratedRoute>),
     HttpRoute(Box<Resource<gateway_api::HttpRouteSpec>>),
     InferenceObjective(Box<Resource<inference::InferenceObjectiveSpec>>),
     InferencePool(Box<Resource<inference::InferencePoolSpec>>),
@@ -111,12 +119,14 @@ macro_rules! manifest_from {
 }
 
 manifest_from! {
+    AiGatewayRoute: Resource<ai_gateway::AiGatewayRouteSpec>,
     ConfigMap: ConfigMap,
     Deployment: Deployment,
     DestinationRule: Resource<istio::DestinationRuleSpec>,
     GcpBackendPolicy: Resource<gke::GcpBackendPolicySpec>,
     Gateway: Foreign,
     HealthCheckPolicy: Resource<gke::HealthCheckPolicySpec>,
+    GeneratedRoute: GeneratedRoute,
     HttpRoute: Resource<gateway_api::HttpRouteSpec>,
     InferenceObjective: Resource<inference::InferenceObjectiveSpec>,
     InferencePool: Resource<inference::InferencePoolSpec>,

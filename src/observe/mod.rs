@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::api::settings::GatewayRef;
 use crate::plan::keys::Key;
 
+mod ai_gateway_route;
 mod composite;
 mod deployment;
 #[cfg(test)]
@@ -45,9 +46,9 @@ impl Observed {
         self.objects.get(&key)?.live.as_ref()
     }
 
-    /// Whether that Gateway has accepted the live route, references resolved.
-    pub fn route_accepted(&self, gateway: &GatewayRef) -> bool {
-        self.live(Key::HttpRoute).is_some_and(|route| route.acceptance(gateway) == Acceptance::Accepted)
+    /// Whether that Gateway has accepted the live route or pool, references resolved.
+    pub fn accepted(&self, key: Key, gateway: &GatewayRef) -> bool {
+        self.live(key).is_some_and(|live| live.acceptance(gateway) == Acceptance::Accepted)
     }
 }
 
@@ -58,7 +59,11 @@ impl Live {
             Facts::VllmRuntime(facts) => facts.spec_replicas,
             Facts::Deployment(facts) => facts.spec_replicas,
             Facts::Replicas(count) => *count,
-            Facts::Exists | Facts::Parents(_) | Facts::ScaledObject(_) | Facts::Gateway(_) => None,
+            Facts::Exists
+            | Facts::Parents(_)
+            | Facts::ScaledObject(_)
+            | Facts::AiGatewayRoute(_)
+            | Facts::Gateway(_) => None,
         }
     }
 }
@@ -118,7 +123,7 @@ pub struct Live {
     pub owner: Option<String>,
     /// Who else would keep the replica count where it is, were one of them to let go of it.
     pub replicas_managers: BTreeSet<String>,
-    /// `spec.hostnames` of an `HTTPRoute`; empty for other kinds.
+    /// `spec.hostnames` of a route; empty for other kinds.
     pub hostnames: Vec<String>,
     /// By kind.
     pub facts: Facts,
@@ -140,6 +145,8 @@ pub enum Facts {
     Parents(Vec<Parent>),
     /// The autoscaler.
     ScaledObject(Vec<ConditionFacts>),
+    /// Envoy AI Gateway's own route.
+    AiGatewayRoute(Vec<ConditionFacts>),
     /// The Gateway.
     Gateway(GatewayFacts),
 }

@@ -9,6 +9,7 @@ use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use crate::plan::keys::Key;
 use crate::protocol::{Deserializer, StructError, from_struct};
 
+use super::ai_gateway_route::AiGatewayRoute;
 use super::composite::Composite;
 use super::deployment::Deployment;
 use super::gateway::Gateway;
@@ -67,7 +68,8 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
         Key::ReplicasHandover => object_of::<Replicas>(bytes),
         Key::ModelDeployment | Key::EppDeployment => object_of::<Deployment>(bytes),
         Key::InferencePool => object_of::<InferencePool>(bytes),
-        Key::HttpRoute => object_of::<HttpRoute>(bytes),
+        Key::HttpRoute | Key::AiGatewayHttpRoute => object_of::<HttpRoute>(bytes),
+        Key::AiGatewayRoute => object_of::<AiGatewayRoute>(bytes),
         Key::ScaledObject => object_of::<ScaledObject>(bytes),
         Key::Gateway => object_of::<Gateway>(bytes),
         Key::ModelService
@@ -75,6 +77,7 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
         | Key::ModelPodDisruptionBudget
         | Key::ServiceMonitor
         | Key::InferenceObjective
+        | Key::AdaptersConfigMap
         | Key::GatewayDestinationRule
         | Key::GatewayHealthCheckPolicy
         | Key::GatewayBackendPolicy

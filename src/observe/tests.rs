@@ -185,6 +185,18 @@ fn each_kind_gives_its_facts() {
         ),
         (Key::HttpRoute, json!({"status": {"parents": parents}}), parents_read, "a route"),
         (
+            Key::AiGatewayHttpRoute,
+            json!({"status": {"parents": null}}),
+            Facts::Parents(vec![]),
+            "the route that Envoy AI Gateway makes",
+        ),
+        (
+            Key::AiGatewayRoute,
+            json!({"spec": {"rules": []}, "status": {"conditions": plain}}),
+            Facts::AiGatewayRoute(vec![condition("Ready", None)]),
+            "what it makes that of",
+        ),
+        (
             Key::ScaledObject,
             json!({"status": {"conditions": plain}}),
             Facts::ScaledObject(vec![condition("Ready", None)]),

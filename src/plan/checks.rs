@@ -11,6 +11,11 @@ pub(super) fn composite(path: &str, seen: impl std::fmt::Debug, want: impl Into<
     problem(Source::Composite, path, format!("{seen:?}"), want.into())
 }
 
+/// A list of the composite that is too long.
+pub(super) fn composite_list(path: &str, length: usize, want: String) -> Problem {
+    problem(Source::Composite, path, format!("a list of {length}"), want)
+}
+
 /// A field of the Input that cannot be what it is.
 pub(super) fn input(path: &str, seen: impl std::fmt::Debug, want: impl Into<String>) -> Problem {
     problem(Source::Input, path, format!("{seen:?}"), want.into())

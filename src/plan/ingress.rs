@@ -3,17 +3,17 @@
 use crate::api::settings::Settings;
 use crate::observe::Observed;
 
-use super::IngressPlan;
 use super::keys::Key;
+use super::{IngressPlan, RoutingPlan};
 
 /// Wanted while the field says so, and after that until the route that replaces it is accepted.
-pub(super) fn decide(settings: &Settings, observed: &Observed) -> IngressPlan {
+pub(super) fn decide(settings: &Settings, routing: Option<&RoutingPlan>, observed: &Observed) -> IngressPlan {
     if let Some(host) = &settings.ingress_host {
         return IngressPlan::Wanted(host.to_string());
     }
-    let Some(routing) = &settings.routing else { return IngressPlan::Absent };
+    let Some(routing) = routing else { return IngressPlan::Absent };
     match observed.objects.get(&Key::Ingress).and_then(|object| object.asked.ingress_host.clone()) {
-        Some(host) if !observed.route_accepted(&routing.gateway) => IngressPlan::Kept(host),
+        Some(host) if !observed.accepted(routing.route_key(), &routing.gateway) => IngressPlan::Kept(host),
         Some(_) | None => IngressPlan::Absent,
     }
 }

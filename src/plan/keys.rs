@@ -21,8 +21,14 @@ pub enum Key {
     InferencePool,
     /// This model's priority.
     InferenceObjective,
-    /// Host to pool.
+    /// Host, or name of the model, to pool.
     HttpRoute,
+    /// Name of the model to pool, where that takes Envoy AI Gateway's own route.
+    AiGatewayRoute,
+    /// The route that Envoy AI Gateway makes of it, observed only.
+    AiGatewayHttpRoute,
+    /// Tells body-based routers which model the adapters belong to.
+    AdaptersConfigMap,
     /// How Istio asks the picker.
     GatewayDestinationRule,
     /// When GKE takes an endpoint for healthy.
@@ -67,7 +73,7 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::VllmRuntime,
         Self::ModelDeployment,
         Self::ModelService,
@@ -78,6 +84,9 @@ impl Key {
         Self::InferencePool,
         Self::InferenceObjective,
         Self::HttpRoute,
+        Self::AiGatewayRoute,
+        Self::AiGatewayHttpRoute,
+        Self::AdaptersConfigMap,
         Self::GatewayDestinationRule,
         Self::GatewayHealthCheckPolicy,
         Self::GatewayBackendPolicy,
@@ -113,6 +122,9 @@ impl Key {
             Self::InferencePool => "inference_pool",
             Self::InferenceObjective => "inference_objective",
             Self::HttpRoute => "http_route",
+            Self::AiGatewayRoute => "ai_gateway_route",
+            Self::AiGatewayHttpRoute => "ai_gateway_http_route",
+            Self::AdaptersConfigMap => "adapters_config_map",
             Self::GatewayDestinationRule => "gateway_destination_rule",
             Self::GatewayHealthCheckPolicy => "gateway_health_check_policy",
             Self::GatewayBackendPolicy => "gateway_backend_policy",
@@ -162,6 +174,9 @@ mod tests {
                 "inference_pool",
                 "inference_objective",
                 "http_route",
+                "ai_gateway_route",
+                "ai_gateway_http_route",
+                "adapters_config_map",
                 "gateway_destination_rule",
                 "gateway_health_check_policy",
                 "gateway_backend_policy",

@@ -263,7 +263,6 @@ impl Plan {
             Key::ModelPodDisruptionBudget => self.disruption_budget,
             Key::InferencePool
             | Key::InferenceObjective
-            | Key::HttpRoute
             | Key::EppConfigMap
             | Key::EppServiceAccount
             | Key::EppRolePodReader
@@ -276,7 +275,12 @@ impl Plan {
             Key::EppRoleLeaderElection | Key::EppRoleBindingLeaderElection => {
                 self.routing.as_ref().is_some_and(|routing| routing.picker.elects_leader())
             }
-            Key::GatewayDestinationRule
+            Key::HttpRoute => self.routing.as_ref().is_some_and(|routing| !routing.has_own_route()),
+            Key::AiGatewayRoute | Key::AiGatewayHttpRoute => {
+                self.routing.as_ref().is_some_and(RoutingPlan::has_own_route)
+            }
+            Key::AdaptersConfigMap
+            | Key::GatewayDestinationRule
             | Key::GatewayHealthCheckPolicy
             | Key::GatewayBackendPolicy
             | Key::GatewayServiceHealthCheckPolicy
@@ -306,6 +310,8 @@ impl Plan {
             | Key::GatewayProxySettingsPolicy
             | Key::ScaledObject
             | Key::Ingress => model.to_string(),
+            Key::AiGatewayRoute | Key::AiGatewayHttpRoute => model.route_by_name(),
+            Key::AdaptersConfigMap => model.adapters(),
             Key::GatewayServiceHealthCheckPolicy | Key::GatewayServiceBackendPolicy => model.service_policy(),
             Key::InferenceObjective => model.objective(),
             Key::ModelMetricsService => model.metrics_service(),
@@ -341,9 +347,7 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
             priority: settings.model.priority,
             adapters: settings.model.lora.is_some(),
         };
-        gateway::decide(routing, &settings.composite.name, wanted)
-            .map_err(|found| problems.extend(found))
-            .ok()
+        gateway::decide(settings, routing, wanted).map_err(|found| problems.extend(found)).ok()
     });
     let picker = routing.as_ref().map(|routing| &routing.picker);
     let asks_picker = scaling::asks_picker(settings, picker);
@@ -369,7 +373,7 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
         annotations: settings.annotations.clone(),
         workload,
         monitoring,
-        ingress: ingress::decide(settings, observed),
+        ingress: ingress::decide(settings, routing.as_ref(), observed),
         routing,
         scaling,
         handover,

@@ -66,6 +66,18 @@ impl ModelName {
         format!("{}-leader-election", self.picker())
     }
 
+    /// Envoy AI Gateway's own route, and the `HTTPRoute` that it makes of it under the same name. Not the plain name: it
+    /// would write over a route that is there, and lose it when that one goes (envoyproxy/ai-gateway v1.0.0,
+    /// `internal/controller/ai_gateway_route.go`).
+    pub fn route_by_name(&self) -> String {
+        format!("{self}-by-name")
+    }
+
+    /// What body-based routers read.
+    pub fn adapters(&self) -> String {
+        format!("{self}-adapters")
+    }
+
     /// What a gateway is told about the model servers' Service.
     pub fn service_policy(&self) -> String {
         format!("{self}-service")

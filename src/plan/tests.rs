@@ -1,7 +1,7 @@
 //! Decisions, each with its reason.
 
 use crate::api::fixtures::llm;
-use crate::api::settings::{Backend, Metric, Settings, Toggle};
+use crate::api::settings::{Adapter, Backend, Implementation, Lora, Metric, Settings, Toggle};
 use crate::api::{Duration, Host};
 use crate::observe::{
     Asked, ConditionFacts, DeploymentFacts, Facts, Live, Observed, ObservedObject, Parent, Synced,
@@ -205,6 +205,13 @@ fn the_ingress_stays_until_its_route_is_accepted() {
             IngressPlan::Absent,
             "the route has taken over",
         ),
+        (llm().named(), old().with(Key::HttpRoute, accepted()), kept(), "another route is to replace it"),
+        (
+            llm().named(),
+            old().with(Key::AiGatewayHttpRoute, accepted()),
+            IngressPlan::Absent,
+            "the one that Envoy AI Gateway made has taken over",
+        ),
         (llm(), old(), IngressPlan::Absent, "no route is to replace it: the field was taken out on purpose"),
         (llm().hosted(HOST), Observed::default(), IngressPlan::Absent, "there never was one"),
     ];
@@ -228,6 +235,35 @@ fn what_cannot_be_is_said_with_all_its_reasons() {
         "Input spec.monitoring.kind",
     ]) {
         assert!(said.starts_with(path), "{said}");
+    }
+}
+
+#[test]
+fn where_a_model_cannot_be_routed_by_its_name_that_is_said() {
+    let told = |settings: &Settings| -> Vec<String> {
+        let problems = plan(settings, &Observed::default()).err().unwrap_or_default();
+        problems.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        told(&llm().named().on(Implementation::Nginx)),
+        [
+            r#"Input spec.gateway.routeBy is "ModelName": must be Host for NGINX, where nothing reads the model's name out of a request"#
+        ],
+    );
+    let mut crowded = llm().named().on(Implementation::Agentgateway);
+    let adapter = |number| Adapter { name: format!("lora-{number}"), path: "acme/a".to_owned() };
+    let adapters = (0..60).map(adapter).collect();
+    crowded.model.lora = Some(Lora { adapters, max_adapters: 1, max_rank: 16 });
+    assert_eq!(
+        told(&crowded),
+        [
+            "spec.lora.adapters is a list of 60: must be at most 41 where the platform routes by model name and \
+             Agentgateway implements the Gateway: the route names each of them, and holds 128 matches; leave some to \
+             another LLMInference"
+        ],
+    );
+    for implementation in [Implementation::EnvoyAiGateway, Implementation::Istio, Implementation::Gke] {
+        assert_eq!(told(&crowded.clone().on(implementation)), [""; 0], "{implementation:?}");
     }
 }
 

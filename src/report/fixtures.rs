@@ -31,6 +31,8 @@ pub(in crate::report) fn healthy() -> Cluster {
         .holding(Key::ModelDeployment, deployment(1))
         .holding(Key::InferencePool, accepted(&json!({})))
         .holding(Key::HttpRoute, accepted(&json!({"hostnames": [HOST]})))
+        .holding(Key::AiGatewayRoute, own_route(&made()))
+        .holding(Key::AiGatewayHttpRoute, accepted(&json!({})))
         .holding(Key::EppDeployment, deployment(1))
         .holding(Key::ScaledObject, scaled_object(&[("Ready", "True", "ScaledObjectReady", "")]))
         .holding(Key::Gateway, gateway());
@@ -40,11 +42,13 @@ pub(in crate::report) fn healthy() -> Cluster {
         .fold(cluster, |cluster, key| cluster.holding(key, json!({"metadata": {"generation": 1}})))
 }
 
-const DECIDED: [Key; 7] = [
+const DECIDED: [Key; 9] = [
     Key::VllmRuntime,
     Key::ModelDeployment,
     Key::InferencePool,
     Key::HttpRoute,
+    Key::AiGatewayRoute,
+    Key::AiGatewayHttpRoute,
     Key::EppDeployment,
     Key::ScaledObject,
     Key::Gateway,
@@ -138,6 +142,28 @@ pub(in crate::report) fn spoken_of(
 /// A route or pool that the chosen Gateway has accepted.
 pub(in crate::report) fn accepted(spec: &Value) -> Value {
     spoken_of(spec, 2, &[("Accepted", "True", "Accepted", ""), ("ResolvedRefs", "True", "ResolvedRefs", "")])
+}
+
+/// Envoy AI Gateway's own route, and what its controller says of it: one condition, without a generation.
+pub(in crate::report) fn own_route(word: &Value) -> Value {
+    json!({"metadata": {"generation": 2}, "status": {"conditions": [word]}})
+}
+
+/// As its controller says that it has made an `HTTPRoute` (envoyproxy/ai-gateway v1.0.0,
+/// `internal/controller/controller.go`).
+pub(in crate::report) fn made() -> Value {
+    json!({
+        "type": "Accepted", "status": "True", "reason": "ReconciliationSucceeded",
+        "message": "AI Gateway Route reconciled successfully", "lastTransitionTime": "2026-11-21T04:00:00Z",
+    })
+}
+
+/// As it says that it could not.
+pub(in crate::report) fn not_made() -> Value {
+    json!({
+        "type": "NotAccepted", "status": "False", "reason": "ReconciliationFailed",
+        "message": "gateway envoy-gateway-system/eg not found", "lastTransitionTime": "2026-11-21T04:00:00Z",
+    })
 }
 
 /// What KEDA says: type, status, reason, message.

@@ -1,6 +1,6 @@
 //! `GatewayReady`: do requests for the host reach the pool?
 
-use crate::api::settings::{Criticality, FailureMode};
+use crate::api::settings::{Criticality, FailureMode, RouteBy};
 use crate::observe::{Acceptance, ConditionFacts, Facts, Live, Observed};
 use crate::plan::keys::Key;
 use crate::plan::{Plan, RoutingPlan};
@@ -14,7 +14,7 @@ const KIND: ConditionType = ConditionType::GatewayReady;
 
 /// Whether the live route serves the host that is asked for, by the word of the chosen Gateway.
 pub(super) fn route_is_ready(routing: &RoutingPlan, live: &Live) -> bool {
-    serves_host(routing, live) && live.acceptance(&routing.gateway) == Acceptance::Accepted
+    serves_hosts(routing, live) && live.acceptance(&routing.gateway) == Acceptance::Accepted
 }
 
 /// Whether the chosen Gateway has accepted the pool.
@@ -25,7 +25,8 @@ pub(super) fn pool_is_ready(routing: &RoutingPlan, live: &Live) -> bool {
 /// The condition.
 pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     let Some(routing) = &plan.routing else {
-        let message = "Routing: no Gateway is needed, since routing is off. Set spec.host to turn it on.";
+        let message = "Routing: no Gateway is needed, since routing is off. Set spec.host to turn it on, unless \
+             spec.gateway.enabled is false.";
         return Condition::new(KIND, Reason::NotRequested, message);
     };
     decide(plan, routing, observed).unwrap_or_else(|condition| condition)
@@ -46,7 +47,11 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
     }
 
     let pool = stage(plan, routing, observed, Key::InferencePool, Reason::InferencePoolFailed)?;
-    let route = stage(plan, routing, observed, Key::HttpRoute, Reason::HttpRouteFailed)?;
+    let route_key = routing.route_key();
+    if routing.has_own_route() {
+        made_by_own_controller(plan, observed)?;
+    }
+    let route = stage(plan, routing, observed, route_key, Reason::HttpRouteFailed)?;
     // A Gateway refuses a pool for its route's sake (GIE v1.3.1, `HTTPRouteNotAccepted`): then the route says why.
     let refusals = match (&pool, &route) {
         (Stage::Refused(word, why), _) if why.reason != "HTTPRouteNotAccepted" => Some((word, why)),
@@ -54,7 +59,7 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
         _ => None,
     };
     if let Some((reason, why)) = refusals {
-        let key = if *reason == Reason::InferencePoolFailed { Key::InferencePool } else { Key::HttpRoute };
+        let key = if *reason == Reason::InferencePoolFailed { Key::InferencePool } else { route_key };
         let message = format!(
             "Routing: {gateway} refuses {object}: {kind} is False, {word}: {text}.",
             object = name(plan, key),
@@ -76,12 +81,12 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
         let message = format!(
             "Routing: {route} leads to the Service of {workload} too, which is not there yet. It comes with the model \
              servers.",
-            route = name(plan, Key::HttpRoute),
+            route = name(plan, route_key),
             workload = name(plan, plan.workload_key()),
         );
         return Err(Condition::new(KIND, Reason::Pending, message));
     }
-    for (key, stage) in [(Key::HttpRoute, &route), (Key::InferencePool, &pool)] {
+    for (key, stage) in [(route_key, &route), (Key::InferencePool, &pool)] {
         if *stage == Stage::Waiting {
             let message = format!(
                 "Routing: {gateway} has not said anything about {object} as it is wanted. If this lasts, see whether \
@@ -93,8 +98,8 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
     }
 
     let accepted = format!(
-        "Routing: {gateway} sends requests for {host} to {pool}.",
-        host = routing.host,
+        "Routing: {gateway} sends requests for {what} to {pool}.",
+        what = requests(plan, routing),
         pool = name(plan, Key::InferencePool),
     );
     let (reason, more) = match priority(plan, routing) {
@@ -106,6 +111,78 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
         + &notes(plan, observed, &routing.companions())
         + &programmed(observed).unwrap_or_default();
     Ok(Condition::new(KIND, reason, accepted + &more))
+}
+
+/// Which requests lead to the model.
+fn requests(plan: &Plan, routing: &RoutingPlan) -> String {
+    let name = plan.workload.model.requested_name();
+    match &routing.by {
+        RouteBy::Host(host) => host.to_string(),
+        RouteBy::ModelName(None) => format!("model {name:?}"),
+        RouteBy::ModelName(Some(host)) => format!("model {name:?} at {host}"),
+    }
+}
+
+/// What the controller of Envoy AI Gateway's own route says of it.
+#[derive(Debug, PartialEq)]
+pub(super) enum OwnRoute {
+    /// Nothing.
+    Waiting,
+    /// It has made an `HTTPRoute` of it.
+    Made,
+    /// It could not.
+    Refused(ConditionFacts),
+}
+
+/// It keeps one condition, whose type is the answer (envoyproxy/ai-gateway v1.0.0, `api/v1beta1/status.go`).
+pub(super) fn own_route(live: &Live) -> OwnRoute {
+    let Facts::AiGatewayRoute(conditions) = &live.facts else { return OwnRoute::Waiting };
+    let said = |kind: &str| conditions.iter().find(|condition| condition.kind == kind);
+    match (said("NotAccepted"), said("Accepted")) {
+        (Some(why), _) => OwnRoute::Refused(why.clone()),
+        (None, Some(word)) if word.status == "True" => OwnRoute::Made,
+        (None, _) => OwnRoute::Waiting,
+    }
+}
+
+/// Whether Envoy AI Gateway has made the route of which the Gateway speaks.
+///
+/// Its word does not tell of which generation it is, so what is left after a change is the route that was made, and what
+/// the Gateway says of that.
+fn made_by_own_controller(plan: &Plan, observed: &Observed) -> Result<(), Condition> {
+    let own = name(plan, Key::AiGatewayRoute);
+    let live = state(observed, Key::AiGatewayRoute)
+        .live(KIND, "Routing", &own)
+        .map_err(|condition| failed_as(Reason::HttpRouteFailed, condition))?;
+    let made = match state(observed, Key::AiGatewayHttpRoute) {
+        State::NotSynced(why) => !is_missing(why),
+        State::Absent | State::Unreadable(_) | State::Live(_) => true,
+    };
+    match own_route(live) {
+        OwnRoute::Refused(why) => {
+            let message = format!(
+                "Routing: Envoy AI Gateway cannot make a route of {own}: {}, {}.",
+                why.reason,
+                quote(&why.message),
+            );
+            Err(Condition::new(KIND, Reason::HttpRouteFailed, message))
+        }
+        OwnRoute::Made if made => Ok(()),
+        OwnRoute::Made | OwnRoute::Waiting => {
+            let message = format!(
+                "Routing: Envoy AI Gateway has not made a route of {own}. If this lasts, see whether its controller runs."
+            );
+            Err(Condition::new(KIND, Reason::Pending, message))
+        }
+    }
+}
+
+/// What the provider cannot write has a reason of its own here.
+fn failed_as(reason: Reason, mut condition: Condition) -> Condition {
+    if condition.reason == Reason::ObjectNotSynced {
+        condition.reason = reason;
+    }
+    condition
 }
 
 /// Why `spec.criticality` has no effect, where it has none.
@@ -166,13 +243,10 @@ fn stage(
     key: Key,
     failed: Reason,
 ) -> Result<Stage, Condition> {
-    let live = state(observed, key).live(KIND, "Routing", &name(plan, key)).map_err(|mut condition| {
-        if condition.reason == Reason::ObjectNotSynced {
-            condition.reason = failed;
-        }
-        condition
-    })?;
-    if key == Key::HttpRoute && !serves_host(routing, live) {
+    let live = state(observed, key)
+        .live(KIND, "Routing", &name(plan, key))
+        .map_err(|condition| failed_as(failed, condition))?;
+    if key == routing.route_key() && !serves_hosts(routing, live) {
         return Ok(Stage::Waiting);
     }
     Ok(match (live.acceptance(&routing.gateway), live.placeholder_complaint()) {
@@ -197,9 +271,9 @@ fn is_early(plan: &Plan, observed: &Observed, why: &ConditionFacts) -> bool {
 }
 
 /// A route that still serves the former host answers nobody who asks for the present one.
-fn serves_host(routing: &RoutingPlan, live: &Live) -> bool {
-    let host = routing.host.to_string();
-    live.hostnames.contains(&host)
+fn serves_hosts(routing: &RoutingPlan, live: &Live) -> bool {
+    let wanted = routing.by.host().map(ToString::to_string);
+    live.hostnames.iter().eq(&wanted)
 }
 
 /// crossplane-runtime v2, `reconciler.go`: the word for an observed-only object that is not there.

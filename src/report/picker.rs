@@ -36,7 +36,8 @@ pub(super) fn is_available(live: &Live) -> bool {
 /// The condition.
 pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     let Some(routing) = &plan.routing else {
-        let message = "Endpoint picker: none is needed, since routing is off. Set spec.host to turn it on.";
+        let message = "Endpoint picker: none is needed, since routing is off. Set spec.host to turn it on, unless \
+             spec.gateway.enabled is false.";
         return Condition::new(KIND, Reason::NotRequested, message);
     };
     let object = name(plan, Key::EppDeployment);

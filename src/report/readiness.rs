@@ -10,6 +10,7 @@ use crate::observe::{Live, Observed};
 use crate::plan::Plan;
 use crate::plan::keys::Key;
 
+use super::gateway::OwnRoute;
 use super::state::{State, state};
 use super::workload::Serving;
 use super::{gateway, picker, scaling, workload};
@@ -87,6 +88,12 @@ const PARENTS: &str = concat!(
     ")"
 );
 
+/// It has one condition at a time, `Accepted` or `NotAccepted`, and neither says of which generation it is.
+const AI_GATEWAY_ROUTE: &str = concat!(
+    "has(object.status) && has(object.status.conditions) && ",
+    condition!("object.status", "Accepted")
+);
+
 const SCALED_OBJECT: &str =
     concat!("has(object.status) && has(object.status.conditions) && ", condition!("object.status", "Ready"));
 
@@ -96,11 +103,13 @@ pub const fn rule(key: Key) -> Rule {
         Key::VllmRuntime => (VLLM_RUNTIME, Judgement::Says(workload_is_ready)),
         Key::ModelDeployment => (MODEL_DEPLOYMENT, Judgement::Says(workload_is_ready)),
         Key::InferencePool => (PARENTS, Judgement::Says(pool_is_ready)),
-        Key::HttpRoute => (PARENTS, Judgement::Says(route_is_ready)),
+        Key::HttpRoute | Key::AiGatewayHttpRoute => (PARENTS, Judgement::Says(route_is_ready)),
+        Key::AiGatewayRoute => (AI_GATEWAY_ROUTE, Judgement::Says(ai_gateway_route_is_ready)),
         Key::EppDeployment => (DEPLOYMENT, Judgement::Says(picker_is_ready)),
         Key::ScaledObject => (SCALED_OBJECT, Judgement::Says(scaler_is_ready)),
         // The picker may only read objectives, so nobody ever writes the status of one.
         Key::InferenceObjective
+        | Key::AdaptersConfigMap
         | Key::GatewayDestinationRule
         | Key::GatewayHealthCheckPolicy
         | Key::GatewayBackendPolicy
@@ -170,6 +179,10 @@ fn workload_is_ready(plan: &Plan, live: &Live) -> bool {
         Serving::Asleep => workload::wakes(plan),
         Serving::No | Serving::Stopped => false,
     }
+}
+
+fn ai_gateway_route_is_ready(_: &Plan, live: &Live) -> bool {
+    gateway::own_route(live) == OwnRoute::Made
 }
 
 fn pool_is_ready(plan: &Plan, live: &Live) -> bool {

@@ -61,7 +61,7 @@ pub(super) fn status(plan: &Plan, observed: &Observed) -> Status {
             // The model servers' Service listens on HTTP's own port.
             None => Some(format!("http://{}.{}.svc", plan.model_service(), plan.namespace)),
         },
-        model_name: plan.workload.model.served_name.clone(),
+        model_name: plan.workload.model.requested_name().to_owned(),
         gateway: plan.routing.as_ref().map(|routing| GatewayStatus {
             name: routing.gateway.name.clone(),
             namespace: routing.gateway.namespace.clone(),
@@ -85,26 +85,42 @@ fn replicas(plan: &Plan, observed: &Observed) -> Option<ReplicasStatus> {
     })
 }
 
-/// Scheme and port of the listener that takes requests for the host.
+/// Scheme, host and port of the listener that takes requests for the model. A route without a host is for the listener's,
+/// and where that has none either, for the Gateway's address.
 fn routed_url(routing: &RoutingPlan, gateway: &GatewayFacts) -> Option<String> {
-    let host = routing.host.to_string();
+    let host = routing.by.host().map(ToString::to_string);
     let listener = gateway
         .listeners
         .iter()
         .filter_map(|listener| Some((listener, Scheme::of(listener)?)))
         .filter(|(listener, _)| match &routing.gateway.section_name {
             Some(name) => listener.name == *name,
-            None => takes(listener, &host),
+            None => host.as_ref().is_none_or(|host| takes(listener, host)),
+        })
+        .filter_map(|(listener, scheme)| {
+            let host = host.clone().or_else(|| own_host(listener, gateway))?;
+            Some((listener, scheme, host))
         })
         // The first of the best: a Gateway may redirect from HTTP to HTTPS, never the other way around.
-        .min_by_key(|(listener, scheme)| (*scheme, listener.port != scheme.default_port()));
-    let (listener, scheme) = listener?;
+        .min_by_key(|(listener, scheme, _)| (*scheme, listener.port != scheme.default_port()));
+    let (listener, scheme, host) = listener?;
     let scheme_name = scheme.as_str();
     Some(if listener.port == scheme.default_port() {
         format!("{scheme_name}://{host}")
     } else {
         format!("{scheme_name}://{host}:{}", listener.port)
     })
+}
+
+/// What to ask for at a listener that serves every host that it takes. Below a wildcard nobody knows which.
+fn own_host(listener: &Listener, gateway: &GatewayFacts) -> Option<String> {
+    match listener.hostname.as_deref() {
+        None | Some("") => {
+            let address = gateway.addresses.first()?;
+            Some(if address.contains(':') { format!("[{address}]") } else { address.clone() })
+        }
+        Some(hostname) => (!hostname.starts_with('*')).then(|| hostname.to_owned()),
+    }
 }
 
 /// In order of preference.

@@ -33,6 +33,7 @@ pub(super) fn serving(plan: &Plan, live: &Live) -> Serving {
         | Facts::Replicas(_)
         | Facts::Parents(_)
         | Facts::ScaledObject(_)
+        | Facts::AiGatewayRoute(_)
         | Facts::Gateway(_) => {
             return Serving::No;
         }
@@ -117,6 +118,7 @@ fn gave_up(live: &Live) -> bool {
         | Facts::Replicas(_)
         | Facts::Parents(_)
         | Facts::ScaledObject(_)
+        | Facts::AiGatewayRoute(_)
         | Facts::Gateway(_) => false,
     }
 }
@@ -132,6 +134,7 @@ pub(super) fn available(live: &Live) -> Option<u32> {
         | Facts::Replicas(_)
         | Facts::Parents(_)
         | Facts::ScaledObject(_)
+        | Facts::AiGatewayRoute(_)
         | Facts::Gateway(_) => None,
     }
 }

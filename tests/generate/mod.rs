@@ -330,7 +330,7 @@ fn input_fields() -> Fields {
         ("gateway.ref.namespace", text("gateways(-[a-z]{1,8})?")),
         ("gateway.ref.sectionName", text("[a-z]{1,10}")),
         ("gateway.discovery", Just(json!(false)).boxed()),
-        ("gateway.routeBy", one_of(&["Host"])),
+        ("gateway.routeBy", one_of(&["Host", "ModelName"])),
         ("gateway.timeout", text("[1-9][0-9]{0,2}s")),
         ("priorities.critical", number(0..1000)),
         ("priorities.standard", number(-10..10)),
@@ -528,7 +528,12 @@ fn fit_picker(picker: &mut Value, sleeps: bool) {
 }
 
 fn fit_routing(fields: &mut Value, input: &mut Value, names_model: bool) {
-    if fields["host"].is_null() && fields["gateway"]["enabled"] == true {
+    // Nothing reads a model's name for NGINX.
+    if input["gateway"]["implementation"] == "NGINX" && input["gateway"]["routeBy"] == "ModelName" {
+        take(input, "gateway.routeBy");
+    }
+    let by_name = input["gateway"]["routeBy"] == "ModelName";
+    if fields["host"].is_null() && fields["gateway"]["enabled"] == true && !by_name {
         take(fields, "gateway.enabled");
     }
     // Only one implementation has a Gateway of its own.
@@ -547,7 +552,7 @@ fn fit_routing(fields: &mut Value, input: &mut Value, names_model: bool) {
             Value::Null => fields["model"].clone(),
             served => served.clone(),
         };
-        put(fields, "gateway.modelName", served);
+        put(fields, "gateway.modelName", if by_name { json!("the-name-to-route-by") } else { served });
     }
     // Another Gateway than the platform's is for the platform to permit.
     if input["policy"]["gateways"].is_null() {

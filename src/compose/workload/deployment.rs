@@ -20,7 +20,7 @@ use crate::plan::lora;
 use crate::plan::names::{ENGINE_PORT, ENGINE_PORT_NAME, MODEL_LABEL, MODEL_SERVICE_PORT};
 use crate::plan::{DeploymentPlan, Plan};
 
-use super::{GPU, GPU_MEMORY_UTILIZATION, LINUX, SPAWN};
+use super::{GPU, GPU_MEMORY_UTILIZATION, LINUX, SPAWN, served_names};
 
 /// The engine's container.
 const CONTAINER: &str = "vllm";
@@ -144,15 +144,15 @@ fn engine(plan: &Plan, decided: &DeploymentPlan) -> Container {
 
 fn arguments(model: &Model, decided: &DeploymentPlan) -> Vec<String> {
     let runtime = &model.runtime;
-    let mut arguments = vec![
-        model.uri.clone(),
-        format!("--served-model-name={}", model.served_name),
+    let mut arguments = vec![model.uri.clone()];
+    arguments.extend(served_names(model));
+    arguments.extend([
         format!("--port={ENGINE_PORT}"),
         format!("--dtype={}", runtime.dtype.as_deref().unwrap_or("auto")),
         format!("--gpu-memory-utilization={GPU_MEMORY_UTILIZATION}"),
         "--enable-prefix-caching".to_owned(),
         "--enable-chunked-prefill".to_owned(),
-    ];
+    ]);
     arguments.extend(runtime.max_model_len.map(|length| format!("--max-model-len={length}")));
     arguments.extend((model.gpu > 1).then(|| format!("--tensor-parallel-size={}", model.gpu)));
     arguments.extend(decided.release_flags.iter().map(|(flag, value)| format!("{flag}={value}")));

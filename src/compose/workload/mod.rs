@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::api::settings::Model;
 use crate::kinds::replicas::{Count, ReplicasSpec};
 use crate::kinds::vllm::VllmRuntimeSpec;
 use crate::kinds::{APPS_API_VERSION, DEPLOYMENT, Kind, Manifest, Resource};
@@ -21,6 +22,18 @@ const SPAWN: (&str, &str) = ("VLLM_WORKER_MULTIPROC_METHOD", "spawn");
 const LINUX: (&str, &str) = ("kubernetes.io/os", "linux");
 /// The resource that GPUs are counted by.
 const GPU: &str = "nvidia.com/gpu";
+
+/// The names that the engine answers to, the first of which it calls itself in answers and metrics.
+///
+/// One name is one token, since the vLLM operator looks for the flag in that form; two have to be tokens of their own,
+/// and a flag has to follow (vllm-project/vllm v0.13, `vllm/entrypoints/openai/cli_args.py`: `nargs`).
+fn served_names(model: &Model) -> Vec<String> {
+    let Model { served_name, alias, .. } = model;
+    match alias {
+        None => vec![format!("--served-model-name={served_name}")],
+        Some(alias) => vec!["--served-model-name".to_owned(), served_name.clone(), alias.clone()],
+    }
+}
 
 /// API version and kind of the model servers' own object.
 pub(super) fn workload_kind(plan: &Plan) -> (&'static str, &'static str) {

@@ -16,7 +16,7 @@ use crate::plan::lora;
 use crate::plan::names::{CONFIG_HASH_ANNOTATION, ENGINE_PORT, OWNER_ANNOTATION};
 use crate::plan::{self, Plan, WorkloadPlan};
 
-use super::{GPU, GPU_MEMORY_UTILIZATION, LINUX, SPAWN};
+use super::{GPU, GPU_MEMORY_UTILIZATION, LINUX, SPAWN, served_names};
 
 /// The model servers, run by the vLLM operator.
 ///
@@ -48,8 +48,7 @@ pub(super) fn vllm_runtime(
         tensor_parallel_size: tensor_parallel,
         gpu_memory_utilization: GPU_MEMORY_UTILIZATION.to_owned(),
         port: i32::from(ENGINE_PORT),
-        // One token: the operator looks for the flag in this form.
-        extra_args: [format!("--served-model-name={}", model.served_name)]
+        extra_args: served_names(model)
             .into_iter()
             .chain(runtime.args.iter().cloned())
             .chain(lora::arguments(model))

@@ -26,6 +26,8 @@ pub struct Traits {
     pub hook: Hook,
     /// What it does when the picker does not answer.
     pub failure: Failure,
+    /// How it tells requests apart by the model that they ask for.
+    pub by_model: ByModel,
 }
 
 /// How long a request may wait in the picker.
@@ -37,6 +39,20 @@ pub enum Hold {
     AtMost(Duration),
     /// Nobody has shown it.
     Unproven,
+}
+
+/// What makes a model's name, which stands in the body of a request, something that a route can match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByModel {
+    /// A route of the implementation's own.
+    OwnRoute,
+    /// A body-based router, which the platform runs: it sets one header to the name, and another one to the base model
+    /// of an adapter.
+    Router,
+    /// The platform has the Gateway itself set the first of these headers.
+    Header,
+    /// Nothing.
+    Nothing,
 }
 
 /// What happens to requests when the picker does not answer.
@@ -72,6 +88,11 @@ impl Implementation {
 /// (envoyproxy/go-control-plane/envoy v1.36.0, `extensions/filters/http/ext_proc/v3`, `MessageTimeout`). What is left is
 /// the idle timeout of the route, an hour or the timeout of the request where that is longer (envoyproxy/gateway v1.7.0,
 /// `internal/xds/translator/route.go`), unless a `ClientTrafficPolicy` has a shorter one for all streams.
+///
+/// A body-based router cannot lead to one of several pools: filters that are on for some routes only are chosen by the
+/// route before its headers are set (envoyproxy/envoy issue 44739). `AIGatewayRoute` can, since its own processor reads
+/// the model and the pickers' filters are on everywhere, each told by the final route whether to act
+/// (envoyproxy/ai-gateway v1.0.0, `internal/extensionserver/post_translate_modify.go`).
 const ENVOY_AI_GATEWAY: Traits = Traits {
     name: "EnvoyAIGateway",
     route_timeouts: true,
@@ -80,13 +101,15 @@ const ENVOY_AI_GATEWAY: Traits = Traits {
     hold: Hold::AsRoute,
     hook: Hook::Nothing,
     failure: Failure::AlwaysClosed,
+    by_model: ByModel::OwnRoute,
 };
 
 /// istio/istio 1.28.0 to 1.31.0-rc.0: `pilot/pkg/networking/core/route/route.go` takes the failure mode from the pool and
 /// streams bodies in full duplex, so that the message timeout of `pilot/pkg/xds/filters/filters.go` does not count, as
 /// above; `pilot/pkg/networking/core/listener_builder.go` sets no idle timeout for streams, and puts the picker's filter
 /// before the router filter, which is where route filters set headers. The picker is asked like any Service, in plain
-/// text unless a `DestinationRule` says otherwise.
+/// text unless a `DestinationRule` says otherwise. kubernetes-sigs/gateway-api-inference-extension v1.5.0,
+/// `config/charts/body-based-routing/templates/istio.yaml`, puts the body-based router first.
 const ISTIO: Traits = Traits {
     name: "Istio",
     route_timeouts: true,
@@ -95,12 +118,14 @@ const ISTIO: Traits = Traits {
     hold: Hold::AsRoute,
     hook: Hook::Nothing,
     failure: Failure::AsAsked,
+    by_model: ByModel::Router,
 };
 
 /// agentgateway/agentgateway v1.4.1, `crates/agentgateway/src/proxy/httpproxy.rs`: the timeout of the route is the only
 /// one around `apply_inference_routing`, which comes after `apply_request_policies` has run the filters of the route, so
 /// that `set` overwrites what a client sent. `controller/pkg/agentgateway/plugins/inference_plugin.go` takes the failure mode
-/// from the pool and asks the picker over TLS whose certificate is not checked.
+/// from the pool and asks the picker over TLS whose certificate is not checked. A policy of the Gateway sets a header to
+/// `json(request.body).model` before a route is chosen (phase `PreRouting`).
 const AGENTGATEWAY: Traits = Traits {
     name: "Agentgateway",
     route_timeouts: true,
@@ -109,11 +134,12 @@ const AGENTGATEWAY: Traits = Traits {
     hold: Hold::AsRoute,
     hook: Hook::RouteFilter,
     failure: Failure::AsAsked,
+    by_model: ByModel::Header,
 };
 
 /// GKE's controller is not public. kubernetes-sigs/gateway-api-inference-extension v1.5.0, `config/charts/inferencepool`,
-/// which is Google's own, leaves the timeouts of the route out and makes both policies. Failure mode, order of headers
-/// and how long a request is held are unproven.
+/// which is Google's own, leaves the timeouts of the route out and makes both policies; the chart `body-based-routing`
+/// beside it has the Gateway call the router. Failure mode, order of headers and how long a request is held are unproven.
 const GKE: Traits = Traits {
     name: "GKE",
     route_timeouts: false,
@@ -122,13 +148,14 @@ const GKE: Traits = Traits {
     hold: Hold::Unproven,
     hook: Hook::Nothing,
     failure: Failure::AsAsked,
+    by_model: ByModel::Router,
 };
 
 /// nginx/nginx-gateway-fabric v2.6.7: `internal/controller/state/graph/httproute.go` calls timeouts of a route
 /// unsupported. `internal/controller/nginx/modules/src/epp.js` asks for an endpoint by `ngx.fetch`, which gives up after
 /// 60 s without an answer (`js_fetch_timeout`, which nothing sets), sends the client's own headers, and goes on without
 /// an endpoint when there is none; the map of `internal/controller/nginx/config/maps.go` then takes the whole pool,
-/// whatever the failure mode is.
+/// whatever the failure mode is. Nothing there reads the model out of a request before a route is chosen.
 const NGINX: Traits = Traits {
     name: "NGINX",
     route_timeouts: false,
@@ -137,9 +164,11 @@ const NGINX: Traits = Traits {
     hold: Hold::AtMost(Duration::from_seconds(60)),
     hook: Hook::Nothing,
     failure: Failure::AlwaysOpen,
+    by_model: ByModel::Nothing,
 };
 
-/// What the specifications of Gateway API and `InferencePool` promise, and no more.
+/// What the specifications of Gateway API and `InferencePool` promise, and no more; a body-based router is what they
+/// know for routing by model.
 const OTHER: Traits = Traits {
     name: "Other",
     route_timeouts: true,
@@ -148,4 +177,5 @@ const OTHER: Traits = Traits {
     hold: Hold::Unproven,
     hook: Hook::Nothing,
     failure: Failure::AsAsked,
+    by_model: ByModel::Router,
 };

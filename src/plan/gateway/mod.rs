@@ -1,24 +1,27 @@
 //! Everything about the way from the Gateway to the pool of one stack.
 
-use crate::api::settings::{FailureMode, GatewayRef, Routing};
-use crate::api::{Duration, Host, ModelName, Problem};
+use crate::api::settings::{FailureMode, GatewayRef, RouteBy, Routing, Settings};
+use crate::api::{Duration, Problem};
 
-use super::endpoint_picker::{self, PickerPlan, Wanted};
+use super::checks;
+use super::endpoint_picker::{self, Family, PickerPlan, Wanted};
 use super::keys::Key;
+
+use self::rules::TooManyAdapters;
 
 mod implementation;
 mod priority;
 mod rules;
 
-pub use implementation::{Failure, Hold, Implementation, Traits};
+pub use implementation::{ByModel, Failure, Hold, Implementation, Traits};
 pub use priority::{Hook, PriorityPlan};
-pub use rules::{Destination, RequestMatch, RulePlan};
+pub use rules::{Destination, HeaderValue, RequestMatch, RulePlan};
 
 /// Routing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoutingPlan {
-    /// The hostname that selects this model.
-    pub host: Host,
+    /// What leads to the model.
+    pub by: RouteBy,
     /// The Gateway.
     pub gateway: GatewayRef,
     /// What implements it.
@@ -44,11 +47,23 @@ impl RoutingPlan {
         self.rules.iter().any(|rule| rule.to == Destination::ModelServers)
     }
 
+    /// Whether the route is one of the implementation's own.
+    pub const fn has_own_route(&self) -> bool {
+        matches!((&self.by, self.traits().by_model), (RouteBy::ModelName(_), ByModel::OwnRoute))
+    }
+
+    /// The `HTTPRoute` that the Gateway speaks of.
+    pub const fn route_key(&self) -> Key {
+        if self.has_own_route() { Key::AiGatewayHttpRoute } else { Key::HttpRoute }
+    }
+
     /// What stands beside the route.
     pub fn companions(&self) -> Vec<Key> {
         let Traits { companions, service_companions, .. } = self.traits();
         let beside_service = if self.passes_picker() { service_companions } else { &[] };
-        [companions, beside_service].concat()
+        let adapters: &[Key] =
+            if self.rules.iter().any(RulePlan::asks_for_base) { &[Key::AdaptersConfigMap] } else { &[] };
+        [companions, beside_service, adapters].concat()
     }
 
     /// Whether something else happens than what the platform asked for when the picker does not answer.
@@ -65,20 +80,44 @@ impl RoutingPlan {
 
 /// Decides everything about it, the picker included.
 pub(super) fn decide(
+    settings: &Settings,
     routing: &Routing,
-    model: &ModelName,
     wanted: Wanted,
 ) -> Result<RoutingPlan, Vec<Problem>> {
-    let Routing { host, implementation, gateway, timeout, picker } = routing;
+    let Routing { by, implementation, gateway, timeout, picker } = routing;
     let picker = endpoint_picker::decide(picker, wanted)?;
+    let rules = match by {
+        RouteBy::Host(_) => rules::by_host(picker.family),
+        RouteBy::ModelName(_) => by_model(settings, *implementation, picker.family).map_err(|it| vec![it])?,
+    };
     Ok(RoutingPlan {
-        host: host.clone(),
+        by: by.clone(),
         gateway: gateway.clone(),
         implementation: *implementation,
         request_timeout: if wanted.sleeps { sum(wanted.cold_start, *timeout) } else { *timeout },
-        rules: rules::by_host(picker.family),
-        priority: priority::decide(implementation.traits().hook, picker.family, model),
+        rules,
+        priority: priority::decide(implementation.traits().hook, picker.family, &settings.composite.name),
         picker,
+    })
+}
+
+fn by_model(
+    settings: &Settings,
+    implementation: Implementation,
+    family: Family,
+) -> Result<Vec<RulePlan>, Problem> {
+    let Traits { name, by_model, .. } = implementation.traits();
+    if by_model == ByModel::Nothing {
+        let want = format!("must be Host for {name}, where nothing reads the model's name out of a request");
+        return Err(checks::input("spec.gateway.routeBy", "ModelName", want));
+    }
+    rules::by_model(by_model, family, &settings.model).map_err(|TooManyAdapters { are, may, matches }| {
+        let path = format!("{}.lora.adapters", settings.composite.spec_path);
+        let want = format!(
+            "must be at most {may} where the platform routes by model name and {name} implements the Gateway: the route \
+             names each of them, and holds {matches} matches; leave some to another LLMInference"
+        );
+        checks::composite_list(&path, are, want)
     })
 }
 

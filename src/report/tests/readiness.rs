@@ -10,7 +10,8 @@ use crate::api::fixtures::llm;
 use crate::observe::fixtures::cluster;
 use crate::plan::keys::Key;
 use crate::report::fixtures::{
-    HOST, accepted, deployment, full, gateway, healthy, led, planned, runtime, scaled_object, spoken_of,
+    HOST, accepted, deployment, full, gateway, healthy, led, made, not_made, own_route, planned, runtime,
+    scaled_object, spoken_of,
 };
 use crate::report::readiness::{EXISTS, Judgement, cel_query, is_ready, rule};
 
@@ -50,6 +51,7 @@ struct Case {
     reason: &'static str,
 }
 
+#[expect(clippy::too_many_lines, reason = "one row a state, and several a kind")]
 fn cases() -> Vec<Case> {
     let case = |key, live, query, ours, reason| Case { key, live, query, ours, reason };
     let of_route = json!({"hostnames": [HOST]});
@@ -96,6 +98,23 @@ fn cases() -> Vec<Case> {
             "for the host of before",
         ),
         case(Key::HttpRoute, json!({"metadata": {"generation": 1}}), false, false, "nobody has looked at it"),
+        case(Key::AiGatewayHttpRoute, accepted(&of_route), true, true, "accepted and resolved"),
+        case(
+            Key::AiGatewayHttpRoute,
+            spoken_of(&of_route, 1, &yes),
+            false,
+            false,
+            "the former generation was",
+        ),
+        case(Key::AiGatewayRoute, own_route(&made()), true, true, "a route is made of it"),
+        case(Key::AiGatewayRoute, own_route(&not_made()), false, false, "none could be made"),
+        case(
+            Key::AiGatewayRoute,
+            json!({"status": {"conditions": []}}),
+            false,
+            false,
+            "nobody has looked at it",
+        ),
         case(Key::InferencePool, accepted(&json!({})), true, true, "accepted and resolved"),
         case(
             Key::InferencePool,
@@ -256,8 +275,9 @@ fn optional_objects_never_hold_back_the_composite() {
 
 #[test]
 fn an_object_that_is_not_synced_is_not_ready_whatever_it_was() {
-    let plan = planned(&full());
     for key in Key::ALL {
+        // The one without hosts, as the observed one is.
+        let plan = planned(&if key == Key::AiGatewayHttpRoute { llm().named() } else { full() });
         let is_optional = matches!(rule(key).judgement, Judgement::Always);
         let broken = healthy().broken(key, "connect failed");
         assert_eq!(is_ready(key, &plan, &broken.observed()), is_optional, "{key:?}");

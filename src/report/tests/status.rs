@@ -1,6 +1,6 @@
 //! What is known, and nothing else.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::fixtures::llm;
 use crate::api::settings::Settings;
@@ -76,6 +76,52 @@ fn the_url_is_that_of_the_listener_that_takes_the_host() {
         let report = said(&settings, &cluster().holding(Key::Gateway, live));
         assert_eq!(report.status.url.as_deref(), want, "{reason}");
     }
+}
+
+/// Many models share it, and clients say in the body which one they mean.
+#[test]
+fn without_a_host_the_url_is_that_of_the_listener_or_of_the_gateway() {
+    let listener = |port: u16, protocol: &str, hostname: Option<&str>| json!({"name": protocol, "protocol": protocol, "port": port, "hostname": hostname});
+    let http = || listener(80, "HTTP", None);
+    let addresses = |addresses: &[&str]| addresses.iter().map(|value| json!({"value": value})).collect();
+    let cases: [(_, Value, _, _); 6] = [
+        (vec![http()], addresses(&["192.0.2.1"]), Some("http://192.0.2.1"), "the Gateway's address"),
+        (
+            vec![listener(8080, "HTTP", None)],
+            addresses(&["2001:db8::1"]),
+            Some("http://[2001:db8::1]:8080"),
+            "IPv6",
+        ),
+        (
+            vec![http(), listener(443, "HTTPS", Some("models.example.com"))],
+            addresses(&["192.0.2.1"]),
+            Some("https://models.example.com"),
+            "the listener's own host",
+        ),
+        (
+            vec![http(), listener(443, "HTTPS", Some("*.example.com"))],
+            addresses(&["192.0.2.1"]),
+            Some("http://192.0.2.1"),
+            "below a star nobody knows which host",
+        ),
+        (
+            vec![listener(443, "HTTPS", Some("*.example.com"))],
+            addresses(&["192.0.2.1"]),
+            None,
+            "and no other",
+        ),
+        (vec![http()], json!([]), None, "a Gateway without an address"),
+    ];
+    for (listeners, addresses, want, reason) in cases {
+        let mut live = gateway();
+        live["spec"]["listeners"] = listeners.into();
+        live["status"]["addresses"] = addresses;
+        let report = said(&llm().named(), &cluster().holding(Key::Gateway, live));
+        assert_eq!(report.status.url.as_deref(), want, "{reason}");
+    }
+    let mut aliased = llm().named();
+    aliased.model.alias = Some("chat".to_owned());
+    assert_eq!(said(&aliased, &cluster()).status.model_name, "chat", "the name that leads here");
 }
 
 #[test]

@@ -20,6 +20,16 @@ pub struct Default {
 /// What the API server fills in with our consent.
 pub const DEFAULTS: &[Default] = &[
     Default {
+        kind: "AIGatewayRoute",
+        paths: &["spec.rules[].backendRefs[].priority"],
+        reason: "Envoy AI Gateway ignores it for pools",
+    },
+    Default {
+        kind: "AIGatewayRoute",
+        paths: &["spec.rules[].modelsOwnedBy"],
+        reason: "the owner in the list of models is for the Gateway to say",
+    },
+    Default {
         kind: "Deployment",
         paths: &[
             "spec.progressDeadlineSeconds",
@@ -92,6 +102,17 @@ pub const DEFAULTS: &[Default] = &[
         reason: "the operator's default fits the clusters it is made for",
     },
 ];
+
+/// What the API server may warn of with our consent, and why.
+pub const WARNINGS: &[(&str, &str)] = &[(
+    "aigateway.envoyproxy.io/v1alpha1 is deprecated",
+    "v0.5.0 of Envoy AI Gateway serves no other version, and v1.1.0 still serves this one",
+)];
+
+/// Whether a warning is nothing new.
+pub fn is_agreed_warning(warning: &str) -> bool {
+    WARNINGS.iter().any(|(start, _)| warning.contains(start))
+}
 
 /// Fields that belong to the API server on every object.
 const BOOKKEEPING: [&str; 6] = [

@@ -282,7 +282,8 @@ async fn apply(
         findings.insert("applying it again changes it".to_owned());
     }
     let live = cluster.get(object).await?.context("it is accepted, but not there")?;
-    findings.extend(first.warnings.into_iter().chain(warnings));
+    let warnings = first.warnings.into_iter().chain(warnings);
+    findings.extend(warnings.filter(|warning| !acceptance::is_agreed_warning(warning)));
     findings.extend(acceptance::lost(object, &live));
     // What another manager wrote is no default.
     if !second_view {

@@ -17,7 +17,7 @@ use serde_json::Value;
 const CASES: usize = 330;
 
 /// Whose definitions the API server of the tests has.
-const SOURCES: [Source; 8] = [
+const SOURCES: [Source; 9] = [
     crds::GATEWAY_API,
     crds::INFERENCE_EXTENSION_1_3,
     crds::INFERENCE_EXTENSION_1_5,
@@ -26,6 +26,7 @@ const SOURCES: [Source; 8] = [
     crds::PROVIDER_KUBERNETES,
     crds::ISTIO,
     crds::GKE,
+    crds::AI_GATEWAY,
 ];
 
 #[test]

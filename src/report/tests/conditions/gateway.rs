@@ -2,13 +2,16 @@
 
 use serde_json::{Value, json};
 
+use crate::api::Host;
 use crate::api::fixtures::llm;
-use crate::api::settings::{Criticality, FailureMode, Implementation, Settings};
+use crate::api::settings::{Criticality, FailureMode, Implementation, RouteBy, Settings};
 use crate::observe::fixtures::cluster;
 use crate::plan::keys::Key;
 use crate::report::ConditionType::GatewayReady;
 use crate::report::Reason;
-use crate::report::fixtures::{HOST, accepted, full, gateway, healthy, route, spoken_of, with_criticality};
+use crate::report::fixtures::{
+    HOST, accepted, full, gateway, healthy, made, not_made, own_route, route, spoken_of, with_criticality,
+};
 
 use super::{Case, case};
 
@@ -106,6 +109,75 @@ pub(super) fn cases() -> Vec<Case> {
             healthy().holding(Key::HttpRoute, route(&[no_service])),
             (GatewayReady, Reason::HttpRouteFailed),
             &["BackendNotFound: no Service"],
+        ),
+        case(
+            "routed by the model's name on Envoy AI Gateway",
+            named(),
+            healthy(),
+            (GatewayReady, Reason::PriorityNotEnforced),
+            &["sends requests for model \"Qwen/Qwen2.5-3B-Instruct\" to InferencePool team-a/llama"],
+        ),
+        case(
+            "routed by the model's name at one host, elsewhere",
+            at_host(named().on(Implementation::Agentgateway)),
+            healthy(),
+            (GatewayReady, Reason::Accepted),
+            &["sends requests for model \"Qwen/Qwen2.5-3B-Instruct\" at llama.example.com"],
+        ),
+        case(
+            "Envoy AI Gateway cannot make a route",
+            named(),
+            healthy().holding(Key::AiGatewayRoute, own_route(&not_made())),
+            (GatewayReady, Reason::HttpRouteFailed),
+            &[
+                "AIGatewayRoute team-a/llama-by-name: ReconciliationFailed, gateway envoy-gateway-system/eg not found.",
+            ],
+        ),
+        case(
+            "Envoy AI Gateway has not looked at the route",
+            named(),
+            healthy().holding(Key::AiGatewayRoute, json!({"metadata": {"generation": 1}})),
+            (GatewayReady, Reason::Pending),
+            &["has not made a route of AIGatewayRoute team-a/llama-by-name"],
+        ),
+        case(
+            "the route that it makes is not there yet",
+            named(),
+            healthy()
+                .holding(Key::AiGatewayRoute, own_route(&made()))
+                .broken(Key::AiGatewayHttpRoute, NOT_FOUND),
+            (GatewayReady, Reason::Pending),
+            &["has not made a route of AIGatewayRoute team-a/llama-by-name"],
+        ),
+        case(
+            "the Gateway refuses the route that it made",
+            named(),
+            healthy().holding(Key::AiGatewayHttpRoute, spoken_of(&json!({}), 2, &[no_listener])),
+            (GatewayReady, Reason::HttpRouteFailed),
+            &["refuses HTTPRoute team-a/llama-by-name: Accepted is False, NoMatchingListenerHostname"],
+        ),
+        case(
+            "the route that it made is for the former host",
+            at_host(named()),
+            healthy(),
+            (GatewayReady, Reason::Pending),
+            &["HTTPRoute team-a/llama-by-name as it is wanted"],
+        ),
+        case(
+            "the cluster does not know Envoy AI Gateway's route",
+            named(),
+            healthy().broken(Key::AiGatewayRoute, "no matches for kind \"AIGatewayRoute\""),
+            (GatewayReady, Reason::HttpRouteFailed),
+            &["AIGatewayRoute team-a/llama-by-name cannot be reconciled", "no matches for kind"],
+        ),
+        case(
+            "nobody could tell the router about the adapters",
+            named().on(Implementation::Istio).adapted(["sql"]),
+            healthy()
+                .holding(Key::HttpRoute, accepted(&json!({})))
+                .broken(Key::AdaptersConfigMap, "forbidden"),
+            (GatewayReady, Reason::ObjectNotSynced),
+            &["ConfigMap team-a/llama-adapters cannot be reconciled: forbidden"],
         ),
         case("no routing", llm(), cluster(), (GatewayReady, Reason::NotRequested), &["spec.host"]),
         case(
@@ -212,6 +284,15 @@ pub(super) fn cases() -> Vec<Case> {
             &["HTTPRoute team-a/llama cannot be reconciled: create failed: forbidden"],
         ),
     ]
+}
+
+fn named() -> Settings {
+    llm().named()
+}
+
+fn at_host(mut settings: Settings) -> Settings {
+    settings.routing.as_mut().unwrap().by = RouteBy::ModelName(Host::parse(HOST));
+    settings
 }
 
 fn failing_open(mut settings: Settings) -> Settings {

@@ -132,11 +132,21 @@ pub const GKE: Source = Source {
     files: &["networking.gke.io_gcpbackendpolicies.yaml", "networking.gke.io_healthcheckpolicies.yaml"],
 };
 
+/// Envoy AI Gateway. Its definitions stand in a chart, without a template in them.
+pub const AI_GATEWAY: Source = Source {
+    module: "github.com/envoyproxy/ai-gateway",
+    version: "v1.0.0",
+    sum: "h1:cTdSnQmtQQ2Ea5T/LLK50pIthG2SJAOxU9XPXZbtDkU=",
+    folder: "manifests/charts/ai-gateway-crds-helm/templates",
+    files: &["aigateway.envoyproxy.io_aigatewayroutes.yaml"],
+};
+
 /// What implementations of a Gateway bring, as far as it is emitted.
 pub fn gateways() -> Result<Vec<Value>> {
     let mut all = ISTIO.crds()?;
     all.retain(|crd| text(crd, "/spec/names/kind") == "DestinationRule");
     all.extend(GKE.crds()?);
+    all.extend(AI_GATEWAY.crds()?);
     all.extend(nginx_settings()?);
     Ok(all)
 }
