@@ -1,62 +1,137 @@
-//! The contract of routing by model: which headers a real body-based router sets, for routes to match.
+//! The contract of routing by model: what a real body-based router sets is what the routes that we emit match.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use e2e::controlplane::ControlPlane;
+use e2e::controlplane::cluster::text;
 use e2e::controlplane::wait::until;
 use e2e::picker::ask::Answer;
 use e2e::picker::router::Router;
+use e2e::render::{self, Answer as Preview};
 use e2e::tools::{self, Tool};
-use serde_json::json;
+use e2e::workspace;
+use e2e::wrapped::delivered;
+use serde_json::{Value, json};
 
 /// A `ConfigMap` is seen within a second on an idle machine.
 const LIMIT: Duration = Duration::from_mins(1);
 
+/// Two models at one host, the second one with adapters.
+const EXAMPLES: [&str; 2] = ["by-model-name-istio/xr.yaml", "by-model-name-istio/xr-2.yaml"];
+
+const CHAT: &str = "/v1/chat/completions";
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_router_v1_3_names_the_model_and_its_base() -> Result<()> {
-    names_the_model_and_its_base("bbr-1.3", tools::ROUTER_1_3, &[], "inference-gateway.k8s.io/managed").await
+async fn a_router_v1_3_leads_to_the_model_that_is_asked_for() -> Result<()> {
+    leads_to_the_model("bbr-1.3", tools::ROUTER_1_3, &[]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_router_v1_5_names_the_model_and_its_base() -> Result<()> {
-    let label = "inference.networking.k8s.io/bbr-managed";
-    names_the_model_and_its_base("bbr-1.5", tools::ROUTER_1_5, &["--tracing=false"], label).await
+async fn a_router_v1_5_leads_to_the_model_that_is_asked_for() -> Result<()> {
+    leads_to_the_model("bbr-1.5", tools::ROUTER_1_5, &["--tracing=false"]).await
 }
 
-async fn names_the_model_and_its_base(name: &str, tool: Tool, more: &[&str], label: &str) -> Result<()> {
+async fn leads_to_the_model(name: &str, tool: Tool, more: &[&str]) -> Result<()> {
     let control_plane = ControlPlane::start(name).await?;
-    let base = json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "llama", "namespace": "default", "labels": {label: "true"}},
-        "data": {"baseModel": "llama", "adapters": "- sql\n- poetry\n"},
-    });
-    control_plane.cluster.create(&base).await?;
+    let cluster = &control_plane.cluster;
+    let routes: Vec<Value> =
+        EXAMPLES.into_iter().map(|it| object(it, "http_route")).collect::<Result<_>>()?;
+    let adapters = object("by-model-name-istio/xr-2.yaml", "adapters_config_map")?;
+    let namespace = text(&adapters, "/metadata/namespace").to_owned();
+    cluster
+        .create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
+        .await?;
     let router = Router::start(&control_plane, tool, more).await?;
 
+    // What a client says itself does not count.
+    let forged = [("x-gateway-model-name", "chat"), ("x-gateway-base-model-name", "chat")];
+    let led = async |model: &str, path: &str| -> Result<(BTreeMap<String, String>, Vec<String>)> {
+        let answer = router.client.ask(&forged, &json!({"model": model, "prompt": "hello"})).await?;
+        let Answer::Goes(headers) = &answer else { bail!("{answer:?}") };
+        let mut all: BTreeMap<String, String> =
+            forged.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        all.extend(headers.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let backends = backends(&routes, path, &all);
+        Ok((all, backends))
+    };
+
     let cases = [
-        ("llama", "llama", "the base itself"),
-        ("sql", "llama", "an adapter leads to its base"),
-        ("unknown", "", "no base is known, and the header says so"),
+        ("chat", CHAT, vec!["InferencePool chat"], "a model by its own name"),
+        ("llama", CHAT, vec!["InferencePool experts"], "the other one"),
+        ("llama", "/tokenize", vec!["Service experts"], "what its picker does not understand passes that"),
+        ("sql", CHAT, vec![], "nobody has said whose adapter it is"),
+        ("unknown", CHAT, vec![], "no model has that name"),
     ];
-    for (model, base, reason) in cases {
-        // What a client says itself does not count.
-        let forged = [("x-gateway-model-name", "other"), ("x-gateway-base-model-name", "other")];
-        let want = BTreeMap::from([
-            ("x-gateway-model-name".to_owned(), model.to_owned()),
-            ("x-gateway-base-model-name".to_owned(), base.to_owned()),
-        ]);
+    for (model, path, want, reason) in cases {
+        let (headers, found) = led(model, path).await?;
+        ensure!(found == want, "{model} at {path}: {found:?}, not {want:?}: {reason}; {headers:?}");
+    }
+
+    cluster.create(&adapters).await?;
+    let cases = [
+        ("sql", CHAT, vec!["InferencePool experts"], "an adapter leads to its model"),
+        ("poetry", CHAT, vec!["InferencePool experts"], "and so does the other"),
+        ("sql", "/tokenize", vec!["Service experts"], "past the picker too"),
+        ("llama", CHAT, vec!["InferencePool experts"], "the model itself still does"),
+        ("chat", CHAT, vec!["InferencePool chat"], "the other model has none"),
+        ("unknown", CHAT, vec![], "no base is known, and the router says so"),
+    ];
+    for (model, path, want, reason) in cases {
         until(reason, LIMIT, async || {
-            let answer = router.client.ask(&forged, &json!({"model": model, "prompt": "hello"})).await?;
-            let Answer::Goes(headers) = &answer else { return Ok(Err(format!("{answer:?}"))) };
-            let set = headers.iter().filter(|(header, _)| want.contains_key(*header));
-            let set: BTreeMap<String, String> = set.map(|(k, v)| (k.clone(), v.clone())).collect();
-            Ok(if set == want { Ok(()) } else { Err(format!("{headers:?}")) })
+            let (headers, found) = led(model, path).await?;
+            Ok(if found == want { Ok(()) } else { Err(format!("{model}: {found:?}; {headers:?}")) })
         })
         .await?;
     }
-    ensure!(control_plane.cluster.get(&base).await?.is_some(), "the router only reads");
+    ensure!(cluster.get(&adapters).await?.is_some(), "the router only reads");
     Ok(())
+}
+
+/// What we emit for an example under that key.
+fn object(example: &str, key: &str) -> Result<Value> {
+    let scenarios = render::scenarios(&workspace::root().join("examples"))?;
+    let scenario =
+        scenarios.iter().find(|it| it.name == example).with_context(|| format!("no example {example}"))?;
+    let Preview::Rendered(rendered) = render::preview(&workspace::function()?, scenario)? else {
+        bail!("{example} is refused");
+    };
+    let composed = rendered.composed.iter().find(|composed| render::key(composed) == key);
+    let object = composed.and_then(delivered).with_context(|| format!("{example} has no {key}"))?;
+    Ok(object.manifest)
+}
+
+/// Where the routes send such a request, by Gateway API's rules: a match needs its path and all its headers, and an
+/// exact path is better than a prefix. More than one answer would be up to the age of the routes.
+fn backends(routes: &[Value], path: &str, headers: &BTreeMap<String, String>) -> Vec<String> {
+    let mut found = Vec::new();
+    for rule in routes.iter().flat_map(|route| list(route, "/spec/rules")) {
+        let best = list(rule, "/matches").filter(|it| fits(it, path, headers)).map(rank).min();
+        let backend = list(rule, "/backendRefs").next();
+        if let (Some(rank), Some(backend)) = (best, backend) {
+            found.push((rank, format!("{} {}", text(backend, "/kind"), text(backend, "/name"))));
+        }
+    }
+    let best = found.iter().map(|(rank, _)| *rank).min();
+    found.into_iter().filter(|(rank, _)| Some(*rank) == best).map(|(_, backend)| backend).collect()
+}
+
+fn fits(wanted: &Value, path: &str, headers: &BTreeMap<String, String>) -> bool {
+    let value = text(wanted, "/path/value");
+    let path_fits = if rank(wanted) == 0 { path == value } else { path.starts_with(value) };
+    // Names of headers have no case, and Envoy writes them in lower case.
+    path_fits
+        && list(wanted, "/headers").all(|header| {
+            headers.get(&text(header, "/name").to_ascii_lowercase()).map(String::as_str)
+                == Some(text(header, "/value"))
+        })
+}
+
+fn rank(wanted: &Value) -> u8 {
+    u8::from(text(wanted, "/path/type") != "Exact")
+}
+
+fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
