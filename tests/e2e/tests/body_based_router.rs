@@ -36,7 +36,7 @@ async fn a_router_v1_5_leads_to_the_model_that_is_asked_for() -> Result<()> {
 async fn leads_to_the_model(name: &str, tool: Tool, more: &[&str]) -> Result<()> {
     let control_plane = ControlPlane::start(name).await?;
     let cluster = &control_plane.cluster;
-    let routes: Vec<Value> =
+    let http_routes: Vec<Value> =
         EXAMPLES.into_iter().map(|it| object(it, "http_route")).collect::<Result<_>>()?;
     let adapters = object("by-model-name-istio/xr-2.yaml", "adapters_config_map")?;
     let namespace = text(&adapters, "/metadata/namespace").to_owned();
@@ -53,7 +53,7 @@ async fn leads_to_the_model(name: &str, tool: Tool, more: &[&str]) -> Result<()>
         let mut all: BTreeMap<String, String> =
             forged.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         all.extend(headers.iter().map(|(k, v)| (k.clone(), v.clone())));
-        let backends = backends(&routes, path, &all);
+        let backends = backends(&http_routes, path, &all);
         Ok((all, backends))
     };
 
