@@ -285,7 +285,8 @@ fn toleration(toleration: xr::Toleration) -> Toleration {
     Toleration {
         key: key.map(|it| it.0),
         operator: operator.map(|it| it.as_str().to_owned()),
-        value: value.map(|it| it.0),
+        // An API server drops an empty one, which means the same.
+        value: value.map(|it| it.0).filter(|value| !value.is_empty()),
         effect: effect.map(|it| it.as_str().to_owned()),
         toleration_seconds: toleration_seconds.map(|it| it.0),
     }

@@ -430,11 +430,12 @@ fn each_value_comes_from_the_composite_else_the_platform_else_us() {
     assert_eq!(left_out.cold_start.to_string(), "20m");
 
     let written = of(json!({
-        "runtime": {"cpu": "500m", "args": [], "tokenSecret": {"name": "mine"}},
+        "runtime": {"cpu": "500m", "args": [], "tolerations": [{"key": "gpu", "value": ""}], "tokenSecret": {"name": "mine"}},
         "scaling": {"enabled": true, "metric": "queue-depth", "coldStart": "5m"},
     }));
     assert_eq!(written.model.runtime.cpu.as_deref(), Some("500m"));
     assert_eq!(written.model.runtime.args, [""; 0], "lists are replaced");
+    assert_eq!(written.model.runtime.tolerations[0].value, None, "as API servers store it");
     let token = written.model.runtime.token_secret.unwrap();
     assert_eq!((token.name.as_str(), token.key.as_str()), ("mine", "TOKEN"));
     assert_eq!(written.scaling.unwrap().target, None, "a target for another metric is no default");
