@@ -280,6 +280,7 @@ impl Stack<'_> {
             ("InferencePool", &["selector", "endpointPickerRef"]),
             ("InferenceObjective", &["poolRef"]),
             ("DestinationRule", &["host"]),
+            ("EnvoyExtensionPolicy", &["targetRefs"]),
             ("HealthCheckPolicy", &["targetRef"]),
             ("GCPBackendPolicy", &["targetRef"]),
             ("ProxySettingsPolicy", &["targetRefs"]),

@@ -136,6 +136,7 @@ pub(super) fn samples() -> Vec<(Source, &'static str, Value)> {
         stack("gateway.discovery", json!({"gateway": {"discovery": true}})),
         stack("gateway.discoveryLabel{}", json!({"gateway": {"discoveryLabel": {"a": "b"}}})),
         stack("gateway.routeBy", json!({"gateway": {"routeBy": "ModelName"}})),
+        stack("gateway.priorityHook", json!({"gateway": {"priorityHook": "Lua"}})),
         stack("gateway.timeout", json!({"gateway": {"timeout": "1m"}})),
         stack("priorities.critical", json!({"priorities": {"critical": 7}})),
         stack("priorities.standard", json!({"priorities": {"standard": 7}})),

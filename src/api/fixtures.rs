@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::operator::Operator;
 use super::settings::{
     Adapter, Backend, Composite, Criticality, Delivery, FailureMode, GatewayRef, Implementation, Lora,
-    Metric, Model, Monitoring, Picker, ProviderConfigKind, Replicas, RouteBy, Routing, Runtime, Scaling,
-    Settings, Target, Toggle, Ttl,
+    Metric, Model, Monitoring, Picker, PriorityHook, ProviderConfigKind, Replicas, RouteBy, Routing, Runtime,
+    Scaling, Settings, Target, Toggle, Ttl,
 };
 use super::{Duration, Host, ModelName, Namespace};
 
@@ -66,6 +66,7 @@ impl Settings {
                 namespace: "envoy-gateway-system".to_owned(),
                 section_name: None,
             },
+            priority_hook: PriorityHook::None,
             timeout: Duration::from_seconds(300),
             picker: Picker {
                 version: None,
@@ -79,6 +80,12 @@ impl Settings {
                 flow_control: Toggle::Auto,
             },
         });
+        self
+    }
+
+    /// Where the platform permits Lua.
+    pub(crate) fn scripted(mut self) -> Self {
+        self.routing.as_mut().unwrap().priority_hook = PriorityHook::Lua;
         self
     }
 

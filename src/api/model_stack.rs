@@ -6,7 +6,7 @@
 use super::llm_inference::{LatencyObjective, Metric, Runtime};
 use super::numbers::{Int, Interval, Quantity, Real, Target, Wait, Weight};
 use super::reading::{List, Map, choice, object};
-use super::settings::{FailureMode, PickerFamily, ProviderConfigKind, Toggle};
+use super::settings::{FailureMode, PickerFamily, PriorityHook, ProviderConfigKind, Toggle};
 use super::texts::{
     AnnotationValue, GatewayGlob, Glob, Image, LabelValue, NamespaceName, ObjectName, QualifiedName, Release,
     ResourceName, SectionName, SpecPath, Text, Url, Word, YamlText,
@@ -222,6 +222,10 @@ object! {
         "discoveryLabel" discovery_label: Map<QualifiedName, Text<LabelValue>, 8>,
         /// What leads to a model: its host, or the model's name in the request. Default: Host.
         "routeBy" route_by: RouteBy,
+        /// What may give requests their priority on EnvoyAIGateway, where routes cannot. Lua is a script on the route of
+        /// each model, which takes the place of any EnvoyExtensionPolicy of the Gateway there; an Envoy Gateway that
+        /// does not permit Lua answers every request of such a route with 500. Default: None.
+        "priorityHook" priority_hook: PriorityHook,
         /// Longest request; longer where requests are held while a model wakes. Default: 5m.
         "timeout" timeout: Wait,
     }
@@ -238,6 +242,10 @@ choice! {
         Other = "Other",
         Auto = "Auto",
     }
+}
+
+choice! {
+    impl PriorityHook { None = "None", Lua = "Lua", }
 }
 
 choice! {

@@ -4,7 +4,7 @@ use super::llm_inference as xr;
 use super::model_stack as stack;
 use super::policy::{self, Star};
 use super::problem::{Path, Problems};
-use super::settings::{GatewayRef, Implementation, Picker, RouteBy, Routing};
+use super::settings::{GatewayRef, Implementation, Picker, PriorityHook, RouteBy, Routing};
 use super::values::{Duration, Host};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_seconds(300);
@@ -20,6 +20,7 @@ pub(super) struct PlatformGateway {
     namespace: Option<String>,
     section_name: Option<String>,
     by: stack::RouteBy,
+    priority_hook: PriorityHook,
     timeout: Duration,
 }
 
@@ -31,6 +32,7 @@ impl PlatformGateway {
             discovery: _,
             discovery_label: _,
             route_by,
+            priority_hook,
             timeout,
         } = gateway;
         let stack::StackGatewayReference { name, namespace, section_name } = reference.unwrap_or_default();
@@ -51,6 +53,7 @@ impl PlatformGateway {
             namespace: namespace.map(|it| it.0.to_string()).or_else(|| default.1.map(str::to_owned)),
             section_name: section_name.map(|it| it.0),
             by: route_by.unwrap_or(stack::RouteBy::Host),
+            priority_hook: priority_hook.unwrap_or(PriorityHook::None),
             timeout: timeout.map_or(DEFAULT_TIMEOUT, |timeout| timeout.0),
         }
     }
@@ -141,5 +144,12 @@ pub(super) fn settle(
         let want = "must have name and namespace of the Gateway, which only EnvoyAIGateway has a default for";
         input.add(&path, "missing", want);
     }
-    Some(Routing { by, implementation, gateway: gateway?, timeout: own.timeout, picker })
+    Some(Routing {
+        by,
+        implementation,
+        gateway: gateway?,
+        priority_hook: own.priority_hook,
+        timeout: own.timeout,
+        picker,
+    })
 }

@@ -281,6 +281,15 @@ impl RouteBy {
     }
 }
 
+/// What the platform permits on its Gateways to give requests their priority, where routes cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PriorityHook {
+    /// Nothing.
+    None,
+    /// A script in Envoy.
+    Lua,
+}
+
 /// Routing through a Gateway.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Routing {
@@ -290,6 +299,8 @@ pub struct Routing {
     pub implementation: Implementation,
     /// The Gateway.
     pub gateway: GatewayRef,
+    /// What may give requests their priority.
+    pub priority_hook: PriorityHook,
     /// Longest request, before any hold time.
     pub timeout: Duration,
     /// The Endpoint Picker.

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use crate::api::Duration;
+use crate::kinds::envoy_gateway::{EnvoyExtensionPolicySpec, Lua};
 use crate::kinds::gateway_api::{self, HttpRouteSpec, PolicyTarget};
 use crate::kinds::gke::{
     Backend, GcpBackendPolicySpec, HealthCheck, HealthCheckConfig, HealthCheckPolicySpec, HttpHealthCheck,
@@ -10,6 +11,7 @@ use crate::kinds::gke::{
 use crate::kinds::istio::{DestinationRuleSpec, Tls, TrafficPolicy};
 use crate::kinds::nginx_gateway::{Buffering, ProxySettingsPolicySpec, Timeout};
 use crate::kinds::{Kind, Resource, inference};
+use crate::plan::gateway::PriorityPlan;
 use crate::plan::keys::Key;
 use crate::plan::names::{ENGINE_PORT, HEALTH_PATH};
 use crate::plan::{Plan, RoutingPlan};
@@ -98,6 +100,26 @@ pub(super) fn proxy_settings_policy(plan: &Plan, routing: &RoutingPlan) -> Resou
             target_refs: vec![route(plan)],
             buffering: Buffering { disable: true },
             timeout: Timeout { read: nginx_duration(routing.request_timeout) },
+        },
+    )
+}
+
+/// Has Envoy overwrite the header that the picker believes, and take out the others. Header names and the model's have
+/// no character that Lua would not take as it is.
+pub(super) fn extension_policy(plan: &Plan, priority: &PriorityPlan) -> Resource<EnvoyExtensionPolicySpec> {
+    let PriorityPlan { hook: _, set: (name, value), remove } = priority;
+    let mut lines = vec![
+        "function envoy_on_request(request_handle)".to_owned(),
+        "  local headers = request_handle:headers()".to_owned(),
+        format!("  headers:replace(\"{name}\", \"{value}\")"),
+    ];
+    lines.extend(remove.iter().map(|name| format!("  headers:remove(\"{name}\")")));
+    lines.extend(["end".to_owned(), String::new()]);
+    Resource::new(
+        meta(plan, Key::GatewayExtensionPolicy),
+        EnvoyExtensionPolicySpec {
+            target_refs: vec![route(plan)],
+            lua: vec![Lua { kind: "Inline", inline: lines.join("\n") }],
         },
     )
 }

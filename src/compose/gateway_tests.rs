@@ -183,6 +183,45 @@ fn only_requests_that_the_picker_understands_go_to_it() {
     }
 }
 
+/// Lua filters run before the picker is asked, and the policy is about this model's route alone.
+#[test]
+fn a_script_gives_requests_their_priority_where_the_platform_permits_it() {
+    let cases = [
+        (
+            PickerFamily::Gie1_3,
+            "function envoy_on_request(request_handle)\n  local headers = request_handle:headers()\n  \
+             headers:replace(\"x-gateway-inference-objective\", \"llama\")\n  \
+             headers:remove(\"x-gateway-inference-fairness-id\")\n  \
+             headers:remove(\"x-gateway-model-name-rewrite\")\nend\n",
+        ),
+        (
+            PickerFamily::LlmD0_10,
+            "function envoy_on_request(request_handle)\n  local headers = request_handle:headers()\n  \
+             headers:replace(\"x-llm-d-inference-objective\", \"llama\")\n  \
+             headers:remove(\"x-gateway-inference-objective\")\n  \
+             headers:remove(\"x-llm-d-inference-fairness-id\")\n  \
+             headers:remove(\"x-gateway-inference-fairness-id\")\n  \
+             headers:remove(\"x-llm-d-model-name-rewrite\")\n  \
+             headers:remove(\"x-gateway-model-name-rewrite\")\nend\n",
+        ),
+    ];
+    for (family, script) in cases {
+        let mut settings = llm().hosted("llama.example.com").scripted();
+        settings.routing.as_mut().unwrap().picker.family = Some(family);
+        let stack = stack(&settings);
+        assert_eq!(
+            stack["gateway_extension_policy"]["spec"],
+            json!({
+                "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "llama"}],
+                "lua": [{"type": "Inline", "inline": script}],
+            }),
+            "{family:?}"
+        );
+    }
+    let silent = stack(&llm().hosted("llama.example.com"));
+    assert_eq!(silent.get("gateway_extension_policy"), None, "a refused script would take the model away");
+}
+
 /// The Gateway is shared with other models, with or without a host.
 #[test]
 fn a_model_may_be_routed_by_its_name() {

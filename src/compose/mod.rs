@@ -86,6 +86,10 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         Key::GatewayProxySettingsPolicy => {
             companion.map(|routing| companions::proxy_settings_policy(plan, routing).into())
         }
+        Key::GatewayExtensionPolicy => {
+            let priority = companion.and_then(|routing| routing.priority.as_ref());
+            priority.map(|priority| companions::extension_policy(plan, priority).into())
+        }
         Key::EppConfigMap => match picker {
             Some(picker) => Some(picker::config_map(plan, picker)?.into()),
             None => None,

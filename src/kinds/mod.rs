@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
 pub mod ai_gateway;
+pub mod envoy_gateway;
 pub mod gateway_api;
 pub mod gke;
 pub mod inference;
@@ -88,6 +89,7 @@ pub enum Manifest {
     ConfigMap(Box<ConfigMap>),
     Deployment(Box<Deployment>),
     DestinationRule(Box<Resource<istio::DestinationRuleSpec>>),
+    EnvoyExtensionPolicy(Box<Resource<envoy_gateway::EnvoyExtensionPolicySpec>>),
     GcpBackendPolicy(Box<Resource<gke::GcpBackendPolicySpec>>),
     Gateway(Box<Foreign>),
     HealthCheckPolicy(Box<Resource<gke::HealthCheckPolicySpec>>),
@@ -123,6 +125,7 @@ manifest_from! {
     ConfigMap: ConfigMap,
     Deployment: Deployment,
     DestinationRule: Resource<istio::DestinationRuleSpec>,
+    EnvoyExtensionPolicy: Resource<envoy_gateway::EnvoyExtensionPolicySpec>,
     GcpBackendPolicy: Resource<gke::GcpBackendPolicySpec>,
     Gateway: Foreign,
     HealthCheckPolicy: Resource<gke::HealthCheckPolicySpec>,

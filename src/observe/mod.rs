@@ -10,6 +10,7 @@ use crate::plan::keys::Key;
 mod ai_gateway_route;
 mod composite;
 mod deployment;
+mod extension_policy;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod gateway;
@@ -141,7 +142,7 @@ pub enum Facts {
     Replicas(Option<u32>),
     /// A Deployment: the picker's, or the model servers'.
     Deployment(DeploymentFacts),
-    /// `status.parents` of an `InferencePool` or `HTTPRoute`.
+    /// `status.parents` of an `InferencePool` or `HTTPRoute`, `status.ancestors` of a policy.
     Parents(Vec<Parent>),
     /// The autoscaler.
     ScaledObject(Vec<ConditionFacts>),

@@ -31,6 +31,27 @@ struct ParentRef {
     namespace: Option<String>,
 }
 
+/// An entry of the status of a policy.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Ancestor {
+    #[serde(default)]
+    ancestor_ref: ParentRef,
+    #[serde(default, deserialize_with = "list")]
+    conditions: Vec<ConditionFacts>,
+}
+
+impl Ancestor {
+    pub(super) fn parent(self) -> Parent {
+        let Self { ancestor_ref: ParentRef { kind, name, namespace }, conditions } = self;
+        Parent { kind, name, namespace, conditions }
+    }
+}
+
+/// What has to hold of a route or pool, and of a policy, which refers to nothing that would have to be found.
+const OF_ROUTES: &[&str] = &["Accepted", "ResolvedRefs"];
+const OF_POLICIES: &[&str] = &["Accepted"];
+
 impl Status {
     pub(super) fn facts(self) -> Facts {
         let parents = self.parents.into_iter().map(|ParentStatus { parent_ref, conditions }| {
@@ -55,12 +76,21 @@ pub enum Acceptance {
 impl Live {
     /// What that Gateway says about this route or pool.
     pub fn acceptance(&self, gateway: &GatewayRef) -> Acceptance {
+        self.word(gateway, OF_ROUTES)
+    }
+
+    /// What is said of this policy for that Gateway.
+    pub fn policy_acceptance(&self, gateway: &GatewayRef) -> Acceptance {
+        self.word(gateway, OF_POLICIES)
+    }
+
+    fn word(&self, gateway: &GatewayRef, kinds: &[&str]) -> Acceptance {
         let Facts::Parents(parents) = &self.facts else { return Acceptance::Waiting };
         // A Gateway that changed its class may leave the entry of the former controller behind, so one yes is enough.
         let words = parents
             .iter()
             .filter(|parent| parent.is(gateway))
-            .map(|parent| parent.acceptance(self.generation));
+            .map(|parent| parent.acceptance(self.generation, kinds));
         words.fold(Acceptance::Waiting, |so_far, word| match (&so_far, &word) {
             (Acceptance::Accepted, _) | (Acceptance::Refused(_), Acceptance::Waiting) => so_far,
             _ => word,
@@ -92,14 +122,14 @@ impl Parent {
             && self.namespace.as_deref().is_none_or(|namespace| namespace == gateway.namespace)
     }
 
-    fn acceptance(&self, generation: Option<i64>) -> Acceptance {
-        let current = |kind| {
+    fn acceptance(&self, generation: Option<i64>, kinds: &[&str]) -> Acceptance {
+        let current = |kind: &&str| {
             self.conditions
                 .iter()
-                .find(|condition| condition.kind == kind && condition.is_current(generation))
+                .find(|condition| condition.kind == *kind && condition.is_current(generation))
         };
-        let words = [current("Accepted"), current("ResolvedRefs")];
-        if let Some(refused) = words.into_iter().flatten().find(|condition| condition.status == "False") {
+        let words: Vec<_> = kinds.iter().map(current).collect();
+        if let Some(refused) = words.iter().copied().flatten().find(|condition| condition.status == "False") {
             return Acceptance::Refused(refused.clone());
         }
         if words.into_iter().all(|condition| condition.is_some_and(|condition| condition.status == "True")) {

@@ -12,6 +12,7 @@ use crate::protocol::{Deserializer, StructError, from_struct};
 use super::ai_gateway_route::AiGatewayRoute;
 use super::composite::Composite;
 use super::deployment::Deployment;
+use super::extension_policy::ExtensionPolicy;
 use super::gateway::Gateway;
 use super::http_route::HttpRoute;
 use super::inference_pool::InferencePool;
@@ -70,6 +71,7 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
         Key::InferencePool => object_of::<InferencePool>(bytes),
         Key::HttpRoute | Key::AiGatewayHttpRoute => object_of::<HttpRoute>(bytes),
         Key::AiGatewayRoute => object_of::<AiGatewayRoute>(bytes),
+        Key::GatewayExtensionPolicy => object_of::<ExtensionPolicy>(bytes),
         Key::ScaledObject => object_of::<ScaledObject>(bytes),
         Key::Gateway => object_of::<Gateway>(bytes),
         Key::ModelService

@@ -191,6 +191,19 @@ fn each_kind_gives_its_facts() {
             "the route that Envoy AI Gateway makes",
         ),
         (
+            Key::GatewayExtensionPolicy,
+            json!({"status": {"ancestors": [
+                {"ancestorRef": {"kind": "Gateway", "name": "eg", "namespace": "infra"}, "conditions": plain},
+            ]}}),
+            Facts::Parents(vec![Parent {
+                kind: Some("Gateway".to_owned()),
+                name: "eg".to_owned(),
+                namespace: Some("infra".to_owned()),
+                conditions: vec![condition("Ready", None)],
+            }]),
+            "a policy",
+        ),
+        (
             Key::AiGatewayRoute,
             json!({"spec": {"rules": []}, "status": {"conditions": plain}}),
             Facts::AiGatewayRoute(vec![condition("Ready", None)]),

@@ -41,6 +41,8 @@ pub enum Key {
     GatewayServiceBackendPolicy,
     /// How long NGINX waits, and that it passes on what it has.
     GatewayProxySettingsPolicy,
+    /// Gives requests their priority, where the platform lets Envoy run a script for it.
+    GatewayExtensionPolicy,
     /// The picker's configuration.
     EppConfigMap,
     /// The picker's identity.
@@ -73,7 +75,7 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::VllmRuntime,
         Self::ModelDeployment,
         Self::ModelService,
@@ -93,6 +95,7 @@ impl Key {
         Self::GatewayServiceHealthCheckPolicy,
         Self::GatewayServiceBackendPolicy,
         Self::GatewayProxySettingsPolicy,
+        Self::GatewayExtensionPolicy,
         Self::EppConfigMap,
         Self::EppServiceAccount,
         Self::EppRolePodReader,
@@ -131,6 +134,7 @@ impl Key {
             Self::GatewayServiceHealthCheckPolicy => "gateway_service_health_check_policy",
             Self::GatewayServiceBackendPolicy => "gateway_service_backend_policy",
             Self::GatewayProxySettingsPolicy => "gateway_proxy_settings_policy",
+            Self::GatewayExtensionPolicy => "gateway_extension_policy",
             Self::EppConfigMap => "epp_config_map",
             Self::EppServiceAccount => "epp_service_account",
             Self::EppRolePodReader => "epp_role_pod_reader",
@@ -183,6 +187,7 @@ mod tests {
                 "gateway_service_health_check_policy",
                 "gateway_service_backend_policy",
                 "gateway_proxy_settings_policy",
+                "gateway_extension_policy",
                 "epp_config_map",
                 "epp_service_account",
                 "epp_role_pod_reader",

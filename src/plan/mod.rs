@@ -285,7 +285,8 @@ impl Plan {
             | Key::GatewayBackendPolicy
             | Key::GatewayServiceHealthCheckPolicy
             | Key::GatewayServiceBackendPolicy
-            | Key::GatewayProxySettingsPolicy => {
+            | Key::GatewayProxySettingsPolicy
+            | Key::GatewayExtensionPolicy => {
                 self.routing.as_ref().is_some_and(|routing| routing.companions().contains(&key))
             }
             Key::EppServiceMonitor => self.monitoring.as_ref().is_some_and(|monitoring| monitoring.picker),
@@ -308,6 +309,7 @@ impl Plan {
             | Key::GatewayHealthCheckPolicy
             | Key::GatewayBackendPolicy
             | Key::GatewayProxySettingsPolicy
+            | Key::GatewayExtensionPolicy
             | Key::ScaledObject
             | Key::Ingress => model.to_string(),
             Key::AiGatewayRoute | Key::AiGatewayHttpRoute => model.route_by_name(),

@@ -239,6 +239,33 @@ fn what_cannot_be_is_said_with_all_its_reasons() {
 }
 
 #[test]
+fn a_script_is_for_envoy_and_for_routes_by_host() {
+    let told = |settings: &Settings| -> Vec<String> {
+        let problems = plan(settings, &Observed::default()).err().unwrap_or_default();
+        problems.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(told(&llm().hosted(HOST).scripted()), [""; 0]);
+    assert_eq!(
+        told(&llm().named().scripted()),
+        [
+            "Input spec.gateway.priorityHook is \"Lua\": must be None where routeBy is ModelName: Envoy chooses scripts \
+          before the model's name is known"
+        ],
+    );
+    let others = [
+        Implementation::Istio,
+        Implementation::Agentgateway,
+        Implementation::Gke,
+        Implementation::Nginx,
+        Implementation::Other,
+    ];
+    for implementation in others {
+        let said = told(&llm().hosted(HOST).scripted().on(implementation));
+        assert!(said[0].ends_with(": only EnvoyAIGateway runs scripts"), "{implementation:?}: {said:?}");
+    }
+}
+
+#[test]
 fn where_a_model_cannot_be_routed_by_its_name_that_is_said() {
     let told = |settings: &Settings| -> Vec<String> {
         let problems = plan(settings, &Observed::default()).err().unwrap_or_default();

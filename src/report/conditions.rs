@@ -96,6 +96,7 @@ pub const CATALOGUE: [(ConditionType, &[Reason]); 4] = [
             Reason::NoGateway,
             Reason::InferencePoolFailed,
             Reason::HttpRouteFailed,
+            Reason::ExtensionPolicyFailed,
             Reason::ObjectNotSynced,
             Reason::ObjectUnreadable,
             Reason::InvalidSpec,

@@ -33,6 +33,7 @@ pub(in crate::report) fn healthy() -> Cluster {
         .holding(Key::HttpRoute, accepted(&json!({"hostnames": [HOST]})))
         .holding(Key::AiGatewayRoute, own_route(&made()))
         .holding(Key::AiGatewayHttpRoute, accepted(&json!({})))
+        .holding(Key::GatewayExtensionPolicy, ancestor(2, &("Accepted", "True", "Accepted", "")))
         .holding(Key::EppDeployment, deployment(1))
         .holding(Key::ScaledObject, scaled_object(&[("Ready", "True", "ScaledObjectReady", "")]))
         .holding(Key::Gateway, gateway());
@@ -42,13 +43,14 @@ pub(in crate::report) fn healthy() -> Cluster {
         .fold(cluster, |cluster, key| cluster.holding(key, json!({"metadata": {"generation": 1}})))
 }
 
-const DECIDED: [Key; 9] = [
+const DECIDED: [Key; 10] = [
     Key::VllmRuntime,
     Key::ModelDeployment,
     Key::InferencePool,
     Key::HttpRoute,
     Key::AiGatewayRoute,
     Key::AiGatewayHttpRoute,
+    Key::GatewayExtensionPolicy,
     Key::EppDeployment,
     Key::ScaledObject,
     Key::Gateway,
@@ -164,6 +166,16 @@ pub(in crate::report) fn not_made() -> Value {
         "type": "NotAccepted", "status": "False", "reason": "ReconciliationFailed",
         "message": "gateway envoy-gateway-system/eg not found", "lastTransitionTime": "2026-11-21T04:00:00Z",
     })
+}
+
+/// A policy of the chosen Gateway, and what is said of that generation of it, whose present one is 2: type, status,
+/// reason, message. Nothing is said of references (envoyproxy/gateway v1.9.0, `internal/gatewayapi/status/policy.go`).
+pub(in crate::report) fn ancestor(generation: i64, word: &(&str, &str, &str, &str)) -> Value {
+    let mut policy = spoken_of(&json!({}), generation, std::slice::from_ref(word));
+    let mut said = policy["status"]["parents"][0].take();
+    said["ancestorRef"] = said["parentRef"].take();
+    policy["status"] = json!({"ancestors": [said]});
+    policy
 }
 
 /// What KEDA says: type, status, reason, message.

@@ -22,6 +22,11 @@ pub(super) fn pool_is_ready(routing: &RoutingPlan, live: &Live) -> bool {
     live.acceptance(&routing.gateway) == Acceptance::Accepted
 }
 
+/// Whether the policy that makes priorities act does so.
+pub(super) fn policy_is_ready(routing: &RoutingPlan, live: &Live) -> bool {
+    live.policy_acceptance(&routing.gateway) == Acceptance::Accepted
+}
+
 /// The condition.
 pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     let Some(routing) = &plan.routing else {
@@ -74,6 +79,9 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
     for companion in needed {
         state(observed, companion).live(KIND, "Routing", &name(plan, companion))?;
     }
+    if routing.companions().contains(&Key::GatewayExtensionPolicy) {
+        acts(plan, routing, observed)?;
+    }
     if let Err(condition) = state(observed, Key::Gateway).live(KIND, "Routing", &gateway) {
         return Err(if condition.reason == Reason::Creating { looked_up(&gateway) } else { condition });
     }
@@ -111,6 +119,31 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
         + &notes(plan, observed, &routing.companions())
         + &programmed(observed).unwrap_or_default();
     Ok(Condition::new(KIND, reason, accepted + &more))
+}
+
+/// Whether the policy that makes priorities act is accepted. Where it is refused, Envoy Gateway answers every request of
+/// the route with 500 (envoyproxy/gateway v1.7.0 and v1.9.0, `internal/gatewayapi/envoyextensionpolicy.go`).
+fn acts(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<(), Condition> {
+    let policy = name(plan, Key::GatewayExtensionPolicy);
+    let live = state(observed, Key::GatewayExtensionPolicy).live(KIND, "Routing", &policy)?;
+    let (reason, message) = match live.policy_acceptance(&routing.gateway) {
+        Acceptance::Accepted => return Ok(()),
+        Acceptance::Refused(why) => (
+            Reason::ExtensionPolicyFailed,
+            format!(
+                "Routing: Envoy Gateway refuses {policy}, and answers requests with 500 for it: {word}: {text}. Permit Lua \
+                 in its configuration (extensionApis.enableLua), or have the platform's Input set gateway.priorityHook to \
+                 None.",
+                word = why.reason,
+                text = quote(&why.message),
+            ),
+        ),
+        Acceptance::Waiting => (
+            Reason::Pending,
+            format!("Routing: Envoy Gateway has not said anything about {policy} as it is wanted."),
+        ),
+    };
+    Err(Condition::new(KIND, reason, message))
 }
 
 /// Which requests lead to the model.
@@ -190,8 +223,13 @@ fn priority(plan: &Plan, routing: &RoutingPlan) -> Option<String> {
     if routing.priority.is_none() && plan.workload.model.criticality != Criticality::Standard {
         return Some(format!(
             " It cannot make them name {objective}, so spec.criticality has no effect; a client may send the header \
-             itself. Set spec.criticality to standard, or use a gateway implementation with such a hook.",
+             itself. Set spec.criticality to standard, {other}.",
             objective = name(plan, Key::InferenceObjective),
+            other = if routing.could_act() {
+                "or have the platform's Input permit a script by gateway.priorityHook"
+            } else {
+                "or use a gateway implementation with such a hook"
+            },
         ));
     }
     (!routing.picker.sheds).then(|| {

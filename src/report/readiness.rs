@@ -88,6 +88,13 @@ const PARENTS: &str = concat!(
     ")"
 );
 
+/// The same of a policy.
+const ANCESTORS: &str = concat!(
+    "has(object.status) && has(object.status.ancestors) && object.status.ancestors.exists(p, has(p.conditions) && ",
+    condition!("p", "Accepted", current!()),
+    ")"
+);
+
 /// It has one condition at a time, `Accepted` or `NotAccepted`, and neither says of which generation it is.
 const AI_GATEWAY_ROUTE: &str = concat!(
     "has(object.status) && has(object.status.conditions) && ",
@@ -104,6 +111,7 @@ pub const fn rule(key: Key) -> Rule {
         Key::ModelDeployment => (MODEL_DEPLOYMENT, Judgement::Says(workload_is_ready)),
         Key::InferencePool => (PARENTS, Judgement::Says(pool_is_ready)),
         Key::HttpRoute | Key::AiGatewayHttpRoute => (PARENTS, Judgement::Says(route_is_ready)),
+        Key::GatewayExtensionPolicy => (ANCESTORS, Judgement::Says(extension_policy_is_ready)),
         Key::AiGatewayRoute => (AI_GATEWAY_ROUTE, Judgement::Says(ai_gateway_route_is_ready)),
         Key::EppDeployment => (DEPLOYMENT, Judgement::Says(picker_is_ready)),
         Key::ScaledObject => (SCALED_OBJECT, Judgement::Says(scaler_is_ready)),
@@ -179,6 +187,10 @@ fn workload_is_ready(plan: &Plan, live: &Live) -> bool {
         Serving::Asleep => workload::wakes(plan),
         Serving::No | Serving::Stopped => false,
     }
+}
+
+fn extension_policy_is_ready(plan: &Plan, live: &Live) -> bool {
+    plan.routing.as_ref().is_some_and(|routing| gateway::policy_is_ready(routing, live))
 }
 
 fn ai_gateway_route_is_ready(_: &Plan, live: &Live) -> bool {

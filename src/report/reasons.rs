@@ -69,6 +69,8 @@ pub enum Reason {
     InferencePoolFailed,
     /// The Gateway, or the cluster, refuses the route. Do what the message says.
     HttpRouteFailed,
+    /// The policy that makes priorities act is refused, and requests with it. Permit it, or do not ask for it.
+    ExtensionPolicyFailed,
     /// The cluster knows no `ScaledObject`. Install KEDA, or turn scaling off.
     ScalerNotInstalled,
     /// KEDA refuses the `ScaledObject`. Do what the message says.
@@ -139,6 +141,7 @@ impl Reason {
             Self::NoGateway => ("NoGateway", False, Broken),
             Self::InferencePoolFailed => ("InferencePoolFailed", False, Broken),
             Self::HttpRouteFailed => ("HTTPRouteFailed", False, Broken),
+            Self::ExtensionPolicyFailed => ("ExtensionPolicyFailed", False, Broken),
             Self::ScalerNotInstalled => ("ScalerNotInstalled", False, Broken),
             Self::ScalerFailed => ("ScalerFailed", False, Broken),
             Self::TriggerFailed => ("TriggerFailed", False, Broken),

@@ -111,6 +111,7 @@ pub(super) fn name(plan: &Plan, key: Key) -> String {
         Key::GatewayHealthCheckPolicy | Key::GatewayServiceHealthCheckPolicy => "HealthCheckPolicy",
         Key::GatewayBackendPolicy | Key::GatewayServiceBackendPolicy => "GCPBackendPolicy",
         Key::GatewayProxySettingsPolicy => "ProxySettingsPolicy",
+        Key::GatewayExtensionPolicy => "EnvoyExtensionPolicy",
         Key::AdaptersConfigMap | Key::EppConfigMap => "ConfigMap",
         Key::EppServiceAccount => "ServiceAccount",
         Key::EppRolePodReader | Key::EppRolePoolReader | Key::EppRoleLeaderElection => "Role",

@@ -331,6 +331,7 @@ fn input_fields() -> Fields {
         ("gateway.ref.sectionName", text("[a-z]{1,10}")),
         ("gateway.discovery", Just(json!(false)).boxed()),
         ("gateway.routeBy", one_of(&["Host", "ModelName"])),
+        ("gateway.priorityHook", one_of(&["None", "Lua"])),
         ("gateway.timeout", text("[1-9][0-9]{0,2}s")),
         ("priorities.critical", number(0..1000)),
         ("priorities.standard", number(-10..10)),
@@ -535,6 +536,10 @@ fn fit_routing(fields: &mut Value, input: &mut Value, names_model: bool) {
     let by_name = input["gateway"]["routeBy"] == "ModelName";
     if fields["host"].is_null() && fields["gateway"]["enabled"] == true && !by_name {
         take(fields, "gateway.enabled");
+    }
+    // Only one implementation runs scripts, and those of hosts alone.
+    if by_name || !matches!(input["gateway"]["implementation"].as_str(), None | Some("EnvoyAIGateway")) {
+        take(input, "gateway.priorityHook");
     }
     // Only one implementation has a Gateway of its own.
     if !matches!(input["gateway"]["implementation"].as_str(), None | Some("EnvoyAIGateway")) {

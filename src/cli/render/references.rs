@@ -95,7 +95,7 @@ type Labels<'a> = BTreeMap<&'a str, &'a str>;
 
 /// Fields that name another object: kind, word for the arrow, path (`*` = every item), kind that is meant where the
 /// field does not say.
-const NAMES: [(&str, &str, &str, &str); 21] = [
+const NAMES: [(&str, &str, &str, &str); 22] = [
     ("HTTPRoute", "parentRefs", "spec.parentRefs.*", "Gateway"),
     ("HTTPRoute", "backendRefs", "spec.rules.*.backendRefs.*", "Service"),
     (
@@ -107,6 +107,7 @@ const NAMES: [(&str, &str, &str, &str); 21] = [
     ("AIGatewayRoute", "parentRefs", "spec.parentRefs.*", "Gateway"),
     ("AIGatewayRoute", "backendRefs", "spec.rules.*.backendRefs.*", "AIServiceBackend"),
     ("DestinationRule", "host", "spec.host", "Service"),
+    ("EnvoyExtensionPolicy", "targetRefs", "spec.targetRefs.*", "HTTPRoute"),
     ("HealthCheckPolicy", "targetRef", "spec.targetRef", "Service"),
     ("GCPBackendPolicy", "targetRef", "spec.targetRef", "Service"),
     ("ProxySettingsPolicy", "targetRefs", "spec.targetRefs.*", "HTTPRoute"),

@@ -89,6 +89,11 @@ impl Implementation {
 /// the idle timeout of the route, an hour or the timeout of the request where that is longer (envoyproxy/gateway v1.7.0,
 /// `internal/xds/translator/route.go`), unless a `ClientTrafficPolicy` has a shorter one for all streams.
 ///
+/// Lua filters stand in front of all that ask other processes, and the pickers' filters are put directly before the router
+/// filter after that order is made (envoyproxy/gateway v1.7.0 and v1.9.0, `internal/xds/translator/httpfilters.go`;
+/// envoyproxy/ai-gateway v1.0.0, `internal/extensionserver/post_translate_modify.go`), so that a picker sees the headers as
+/// a script leaves them.
+///
 /// A body-based router cannot lead to one of several pools: filters that are on for some routes only are chosen by the
 /// route before its headers are set (envoyproxy/envoy issue 44739). `AIGatewayRoute` can, since its own processor reads
 /// the model and the pickers' filters are on everywhere, each told by the final route whether to act
@@ -99,7 +104,7 @@ const ENVOY_AI_GATEWAY: Traits = Traits {
     companions: &[],
     service_companions: &[],
     hold: Hold::AsRoute,
-    hook: Hook::Nothing,
+    hook: Hook::Script,
     failure: Failure::AlwaysClosed,
     by_model: ByModel::OwnRoute,
 };

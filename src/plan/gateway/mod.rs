@@ -1,6 +1,6 @@
 //! Everything about the way from the Gateway to the pool of one stack.
 
-use crate::api::settings::{FailureMode, GatewayRef, RouteBy, Routing, Settings};
+use crate::api::settings::{FailureMode, GatewayRef, PriorityHook, RouteBy, Routing, Settings};
 use crate::api::{Duration, Problem};
 
 use super::checks;
@@ -57,13 +57,24 @@ impl RoutingPlan {
         if self.has_own_route() { Key::AiGatewayHttpRoute } else { Key::HttpRoute }
     }
 
+    /// Whether the platform could have priorities act, and does not.
+    pub fn could_act(&self) -> bool {
+        let could =
+            hook(self.implementation, PriorityHook::Lua, &self.by).is_ok_and(|it| it != Hook::Nothing);
+        could && self.priority.is_none()
+    }
+
     /// What stands beside the route.
     pub fn companions(&self) -> Vec<Key> {
         let Traits { companions, service_companions, .. } = self.traits();
         let beside_service = if self.passes_picker() { service_companions } else { &[] };
         let adapters: &[Key] =
             if self.rules.iter().any(RulePlan::asks_for_base) { &[Key::AdaptersConfigMap] } else { &[] };
-        [companions, beside_service, adapters].concat()
+        let script: &[Key] = match &self.priority {
+            Some(PriorityPlan { hook: Hook::Script, .. }) => &[Key::GatewayExtensionPolicy],
+            Some(_) | None => &[],
+        };
+        [companions, beside_service, adapters, script].concat()
     }
 
     /// Whether something else happens than what the platform asked for when the picker does not answer.
@@ -84,7 +95,8 @@ pub(super) fn decide(
     routing: &Routing,
     wanted: Wanted,
 ) -> Result<RoutingPlan, Vec<Problem>> {
-    let Routing { by, implementation, gateway, timeout, picker } = routing;
+    let Routing { by, implementation, gateway, priority_hook, timeout, picker } = routing;
+    let hook = hook(*implementation, *priority_hook, by).map_err(|it| vec![it])?;
     let picker = endpoint_picker::decide(picker, wanted)?;
     let rules = match by {
         RouteBy::Host(_) => rules::by_host(picker.family),
@@ -96,9 +108,27 @@ pub(super) fn decide(
         implementation: *implementation,
         request_timeout: if wanted.sleeps { sum(wanted.cold_start, *timeout) } else { *timeout },
         rules,
-        priority: priority::decide(implementation.traits().hook, picker.family, &settings.composite.name),
+        priority: priority::decide(hook, picker.family, &settings.composite.name),
         picker,
     })
+}
+
+/// What acts of what the implementation has and the platform permits.
+///
+/// A route that is chosen by the model is chosen after the filters of routes are, as with a body-based router: a script
+/// would run for another route, or not at all.
+fn hook(implementation: Implementation, permitted: PriorityHook, by: &RouteBy) -> Result<Hook, Problem> {
+    let Traits { name, hook, .. } = implementation.traits();
+    let want = match (permitted, hook, by) {
+        (PriorityHook::None, Hook::Script, _) => return Ok(Hook::Nothing),
+        (PriorityHook::None, _, _) | (PriorityHook::Lua, Hook::Script, RouteBy::Host(_)) => return Ok(hook),
+        (PriorityHook::Lua, Hook::Script, RouteBy::ModelName(_)) => {
+            "must be None where routeBy is ModelName: Envoy chooses scripts before the model's name is known"
+                .to_owned()
+        }
+        (PriorityHook::Lua, _, _) => format!("must be None for {name}: only EnvoyAIGateway runs scripts"),
+    };
+    Err(checks::input("spec.gateway.priorityHook", "Lua", want))
 }
 
 fn by_model(

@@ -8,6 +8,8 @@ use crate::plan::endpoint_picker::{Family, Headers};
 pub enum Hook {
     /// A filter of the route.
     RouteFilter,
+    /// A script that Envoy runs for the route, where the platform permits it and a host leads to the route.
+    Script,
     /// Nothing. What its listeners or the whole mesh could do is not ours to change.
     Nothing,
 }

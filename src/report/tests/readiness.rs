@@ -10,8 +10,8 @@ use crate::api::fixtures::llm;
 use crate::observe::fixtures::cluster;
 use crate::plan::keys::Key;
 use crate::report::fixtures::{
-    HOST, accepted, deployment, full, gateway, healthy, led, made, not_made, own_route, planned, runtime,
-    scaled_object, spoken_of,
+    HOST, accepted, ancestor, deployment, full, gateway, healthy, led, made, not_made, own_route, planned,
+    runtime, scaled_object, spoken_of,
 };
 use crate::report::readiness::{EXISTS, Judgement, cel_query, is_ready, rule};
 
@@ -105,6 +105,15 @@ fn cases() -> Vec<Case> {
             false,
             false,
             "the former generation was",
+        ),
+        case(Key::GatewayExtensionPolicy, ancestor(2, &yes[0]), true, true, "the script runs"),
+        case(Key::GatewayExtensionPolicy, ancestor(1, &yes[0]), false, false, "the former one did"),
+        case(
+            Key::GatewayExtensionPolicy,
+            ancestor(2, &("Accepted", "False", "Invalid", "Lua is disabled.")),
+            false,
+            false,
+            "scripts are not permitted",
         ),
         case(Key::AiGatewayRoute, own_route(&made()), true, true, "a route is made of it"),
         case(Key::AiGatewayRoute, own_route(&not_made()), false, false, "none could be made"),

@@ -33,14 +33,19 @@ const AT_A_TIME: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_object_is_accepted_with_inference_extension_1_3() -> Result<()> {
-    every_object_is_accepted(crds::INFERENCE_EXTENSION_1_3, "acceptance-1.3", |_| true).await
+    let releases = [crds::INFERENCE_EXTENSION_1_3, crds::ENVOY_GATEWAY_1_7];
+    every_object_is_accepted(releases, "acceptance-1.3", |_| true).await
 }
 
 /// Of the generated stacks only what is different there: the rest meets the very same CRDs.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_object_is_accepted_with_inference_extension_1_5() -> Result<()> {
-    let of_the_extension = |object: &Value| text(object, "/apiVersion").starts_with("inference.networking.");
-    every_object_is_accepted(crds::INFERENCE_EXTENSION_1_5, "acceptance-1.5", of_the_extension).await
+    let different = |object: &Value| {
+        let api_version = text(object, "/apiVersion");
+        ["inference.networking.", "gateway.envoyproxy.io/"].iter().any(|group| api_version.starts_with(group))
+    };
+    let releases = [crds::INFERENCE_EXTENSION_1_5, crds::ENVOY_GATEWAY_1_9];
+    every_object_is_accepted(releases, "acceptance-1.5", different).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +100,7 @@ async fn a_runtime_on_a_stub_crd_is_what_we_wrote() -> Result<()> {
 /// Every object of every example, one example after the other, since they share names; and those objects of generated
 /// stacks that are asked for.
 async fn every_object_is_accepted(
-    extension: Source,
+    releases: [Source; 2],
     name: &str,
     asked_for: fn(&Value) -> bool,
 ) -> Result<()> {
@@ -104,7 +109,7 @@ async fn every_object_is_accepted(
     let generated = GENERATED.get_or_try_init(rendered_cases).await?;
     let control_plane = ControlPlane::start(name).await?;
     let cluster = &control_plane.cluster;
-    let installed_in = crds::install(cluster, &kinds(extension)?).await?;
+    let installed_in = crds::install(cluster, &kinds(releases)?).await?;
 
     let started = Instant::now();
     let mut accepted = BTreeMap::new();
@@ -177,12 +182,11 @@ async fn rendered_cases() -> Result<Vec<Stack>> {
     Ok(stacks.into_iter().flatten().collect())
 }
 
-/// Every kind that may be composed.
-fn kinds(extension: Source) -> Result<Vec<Value>> {
+/// Every kind that may be composed, those of which there are several releases as these have them.
+fn kinds(releases: [Source; 2]) -> Result<Vec<Value>> {
     let mut all = [crds::vllm_runtime()?, crds::llm_d_objective()?, crds::gateways()?].concat();
-    let others =
-        [crds::GATEWAY_API, extension, crds::KEDA, crds::PROMETHEUS_OPERATOR, crds::PROVIDER_KUBERNETES];
-    for source in others {
+    let others = [crds::GATEWAY_API, crds::KEDA, crds::PROMETHEUS_OPERATOR, crds::PROVIDER_KUBERNETES];
+    for source in releases.into_iter().chain(others) {
         all.extend(source.crds()?);
     }
     Ok(all)

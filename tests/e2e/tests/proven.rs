@@ -17,7 +17,7 @@ use serde_json::Value;
 const CASES: usize = 330;
 
 /// Whose definitions the API server of the tests has.
-const SOURCES: [Source; 9] = [
+const SOURCES: [Source; 11] = [
     crds::GATEWAY_API,
     crds::INFERENCE_EXTENSION_1_3,
     crds::INFERENCE_EXTENSION_1_5,
@@ -27,6 +27,8 @@ const SOURCES: [Source; 9] = [
     crds::ISTIO,
     crds::GKE,
     crds::AI_GATEWAY,
+    crds::ENVOY_GATEWAY_1_7,
+    crds::ENVOY_GATEWAY_1_9,
 ];
 
 #[test]

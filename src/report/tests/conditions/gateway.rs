@@ -10,7 +10,8 @@ use crate::plan::keys::Key;
 use crate::report::ConditionType::GatewayReady;
 use crate::report::Reason;
 use crate::report::fixtures::{
-    HOST, accepted, full, gateway, healthy, made, not_made, own_route, route, spoken_of, with_criticality,
+    HOST, accepted, ancestor, full, gateway, healthy, made, not_made, own_route, route, spoken_of,
+    with_criticality,
 };
 
 use super::{Case, case};
@@ -22,6 +23,8 @@ pub(super) fn cases() -> Vec<Case> {
     let no_listener = ("Accepted", "False", "NoMatchingListenerHostname", "no listener takes it.");
     let no_service = ("ResolvedRefs", "False", "BackendNotFound", "no Service llama");
     let no_pools = ("Accepted", "False", "NotSupportedByParent", "no such backend");
+    let no_lua = ("Accepted", "False", "Invalid", "Lua is disabled.");
+    let permitted = ("Accepted", "True", "Accepted", "");
     let for_the_route = ("Accepted", "False", "HTTPRouteNotAccepted", "see the route");
     let mut placeholder =
         spoken_of(&json!({}), 2, &[("ResolvedRefs", "False", "InvalidExtensionRef", "no Service")]);
@@ -109,6 +112,53 @@ pub(super) fn cases() -> Vec<Case> {
             healthy().holding(Key::HttpRoute, route(&[no_service])),
             (GatewayReady, Reason::HttpRouteFailed),
             &["BackendNotFound: no Service"],
+        ),
+        case(
+            "the platform could permit a script",
+            full(),
+            healthy(),
+            (GatewayReady, Reason::PriorityNotEnforced),
+            &["have the platform's Input permit a script by gateway.priorityHook"],
+        ),
+        case(
+            "elsewhere it could not",
+            full().on(Implementation::Istio),
+            healthy(),
+            (GatewayReady, Reason::PriorityNotEnforced),
+            &["or use a gateway implementation with such a hook"],
+        ),
+        case(
+            "a script gives requests their priority",
+            full().scripted(),
+            healthy(),
+            (GatewayReady, Reason::Accepted),
+            &["sends requests"],
+        ),
+        case(
+            "Envoy Gateway does not permit scripts, and answers with 500",
+            full().scripted(),
+            healthy().holding(Key::GatewayExtensionPolicy, ancestor(2, &no_lua)),
+            (GatewayReady, Reason::ExtensionPolicyFailed),
+            &[
+                "EnvoyExtensionPolicy team-a/llama",
+                "500",
+                "Invalid: Lua is disabled. Permit",
+                "gateway.priorityHook to None",
+            ],
+        ),
+        case(
+            "Envoy Gateway speaks of a former script",
+            full().scripted(),
+            healthy().holding(Key::GatewayExtensionPolicy, ancestor(1, &permitted)),
+            (GatewayReady, Reason::Pending),
+            &["has not said anything about EnvoyExtensionPolicy team-a/llama as it is wanted"],
+        ),
+        case(
+            "the cluster does not know such policies",
+            full().scripted(),
+            healthy().broken(Key::GatewayExtensionPolicy, "no matches for kind \"EnvoyExtensionPolicy\""),
+            (GatewayReady, Reason::ObjectNotSynced),
+            &["EnvoyExtensionPolicy team-a/llama cannot be reconciled: no matches for kind"],
         ),
         case(
             "routed by the model's name on Envoy AI Gateway",

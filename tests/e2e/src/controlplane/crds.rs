@@ -141,7 +141,25 @@ pub const AI_GATEWAY: Source = Source {
     files: &["aigateway.envoyproxy.io_aigatewayroutes.yaml"],
 };
 
-/// What implementations of a Gateway bring, as far as it is emitted.
+/// Envoy Gateway, the oldest release that is written for.
+pub const ENVOY_GATEWAY_1_7: Source = Source {
+    module: "github.com/envoyproxy/gateway",
+    version: "v1.7.0",
+    sum: "h1:noVz4fADhljSKpQFaspb25+C3kC8bBBisQZle9W0ei4=",
+    folder: "charts/gateway-helm/crds/generated",
+    files: &["gateway.envoyproxy.io_envoyextensionpolicies.yaml"],
+};
+
+/// And the newest.
+pub const ENVOY_GATEWAY_1_9: Source = Source {
+    version: "v1.9.0",
+    sum: "h1:PaOpud15v3kDCl3L5yc1TdYzggCMpRm1yRjNKmLkzHA=",
+    folder: "charts/gateway-helm/charts/crds/crds/generated",
+    ..ENVOY_GATEWAY_1_7
+};
+
+/// What implementations of a Gateway bring, as far as it is emitted, but for Envoy Gateway, of which there are two
+/// releases.
 pub fn gateways() -> Result<Vec<Value>> {
     let mut all = ISTIO.crds()?;
     all.retain(|crd| text(crd, "/spec/names/kind") == "DestinationRule");
@@ -203,7 +221,7 @@ pub fn crossplane_side() -> Result<Vec<Value>> {
 pub fn target_side() -> Result<Vec<Value>> {
     let mut all = vllm_runtime()?;
     all.extend(gateways()?);
-    for source in [GATEWAY_API, INFERENCE_EXTENSION_1_3, KEDA, PROMETHEUS_OPERATOR] {
+    for source in [GATEWAY_API, INFERENCE_EXTENSION_1_3, ENVOY_GATEWAY_1_9, KEDA, PROMETHEUS_OPERATOR] {
         all.extend(source.crds()?);
     }
     Ok(all)
