@@ -220,7 +220,14 @@ impl Stack<'_> {
                 continue;
             }
             let namespace = self.case.fields()["targetNamespace"].as_str().unwrap_or("team-a");
-            expect(object.namespace() == namespace, "everything lands in the target namespace");
+            if matches!(object.kind(), "ClusterRole" | "ClusterRoleBinding") {
+                expect(
+                    object.namespace().is_empty() && object.name().starts_with(&format!("{namespace}.")),
+                    "what belongs to the whole cluster says whose it is in its name alone",
+                );
+            } else {
+                expect(object.namespace() == namespace, "everything lands in the target namespace");
+            }
             let metadata = &manifest["metadata"];
             let home = self.case.composite["metadata"]["namespace"].as_str().unwrap_or_default();
             let owner = format!("{home}/{}", self.case.name());
@@ -258,12 +265,14 @@ impl Stack<'_> {
         }
     }
 
-    /// Nothing refers to something that is not there, but for the Secret that the author named.
+    /// Nothing refers to something that is not there, but for the Secret that the author named and Kubernetes' own roles.
     fn references_resolve(&self, broken: &mut Vec<String>) {
         let references = references(self.objects);
         for Reference { from, field, to } in &references {
             if let Target::Outside { kind, name } = to
                 && kind != "Secret"
+                // Kubernetes' own.
+                && !name.starts_with("system:")
             {
                 broken.push(format!("{} {field}: there is no {kind} {name}", self.objects[*from].kind()));
             }
@@ -287,6 +296,8 @@ impl Stack<'_> {
             ("AIGatewayRoute", &["parentRefs", "backendRefs"]),
             ("HTTPRoute", &["parentRefs", "backendRefs"]),
             ("RoleBinding", &["roleRef", "subjects"]),
+            ("ClusterRoleBinding", &["roleRef", "subjects"]),
+            ("Secret", &["account"]),
             ("Deployment", &["serviceAccountName", "volumes"]),
             ("ScaledObject", &["scaleTargetRef", "triggers"]),
             ("Ingress", &["backend"]),

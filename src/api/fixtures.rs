@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::operator::Operator;
 use super::settings::{
     Adapter, Backend, Composite, Criticality, Delivery, FailureMode, GatewayRef, Implementation, Lora,
-    Metric, Model, Monitoring, Picker, PriorityHook, ProviderConfigKind, Replicas, RouteBy, Routing, Runtime,
-    Scaling, Settings, Target, Toggle, Ttl,
+    Metric, MetricsAuth, Model, Monitoring, Picker, PriorityHook, ProviderConfigKind, Replicas, RouteBy,
+    Routing, Runtime, Scaling, Settings, Target, Toggle, Ttl,
 };
 use super::{Duration, Host, ModelName, Namespace};
 
@@ -78,6 +78,7 @@ impl Settings {
                 config: None,
                 failure_mode: FailureMode::FailClose,
                 flow_control: Toggle::Auto,
+                metrics_auth: MetricsAuth::None,
             },
         });
         self

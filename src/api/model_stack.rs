@@ -6,7 +6,7 @@
 use super::llm_inference::{LatencyObjective, Metric, Runtime};
 use super::numbers::{Int, Interval, Quantity, Real, Target, Wait, Weight};
 use super::reading::{List, Map, choice, object};
-use super::settings::{FailureMode, PickerFamily, PriorityHook, ProviderConfigKind, Toggle};
+use super::settings::{FailureMode, MetricsAuth, PickerFamily, PriorityHook, ProviderConfigKind, Toggle};
 use super::texts::{
     AnnotationValue, GatewayGlob, Glob, Image, LabelValue, NamespaceName, ObjectName, QualifiedName, Release,
     ResourceName, SectionName, SpecPath, Text, Url, Word, YamlText,
@@ -156,7 +156,8 @@ object! {
         "scorers" scorers: List<Scorer, 32>,
         /// The picker's whole configuration in YAML, instead of scorers.
         "config" config: Text<YamlText>,
-        /// How its metrics are protected. Default: None.
+        /// Who may read its metrics: whoever reaches the port, or who has a token; with Token the monitor gets one of
+        /// its own. Default: None.
         "metricsAuth" metrics_auth: MetricsAuth,
         /// A picker that is already there. Default: none, each model gets its own.
         "existing" existing: ExistingPicker,
@@ -174,8 +175,7 @@ choice! {
 }
 
 choice! {
-    /// How a picker's metrics are protected.
-    enum MetricsAuth { None = "None", Token = "Token", }
+    impl MetricsAuth { None = "None", Token = "Token", }
 }
 
 object! {

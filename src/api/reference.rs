@@ -165,6 +165,5 @@ fn note(source: Source, path: &str) -> Option<String> {
             let values: Vec<&str> = values.iter().map(String::as_str).collect();
             format!("{} is not supported yet.", either(&values))
         }
-        When::IsNot(only) => format!("Only `{only}` is supported yet."),
     })
 }

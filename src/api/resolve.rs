@@ -15,8 +15,8 @@ use super::reading::Map;
 use super::routing::{self, PlatformGateway, gateway_ref};
 use super::rules;
 use super::settings::{
-    Composite, Criticality, EnvSource, EnvVariable, FailureMode, Metric, Model, Monitoring, Picker,
-    PickerConfig, Replicas, Runtime, Scaling, Scorer, SecretKey, Settings, Toggle, Ttl,
+    Composite, Criticality, EnvSource, EnvVariable, FailureMode, Metric, MetricsAuth, Model, Monitoring,
+    Picker, PickerConfig, Replicas, Runtime, Scaling, Scorer, SecretKey, Settings, Toggle, Ttl,
 };
 use super::values::{Duration, ModelName};
 
@@ -313,7 +313,7 @@ fn picker(picker: stack::EndpointPicker, input: &mut Problems) -> Picker {
         flow_control,
         scorers,
         config,
-        metrics_auth: _,
+        metrics_auth,
         existing: _,
     } = picker;
     Picker {
@@ -330,6 +330,7 @@ fn picker(picker: stack::EndpointPicker, input: &mut Problems) -> Picker {
         config: config.and_then(|config| picker_config(config.0, input)),
         failure_mode: failure_mode.unwrap_or(FailureMode::FailClose),
         flow_control: flow_control.unwrap_or(Toggle::Auto),
+        metrics_auth: metrics_auth.unwrap_or(MetricsAuth::None),
     }
 }
 

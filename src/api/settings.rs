@@ -339,6 +339,8 @@ pub struct Picker {
     pub failure_mode: FailureMode,
     /// Queueing in the picker.
     pub flow_control: Toggle,
+    /// Who may read its metrics.
+    pub metrics_auth: MetricsAuth,
 }
 
 /// A scorer and its share.
@@ -416,6 +418,15 @@ pub enum FailureMode {
     FailOpen,
     /// The request fails.
     FailClose,
+}
+
+/// Who may read a picker's metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsAuth {
+    /// Whoever reaches the port.
+    None,
+    /// Whoever has a token that may.
+    Token,
 }
 
 /// A choice that may be left to the function.

@@ -15,8 +15,6 @@ pub(super) enum When {
     True,
     /// These.
     Is(&'static [&'static str]),
-    /// All but this one.
-    IsNot(&'static str),
 }
 
 /// One thing that cannot be had.
@@ -45,7 +43,6 @@ pub(super) const TABLE: &[Unsupported] = &[
     input("target", When::Is(&["Direct"]), "use NamespacedObject or ClusterObject"),
     input("defaults.scaling.metric", When::Is(&["latency"]), "use queue-depth or kv-cache"),
     input("defaults.scaling.latency", When::Set, "scale on queue-depth or kv-cache"),
-    input("endpointPicker.metricsAuth", When::IsNot("None"), "use None"),
     input("endpointPicker.existing", When::Set, "leave it out: each model gets a picker of its own"),
     input("gateway.implementation", When::Is(&["Auto"]), "name what implements the Gateway"),
     input("gateway.discovery", When::True, "name the Gateway in gateway.ref"),
@@ -110,7 +107,6 @@ impl When {
             Self::Set => true,
             Self::True => value.as_bool() == Some(true),
             Self::Is(values) => value.as_str().is_some_and(|value| values.contains(&value)),
-            Self::IsNot(only) => value.as_str().is_some_and(|value| value != only),
         }
     }
 }

@@ -16,6 +16,7 @@ mod ingress;
 mod monitoring;
 mod picker;
 mod picker_config;
+mod picker_metrics;
 mod pool;
 mod route;
 mod scaling;
@@ -53,6 +54,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
     let monitoring = plan.monitoring.as_ref();
     let picker = routing.map(|routing| &routing.picker);
     let leader = picker.filter(|picker| picker.elects_leader());
+    let shows_token = plan.shows_token();
     let companion = routing.filter(|routing| routing.companions().contains(&key));
     Ok(match key {
         Key::VllmRuntime | Key::ModelDeployment | Key::ModelService => workload::model_servers(plan, key),
@@ -103,6 +105,15 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         Key::EppRoleBindingLeaderElection => {
             leader.map(|_| picker::role_binding_leader_election(plan).into())
         }
+        Key::EppClusterRoleBindingAuthDelegator => {
+            plan.guards_metrics().then(|| picker_metrics::auth_delegator(plan).into())
+        }
+        Key::EppMetricsServiceAccount => shows_token.then(|| picker_metrics::service_account(plan).into()),
+        Key::EppMetricsToken => shows_token.then(|| picker_metrics::token(plan).into()),
+        Key::EppMetricsClusterRole => shows_token.then(|| picker_metrics::cluster_role(plan).into()),
+        Key::EppMetricsClusterRoleBinding => {
+            shows_token.then(|| picker_metrics::cluster_role_binding(plan).into())
+        }
         Key::EppDeployment => picker.map(|picker| picker::deployment(plan, picker).into()),
         Key::EppService => picker.map(|picker| picker::service(plan, picker).into()),
         Key::EppServiceMonitor => monitoring
@@ -127,7 +138,7 @@ fn meta(plan: &Plan, key: Key) -> ObjectMeta {
     annotations.insert(OWNER_ANNOTATION.to_owned(), plan.owner.clone());
     ObjectMeta {
         name: Some(name),
-        namespace: Some(namespace),
+        namespace,
         labels: (!plan.labels.is_empty()).then(|| plan.labels.clone()),
         annotations: Some(annotations),
         ..ObjectMeta::default()

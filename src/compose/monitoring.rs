@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::kinds::Resource;
-use crate::kinds::prometheus_operator::{Endpoint, ServiceMonitorSpec};
+use crate::kinds::prometheus_operator::{Authorization, Endpoint, SecretKeySelector, ServiceMonitorSpec};
 use crate::plan::keys::Key;
 use crate::plan::names::{
     ENDPOINT_PICKER, ENGINE_PORT, ENGINE_PORT_NAME, METRICS_PATH, MODEL_LABEL, MODEL_SERVER,
@@ -12,6 +12,7 @@ use crate::plan::names::{
 };
 use crate::plan::{MonitoringPlan, Plan};
 
+use super::picker_metrics::TOKEN_KEY;
 use super::{labelled, select};
 
 /// A Service for scraping alone: the one that the vLLM operator makes has no labels to select it by.
@@ -37,7 +38,7 @@ pub(super) fn model_metrics_service(plan: &Plan) -> Service {
 
 /// Scrapes the model servers.
 pub(super) fn service_monitor(plan: &Plan, monitoring: &MonitoringPlan) -> Resource<ServiceMonitorSpec> {
-    monitor(plan, monitoring, Key::ServiceMonitor, MODEL_SERVER, ENGINE_PORT_NAME)
+    monitor(plan, monitoring, Key::ServiceMonitor, MODEL_SERVER, ENGINE_PORT_NAME, None)
 }
 
 /// Scrapes the picker.
@@ -45,7 +46,12 @@ pub(super) fn picker_service_monitor(
     plan: &Plan,
     monitoring: &MonitoringPlan,
 ) -> Resource<ServiceMonitorSpec> {
-    monitor(plan, monitoring, Key::EppServiceMonitor, ENDPOINT_PICKER, PICKER_METRICS_PORT_NAME)
+    let authorization = plan.shows_token().then(|| Authorization {
+        kind: "Bearer",
+        credentials: SecretKeySelector { name: plan.name.picker_metrics(), key: TOKEN_KEY },
+    });
+    let key = Key::EppServiceMonitor;
+    monitor(plan, monitoring, key, ENDPOINT_PICKER, PICKER_METRICS_PORT_NAME, authorization)
 }
 
 fn monitor(
@@ -54,13 +60,19 @@ fn monitor(
     key: Key,
     component: &str,
     port: &'static str,
+    authorization: Option<Authorization>,
 ) -> Resource<ServiceMonitorSpec> {
     Resource::new(
         labelled(plan, key, monitoring.labels.clone()),
         ServiceMonitorSpec {
             selector: select(plan.component_labels(component)),
             target_labels: vec![MODEL_LABEL.to_owned()],
-            endpoints: vec![Endpoint { port, path: METRICS_PATH, interval: monitoring.interval.to_string() }],
+            endpoints: vec![Endpoint {
+                port,
+                path: METRICS_PATH,
+                interval: monitoring.interval.to_string(),
+                authorization,
+            }],
         },
     )
 }

@@ -39,7 +39,7 @@ const GRPC: &str = "grpc";
 const GRPC_HEALTH: &str = "grpc-health";
 const METRICS: &str = "metrics";
 /// The group of RBAC kinds.
-const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
+pub(super) const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 /// The group of leases.
 const COORDINATION_GROUP: &str = "coordination.k8s.io";
 /// What the picker needs of everything it reads.
@@ -134,12 +134,17 @@ fn role_binding(plan: &Plan, key: Key, role: Key) -> RoleBinding {
     RoleBinding {
         metadata: meta(plan, key),
         role_ref: RoleRef { api_group: RBAC_GROUP.to_owned(), kind: "Role".to_owned(), name: role },
-        subjects: Some(vec![Subject {
-            api_group: None,
-            kind: "ServiceAccount".to_owned(),
-            name: plan.name.picker(),
-            namespace: Some(plan.namespace.to_string()),
-        }]),
+        subjects: Some(vec![account(plan, plan.name.picker())]),
+    }
+}
+
+/// A `ServiceAccount` of the model's namespace, as a binding names it.
+pub(super) fn account(plan: &Plan, name: String) -> Subject {
+    Subject {
+        api_group: None,
+        kind: "ServiceAccount".to_owned(),
+        name,
+        namespace: Some(plan.namespace.to_string()),
     }
 }
 
@@ -291,7 +296,7 @@ fn args(plan: &Plan, picker: &PickerPlan) -> Vec<String> {
         format!("--metrics-port={PICKER_METRICS_PORT}"),
         // Gateways speak TLS to the picker; it makes a certificate of its own.
         "--secure-serving=true".to_owned(),
-        "--metrics-endpoint-auth=false".to_owned(),
+        format!("--metrics-endpoint-auth={}", plan.guards_metrics()),
         "--tracing=false".to_owned(),
         "--enable-pprof=false".to_owned(),
         "--zap-encoder=json".to_owned(),

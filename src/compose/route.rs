@@ -54,7 +54,7 @@ pub(super) fn generated_route(plan: &Plan) -> GeneratedRoute {
     GeneratedRoute(Foreign {
         api_version: HttpRouteSpec::API_VERSION,
         kind: HttpRouteSpec::KIND,
-        metadata: ObjectMeta { name: Some(name), namespace: Some(namespace), ..ObjectMeta::default() },
+        metadata: ObjectMeta { name: Some(name), namespace, ..ObjectMeta::default() },
     })
 }
 

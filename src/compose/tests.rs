@@ -10,7 +10,7 @@ use crate::plan::plan;
 
 use crate::api::operator::Operator;
 use crate::api::settings::PickerFamily as Family;
-use crate::api::settings::{Backend, EnvSource, EnvVariable, SecretKey, Settings};
+use crate::api::settings::{Backend, EnvSource, EnvVariable, MetricsAuth, SecretKey, Settings, Toggle};
 use crate::kinds::Manifest;
 
 use super::compose;
@@ -23,10 +23,17 @@ fn what_is_composed_is_what_the_plan_has() {
     let hosted = || llm().hosted("llama.example.com");
     let mut replicated = hosted();
     replicated.routing.as_mut().unwrap().picker.replicas = 2;
+    let guarded = |scraped| {
+        let mut settings = hosted();
+        settings.routing.as_mut().unwrap().picker.metrics_auth = MetricsAuth::Token;
+        settings.monitoring.as_mut().unwrap().endpoint_picker = scraped;
+        settings
+    };
+    let guarded = [guarded(Toggle::Enabled), guarded(Toggle::Disabled)];
     let mut deployed = hosted().scaled(1, 3);
     deployed.backend = Backend::Deployment;
     let scaled = [deployed, llm().scaled(1, 3), hosted().scaled(1, 3), hosted().scaled(0, 3)];
-    for settings in [bare, llm(), hosted(), replicated].into_iter().chain(scaled) {
+    for settings in [bare, llm(), hosted(), replicated].into_iter().chain(guarded).chain(scaled) {
         let plan = plan(&settings, &Observed::default()).unwrap();
         let composed: Vec<Key> = compose(&plan).unwrap().into_iter().map(|composed| composed.key).collect();
         let planned: Vec<Key> = Key::ALL.into_iter().filter(|key| plan.has(*key)).collect();
@@ -95,6 +102,38 @@ fn written(settings: &Settings, wanted: Key) -> Value {
     let stack = compose(&plan(settings, &Observed::default()).unwrap()).unwrap();
     let found = stack.into_iter().find(|composed| composed.key == wanted).unwrap();
     serde_json::to_value(found.manifest).unwrap()
+}
+
+#[test]
+fn metrics_of_a_guarded_picker_are_read_by_an_account_that_may_do_nothing_else() {
+    let mut settings = llm().hosted("llama.example.com");
+    let picker = &mut settings.routing.as_mut().unwrap().picker;
+    picker.metrics_auth = MetricsAuth::Token;
+    settings.monitoring.as_mut().unwrap().endpoint_picker = Toggle::Enabled;
+    // What the platform writes on everything must not lead elsewhere.
+    settings.annotations = [("kubernetes.io/service-account.name".to_owned(), "admin".to_owned())].into();
+    let object = |key| written(&settings, key);
+
+    let role = object(Key::EppMetricsClusterRole);
+    assert_eq!(role["rules"], json!([{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]));
+    let reader = json!([{"kind": "ServiceAccount", "name": "llama-epp-metrics", "namespace": "team-a"}]);
+    let binding = object(Key::EppMetricsClusterRoleBinding);
+    assert_eq!(binding["roleRef"]["name"], role["metadata"]["name"]);
+    assert_eq!(binding["subjects"], reader);
+    let token = object(Key::EppMetricsToken);
+    assert_eq!(token["metadata"]["annotations"]["kubernetes.io/service-account.name"], "llama-epp-metrics");
+    assert_eq!(token.pointer("/data"), None, "the cluster fills it in, and what we wrote we would take back");
+    let shown = &object(Key::EppServiceMonitor)["spec"]["endpoints"][0]["authorization"];
+    assert_eq!(
+        *shown,
+        json!({"type": "Bearer", "credentials": {"name": "llama-epp-metrics", "key": "token"}})
+    );
+    let delegator = object(Key::EppClusterRoleBindingAuthDelegator);
+    assert_eq!(delegator["roleRef"]["name"], "system:auth-delegator");
+    assert_eq!(delegator["subjects"][0]["name"], "llama-epp", "the picker asks, whoever reads");
+    for cluster_wide in [role, binding, delegator] {
+        assert_eq!(cluster_wide["metadata"].get("namespace"), None);
+    }
 }
 
 #[test]

@@ -3,10 +3,10 @@
 //! Kinds of Kubernetes itself come from `k8s-openapi`. Nothing here decides anything.
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
@@ -86,6 +86,8 @@ pub struct GeneratedRoute(pub Foreign);
 #[expect(missing_docs, reason = "each variant is named after its kind")]
 pub enum Manifest {
     AiGatewayRoute(Box<Resource<ai_gateway::AiGatewayRouteSpec>>),
+    ClusterRole(Box<ClusterRole>),
+    ClusterRoleBinding(Box<ClusterRoleBinding>),
     ConfigMap(Box<ConfigMap>),
     Deployment(Box<Deployment>),
     DestinationRule(Box<Resource<istio::DestinationRuleSpec>>),
@@ -104,6 +106,7 @@ pub enum Manifest {
     Role(Box<Role>),
     RoleBinding(Box<RoleBinding>),
     ScaledObject(Box<Resource<keda::ScaledObjectSpec>>),
+    Secret(Box<Secret>),
     Service(Box<Service>),
     ServiceAccount(Box<ServiceAccount>),
     ServiceMonitor(Box<Resource<prometheus_operator::ServiceMonitorSpec>>),
@@ -122,6 +125,8 @@ macro_rules! manifest_from {
 
 manifest_from! {
     AiGatewayRoute: Resource<ai_gateway::AiGatewayRouteSpec>,
+    ClusterRole: ClusterRole,
+    ClusterRoleBinding: ClusterRoleBinding,
     ConfigMap: ConfigMap,
     Deployment: Deployment,
     DestinationRule: Resource<istio::DestinationRuleSpec>,
@@ -140,6 +145,7 @@ manifest_from! {
     Role: Role,
     RoleBinding: RoleBinding,
     ScaledObject: Resource<keda::ScaledObjectSpec>,
+    Secret: Secret,
     Service: Service,
     ServiceAccount: ServiceAccount,
     ServiceMonitor: Resource<prometheus_operator::ServiceMonitorSpec>,

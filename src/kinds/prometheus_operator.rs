@@ -24,6 +24,7 @@ impl Kind for ServiceMonitorSpec {
 
 /// One scraped port.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Endpoint {
     /// Name of the Service's port.
     pub port: &'static str,
@@ -31,4 +32,26 @@ pub struct Endpoint {
     pub path: &'static str,
     /// How often.
     pub interval: String,
+    /// What Prometheus shows there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<Authorization>,
+}
+
+/// Credentials for a scraped port.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Authorization {
+    /// `Bearer`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// A key of a Secret in the monitor's namespace.
+    pub credentials: SecretKeySelector,
+}
+
+/// A key of a Secret.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SecretKeySelector {
+    /// The Secret.
+    pub name: String,
+    /// The key.
+    pub key: &'static str,
 }

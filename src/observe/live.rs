@@ -45,6 +45,13 @@ pub(super) struct Manifest<S, T> {
     metadata: Metadata,
     spec: Option<S>,
     status: Option<T>,
+    /// Of a Secret.
+    data: Option<Data>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    token: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -60,13 +67,14 @@ struct Metadata {
 impl<S: Default, T: Default> Manifest<S, T> {
     /// What the object says.
     pub(super) fn live<K: Kind<Spec = S, Status = T>>(self) -> Live {
-        let Self { metadata, spec, status } = self;
+        let Self { metadata, spec, status, data } = self;
         let Metadata { generation, annotations: owner, managed_fields: replicas_managers } = metadata;
         let spec = spec.unwrap_or_default();
         Live {
             generation,
             owner,
             replicas_managers,
+            shows_token: data.is_some_and(|data| data.token.is_some()),
             hostnames: K::hostnames(&spec),
             facts: K::facts(spec, status.unwrap_or_default()),
         }

@@ -124,6 +124,8 @@ pub struct Live {
     pub owner: Option<String>,
     /// Who else would keep the replica count where it is, were one of them to let go of it.
     pub replicas_managers: BTreeSet<String>,
+    /// Whether a Secret shows its token: `data.token`. What it is nobody here reads.
+    pub shows_token: bool,
     /// `spec.hostnames` of a route; empty for other kinds.
     pub hostnames: Vec<String>,
     /// By kind.

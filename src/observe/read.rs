@@ -96,6 +96,11 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
         | Key::EppRoleBindingLeaderElection
         | Key::EppService
         | Key::EppServiceMonitor
+        | Key::EppClusterRoleBindingAuthDelegator
+        | Key::EppMetricsServiceAccount
+        | Key::EppMetricsToken
+        | Key::EppMetricsClusterRole
+        | Key::EppMetricsClusterRoleBinding
         | Key::Ingress => object_of::<Existing>(bytes),
     }
 }

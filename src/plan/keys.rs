@@ -59,10 +59,20 @@ pub enum Key {
     EppRoleLeaderElection,
     /// Binds `EppRoleLeaderElection`.
     EppRoleBindingLeaderElection,
+    /// Lets the picker ask who wants to read its metrics, and whether they may.
+    EppClusterRoleBindingAuthDelegator,
     /// The picker.
     EppDeployment,
     /// Where the gateway finds the picker.
     EppService,
+    /// The identity of whoever reads the picker's metrics.
+    EppMetricsServiceAccount,
+    /// Its token.
+    EppMetricsToken,
+    /// Lets somebody read metrics.
+    EppMetricsClusterRole,
+    /// Binds `EppMetricsClusterRole`.
+    EppMetricsClusterRoleBinding,
     /// Scrapes the picker.
     EppServiceMonitor,
     /// The autoscaler.
@@ -75,7 +85,7 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 39] = [
         Self::VllmRuntime,
         Self::ModelDeployment,
         Self::ModelService,
@@ -104,8 +114,13 @@ impl Key {
         Self::EppRoleBindingPoolReader,
         Self::EppRoleLeaderElection,
         Self::EppRoleBindingLeaderElection,
+        Self::EppClusterRoleBindingAuthDelegator,
         Self::EppDeployment,
         Self::EppService,
+        Self::EppMetricsServiceAccount,
+        Self::EppMetricsToken,
+        Self::EppMetricsClusterRole,
+        Self::EppMetricsClusterRoleBinding,
         Self::EppServiceMonitor,
         Self::ScaledObject,
         Self::Gateway,
@@ -143,8 +158,13 @@ impl Key {
             Self::EppRoleBindingPoolReader => "epp_role_binding_pool_reader",
             Self::EppRoleLeaderElection => "epp_role_leader_election",
             Self::EppRoleBindingLeaderElection => "epp_role_binding_leader_election",
+            Self::EppClusterRoleBindingAuthDelegator => "epp_cluster_role_binding_auth_delegator",
             Self::EppDeployment => "epp_deployment",
             Self::EppService => "epp_service",
+            Self::EppMetricsServiceAccount => "epp_metrics_service_account",
+            Self::EppMetricsToken => "epp_metrics_token",
+            Self::EppMetricsClusterRole => "epp_metrics_cluster_role",
+            Self::EppMetricsClusterRoleBinding => "epp_metrics_cluster_role_binding",
             Self::EppServiceMonitor => "epp_service_monitor",
             Self::ScaledObject => "scaled_object",
             Self::Gateway => "gateway",
@@ -196,8 +216,13 @@ mod tests {
                 "epp_role_binding_pool_reader",
                 "epp_role_leader_election",
                 "epp_role_binding_leader_election",
+                "epp_cluster_role_binding_auth_delegator",
                 "epp_deployment",
                 "epp_service",
+                "epp_metrics_service_account",
+                "epp_metrics_token",
+                "epp_metrics_cluster_role",
+                "epp_metrics_cluster_role_binding",
                 "epp_service_monitor",
                 "scaled_object",
                 "gateway",

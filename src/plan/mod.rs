@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::operator::Operator;
-use crate::api::settings::{Composite, Delivery, Model, Monitoring, Settings, Toggle, Ttl};
+use crate::api::settings::{Composite, Delivery, MetricsAuth, Model, Monitoring, Settings, Toggle, Ttl};
 use crate::api::{Duration, ModelName, Namespace, Problem};
 use crate::observe::Observed;
 
@@ -253,6 +253,16 @@ impl Plan {
             .into()
     }
 
+    /// Whether the picker answers nobody who asks for its metrics without a token that may.
+    pub fn guards_metrics(&self) -> bool {
+        self.routing.as_ref().is_some_and(|routing| routing.picker.metrics_auth == MetricsAuth::Token)
+    }
+
+    /// Whether a monitor shows such a token.
+    pub fn shows_token(&self) -> bool {
+        self.guards_metrics() && self.has(Key::EppServiceMonitor)
+    }
+
     /// Whether the stack has that object.
     pub fn has(&self, key: Key) -> bool {
         match key {
@@ -275,6 +285,11 @@ impl Plan {
             Key::EppRoleLeaderElection | Key::EppRoleBindingLeaderElection => {
                 self.routing.as_ref().is_some_and(|routing| routing.picker.elects_leader())
             }
+            Key::EppClusterRoleBindingAuthDelegator => self.guards_metrics(),
+            Key::EppMetricsServiceAccount
+            | Key::EppMetricsToken
+            | Key::EppMetricsClusterRole
+            | Key::EppMetricsClusterRoleBinding => self.shows_token(),
             Key::HttpRoute => self.routing.as_ref().is_some_and(|routing| !routing.has_own_route()),
             Key::AiGatewayRoute | Key::AiGatewayHttpRoute => {
                 self.routing.as_ref().is_some_and(RoutingPlan::has_own_route)
@@ -295,8 +310,8 @@ impl Plan {
         }
     }
 
-    /// Namespace and name of that object on the target cluster.
-    pub fn place_of(&self, key: Key) -> (String, String) {
+    /// Namespace and name of that object on the target cluster; what belongs to the whole cluster has no namespace.
+    pub fn place_of(&self, key: Key) -> (Option<String>, String) {
         let model = &self.name;
         let name = match key {
             Key::ModelDeployment | Key::ModelService => model.model_server(),
@@ -326,14 +341,21 @@ impl Plan {
             Key::EppRolePodReader | Key::EppRoleBindingPodReader => model.picker_pod_reader(),
             Key::EppRolePoolReader | Key::EppRoleBindingPoolReader => model.picker_pool_reader(),
             Key::EppRoleLeaderElection | Key::EppRoleBindingLeaderElection => model.picker_leader_election(),
+            Key::EppMetricsServiceAccount | Key::EppMetricsToken => model.picker_metrics(),
+            Key::EppMetricsClusterRole | Key::EppMetricsClusterRoleBinding => {
+                return (None, model.picker_metrics_reader(&self.namespace));
+            }
+            Key::EppClusterRoleBindingAuthDelegator => {
+                return (None, model.picker_auth_delegator(&self.namespace));
+            }
             Key::Gateway => {
                 let gateway = self.routing.as_ref().map(|routing| &routing.gateway);
                 return gateway
-                    .map(|gateway| (gateway.namespace.clone(), gateway.name.clone()))
+                    .map(|gateway| (Some(gateway.namespace.clone()), gateway.name.clone()))
                     .unwrap_or_default();
             }
         };
-        (self.namespace.to_string(), name)
+        (Some(self.namespace.to_string()), name)
     }
 }
 

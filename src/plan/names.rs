@@ -1,6 +1,6 @@
 //! Names, labels and ports of the objects of one stack, each decided here and nowhere else.
 
-use crate::api::ModelName;
+use crate::api::{ModelName, Namespace};
 
 /// Marks every emitted object with `<composite namespace>/<composite name>`.
 pub const OWNER_ANNOTATION: &str = "inference.devopstoolkit.ai/owner";
@@ -78,6 +78,22 @@ impl ModelName {
         format!("{self}-adapters")
     }
 
+    /// Whoever reads the picker's metrics: `ServiceAccount` and its token.
+    pub fn picker_metrics(&self) -> String {
+        format!("{}-metrics", self.picker())
+    }
+
+    /// Lets somebody read metrics. Of the whole cluster, as the next one: a dot is in no namespace and in no model's
+    /// name, so two models never mean the same.
+    pub fn picker_metrics_reader(&self, namespace: &Namespace) -> String {
+        format!("{namespace}.{}-reader", self.picker_metrics())
+    }
+
+    /// Lets the picker ask who wants to read its metrics.
+    pub fn picker_auth_delegator(&self, namespace: &Namespace) -> String {
+        format!("{namespace}.{}-auth-delegator", self.picker())
+    }
+
     /// What a gateway is told about the model servers' Service.
     pub fn service_policy(&self) -> String {
         format!("{self}-service")
@@ -109,6 +125,24 @@ impl ModelName {
 #[cfg(test)]
 mod tests {
     use super::{MODEL_LABEL, series_label};
+    use crate::api::{ModelName, Namespace};
+
+    #[test]
+    fn names_of_the_whole_cluster_tell_models_apart_and_always_fit() {
+        let names = |namespace: &str, model: &str| {
+            let (namespace, model) = (Namespace::parse(namespace).unwrap(), ModelName::parse(model).unwrap());
+            [model.picker_metrics_reader(&namespace), model.picker_auth_delegator(&namespace)]
+        };
+        assert_ne!(
+            names("a-b", "c"),
+            names("a", "b-c"),
+            "a dash alone would not say where the namespace ends"
+        );
+        let (namespace, model) = ("n".repeat(Namespace::MAX), "m".repeat(ModelName::MAX));
+        for name in names(&namespace, &model) {
+            assert!(name.len() <= 253, "the longest of both is a name: {name}");
+        }
+    }
 
     #[test]
     fn series_labels_are_spelled_as_prometheus_spells_them() {

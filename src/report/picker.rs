@@ -24,6 +24,17 @@ const PARTS: [Key; 9] = [
     Key::EppService,
 ];
 
+/// What it answers without.
+const OPTIONAL: [Key; 7] = [
+    Key::InferenceObjective,
+    Key::EppClusterRoleBindingAuthDelegator,
+    Key::EppMetricsServiceAccount,
+    Key::EppMetricsToken,
+    Key::EppMetricsClusterRole,
+    Key::EppMetricsClusterRoleBinding,
+    Key::EppServiceMonitor,
+];
+
 /// Whether a replica of the current generation is available. The Deployment's own word on that is `Available`, but it
 /// means every replica, and of several only the leader is ever ready.
 pub(super) fn is_available(live: &Live) -> bool {
@@ -45,8 +56,12 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     if let State::Live(live) = deployment
         && is_available(live)
     {
-        let notes = notes(plan, observed, &PARTS)
-            + &notes(plan, observed, &[Key::InferenceObjective, Key::EppServiceMonitor]);
+        let notes = [
+            notes(plan, observed, &PARTS),
+            notes(plan, observed, &OPTIONAL),
+            shown_token(plan, observed).unwrap_or_default(),
+        ]
+        .concat();
         return Condition::new(
             KIND,
             Reason::Available,
@@ -83,6 +98,19 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     }
     let message = format!("Endpoint picker: {object} starts. If this takes longer than a minute: {look}");
     Condition::new(KIND, Reason::Starting, message)
+}
+
+/// The provider copies what it observes into the Object's status, where it reaches people who may not read Secrets.
+fn shown_token(plan: &Plan, observed: &Observed) -> Option<String> {
+    let key = Key::EppMetricsToken;
+    let shown = plan.has(key) && observed.live(key).is_some_and(|live| live.shows_token);
+    shown.then(|| {
+        format!(
+            " The token that reads its metrics can be seen in the status of the Object that wraps {}: run \
+             provider-kubernetes with --sanitize-secrets.",
+            name(plan, key)
+        )
+    })
 }
 
 fn served_before(observed: &Observed) -> bool {

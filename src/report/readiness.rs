@@ -141,6 +141,11 @@ pub const fn rule(key: Key) -> Rule {
         | Key::ModelPodDisruptionBudget
         | Key::ServiceMonitor
         | Key::EppServiceMonitor
+        | Key::EppClusterRoleBindingAuthDelegator
+        | Key::EppMetricsServiceAccount
+        | Key::EppMetricsToken
+        | Key::EppMetricsClusterRole
+        | Key::EppMetricsClusterRoleBinding
         | Key::GatewayProxySettingsPolicy => (EXISTS, Judgement::Always),
     };
     Rule { cel_query, judgement }

@@ -95,7 +95,7 @@ pub(crate) fn quote(text: &str) -> &str {
     text.get(..end.unwrap_or_default()).unwrap_or_default().trim_end_matches(['.', ' ', '\n'])
 }
 
-/// An object as messages name it: kind, namespace, name.
+/// An object as messages name it: kind, namespace if it has one, name.
 pub(super) fn name(plan: &Plan, key: Key) -> String {
     let kind = match key {
         Key::ReplicasHandover => return name(plan, plan.workload_key()),
@@ -113,7 +113,10 @@ pub(super) fn name(plan: &Plan, key: Key) -> String {
         Key::GatewayProxySettingsPolicy => "ProxySettingsPolicy",
         Key::GatewayExtensionPolicy => "EnvoyExtensionPolicy",
         Key::AdaptersConfigMap | Key::EppConfigMap => "ConfigMap",
-        Key::EppServiceAccount => "ServiceAccount",
+        Key::EppServiceAccount | Key::EppMetricsServiceAccount => "ServiceAccount",
+        Key::EppMetricsToken => "Secret",
+        Key::EppMetricsClusterRole => "ClusterRole",
+        Key::EppMetricsClusterRoleBinding | Key::EppClusterRoleBindingAuthDelegator => "ClusterRoleBinding",
         Key::EppRolePodReader | Key::EppRolePoolReader | Key::EppRoleLeaderElection => "Role",
         Key::EppRoleBindingPodReader | Key::EppRoleBindingPoolReader | Key::EppRoleBindingLeaderElection => {
             "RoleBinding"
@@ -123,8 +126,10 @@ pub(super) fn name(plan: &Plan, key: Key) -> String {
         Key::Gateway => "Gateway",
         Key::Ingress => "Ingress",
     };
-    let (namespace, name) = plan.place_of(key);
-    format!("{kind} {namespace}/{name}")
+    match plan.place_of(key) {
+        (Some(namespace), name) => format!("{kind} {namespace}/{name}"),
+        (None, name) => format!("{kind} {name}"),
+    }
 }
 
 #[cfg(test)]

@@ -321,7 +321,7 @@ fn input_fields() -> Fields {
         ("endpointPicker.config", Just(json!("")).boxed()),
         ("endpointPicker.failureMode", one_of(&["FailOpen", "FailClose"])),
         ("endpointPicker.flowControl", one_of(&["Auto", "Enabled", "Disabled"])),
-        ("endpointPicker.metricsAuth", one_of(&["None"])),
+        ("endpointPicker.metricsAuth", one_of(&["None", "Token"])),
         (
             "gateway.implementation",
             one_of(&["EnvoyAIGateway", "Istio", "Agentgateway", "GKE", "NGINX", "Other"]),

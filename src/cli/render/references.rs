@@ -95,7 +95,7 @@ type Labels<'a> = BTreeMap<&'a str, &'a str>;
 
 /// Fields that name another object: kind, word for the arrow, path (`*` = every item), kind that is meant where the
 /// field does not say.
-const NAMES: [(&str, &str, &str, &str); 22] = [
+const NAMES: [(&str, &str, &str, &str); 25] = [
     ("HTTPRoute", "parentRefs", "spec.parentRefs.*", "Gateway"),
     ("HTTPRoute", "backendRefs", "spec.rules.*.backendRefs.*", "Service"),
     (
@@ -116,6 +116,9 @@ const NAMES: [(&str, &str, &str, &str); 22] = [
     ("ScaledObject", "scaleTargetRef", "spec.scaleTargetRef", "Deployment"),
     ("RoleBinding", "roleRef", "roleRef", "Role"),
     ("RoleBinding", "subjects", "subjects.*", "ServiceAccount"),
+    ("ClusterRoleBinding", "roleRef", "roleRef", "ClusterRole"),
+    ("ClusterRoleBinding", "subjects", "subjects.*", "ServiceAccount"),
+    ("ServiceMonitor", "credentials", "spec.endpoints.*.authorization.credentials", "Secret"),
     ("Deployment", "serviceAccountName", "spec.template.spec.serviceAccountName", "ServiceAccount"),
     ("Deployment", "volumes", "spec.template.spec.volumes.*.configMap", "ConfigMap"),
     ("Deployment", "volumes", "spec.template.spec.volumes.*.secret.secretName", "Secret"),
@@ -164,6 +167,12 @@ impl Search<'_> {
                     self.refer(field, target, reference);
                 }
             }
+        }
+        // A path would not know which dots are the annotation's own.
+        let account =
+            self.object.manifest.pointer("/metadata/annotations/kubernetes.io~1service-account.name");
+        if let ("Secret", Some(account)) = (self.object.kind(), account) {
+            self.refer("account", "ServiceAccount", account);
         }
     }
 

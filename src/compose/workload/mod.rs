@@ -64,7 +64,7 @@ pub(super) fn replicas(plan: &Plan, count: u32) -> Resource<ReplicasSpec> {
     Resource::of(
         api_version,
         kind,
-        ObjectMeta { name: Some(name), namespace: Some(namespace), ..ObjectMeta::default() },
+        ObjectMeta { name: Some(name), namespace, ..ObjectMeta::default() },
         match plan.workload.backend {
             BackendPlan::VllmRuntime { .. } => {
                 ReplicasSpec::VllmRuntime { deployment_config: Count { replicas: count } }

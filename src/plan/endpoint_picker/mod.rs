@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::api::quantity::Quantity as Bytes;
-use crate::api::settings::{FailureMode, Picker, PickerConfig, Scorer, Toggle};
+use crate::api::settings::{FailureMode, MetricsAuth, Picker, PickerConfig, Scorer, Toggle};
 use crate::api::{Duration, Path, Problem, Source, Step};
 
 use super::checks::{input, input_has, input_misses};
@@ -62,6 +62,8 @@ pub struct PickerPlan {
     pub sheds: bool,
     /// Whether it is told to take plugins that its release calls experimental.
     pub experimental_plugins: bool,
+    /// Who may read its metrics.
+    pub metrics_auth: MetricsAuth,
     /// Its configuration.
     pub config: ConfigPlan,
 }
@@ -122,8 +124,18 @@ pub(super) struct Wanted {
 
 /// Decides everything about the picker.
 pub(super) fn decide(picker: &Picker, wanted: Wanted) -> Result<PickerPlan, Vec<Problem>> {
-    let Picker { version, family, image, replicas, resources, scorers, config, failure_mode, flow_control } =
-        picker;
+    let Picker {
+        version,
+        family,
+        image,
+        replicas,
+        resources,
+        scorers,
+        config,
+        failure_mode,
+        flow_control,
+        metrics_auth,
+    } = picker;
     let (family, image) =
         release(version.as_deref(), *family, image.as_deref()).map_err(|problem| vec![problem])?;
     let decision = match config {
@@ -154,6 +166,7 @@ pub(super) fn decide(picker: &Picker, wanted: Wanted) -> Result<PickerPlan, Vec<
         holds: queue_bytes.is_some(),
         sheds: decision.sheds,
         experimental_plugins: decision.experimental,
+        metrics_auth: *metrics_auth,
         config: decision.config,
     })
 }

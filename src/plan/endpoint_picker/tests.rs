@@ -1,7 +1,7 @@
 //! The release table, row by row, each with its reason.
 
 use crate::api::Duration;
-use crate::api::settings::{FailureMode, Picker, Scorer, Toggle};
+use crate::api::settings::{FailureMode, MetricsAuth, Picker, Scorer, Toggle};
 
 use super::{ComposedConfig, ConfigPlan, Family, FlowControlPlan, PickerPlan, Wanted, decide};
 
@@ -20,6 +20,7 @@ pub(super) fn plain() -> Picker {
         config: None,
         failure_mode: FailureMode::FailClose,
         flow_control: Toggle::Auto,
+        metrics_auth: MetricsAuth::None,
     }
 }
 

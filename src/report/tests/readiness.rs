@@ -274,6 +274,11 @@ fn optional_objects_never_hold_back_the_composite() {
             Key::ModelPodDisruptionBudget,
             Key::ServiceMonitor,
             Key::GatewayProxySettingsPolicy,
+            Key::EppClusterRoleBindingAuthDelegator,
+            Key::EppMetricsServiceAccount,
+            Key::EppMetricsToken,
+            Key::EppMetricsClusterRole,
+            Key::EppMetricsClusterRoleBinding,
             Key::EppServiceMonitor
         ],
         "nothing is observed, and everything else is not yet"

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use e2e::controlplane::ControlPlane;
-use e2e::controlplane::cluster::text;
+use e2e::controlplane::cluster::{Cluster, text};
 use e2e::controlplane::crds::{self, Source};
 use e2e::controlplane::platform::{self, PLATFORM};
 use e2e::controlplane::wait::{Look, until};
@@ -97,6 +99,7 @@ impl World {
         self.chooses_an_endpoint_and_sheds_under_load().await.context("without flow control")?;
         self.holds_requests_until_a_pod_is_ready().await.context("with flow control")?;
         self.gives_up_when_a_cold_start_is_over().await.context("with a short cold start")?;
+        self.shows_its_metrics_to_the_token_alone().await.context("with metrics for a token")?;
         self.one_of_two_leads().await.context("with two replicas")
     }
 
@@ -261,6 +264,63 @@ impl World {
         Ok(())
     }
 
+    /// The token is that of the Secret which the monitor names, filled in by Kubernetes' own controller.
+    async fn shows_its_metrics_to_the_token_alone(&self) -> Result<()> {
+        let cluster = &self.control_plane.cluster;
+        let _controllers = self.control_plane.controllers("serviceaccount-token-controller")?;
+        let spec = json!({"minReplicas": 0, "scaling": {"enabled": true}});
+        let stack = self.stack("vault", &spec, &json!({"metricsAuth": "Token"})).await?;
+        let mut picker = self.picker(&stack, "vault-epp-0").await?;
+        picker.turns_ready().await?;
+
+        let monitor = stack.named("ServiceMonitor", "-epp")?;
+        let credentials = monitor.pointer("/spec/endpoints/0/authorization/credentials");
+        let credentials = credentials.context("the monitor shows nothing")?;
+        let (name, key) = (text(credentials, "/name"), text(credentials, "/key"));
+        let secret = stack.object("Secret")?;
+        ensure!(text(secret, "/metadata/name") == name, "the monitor names the Secret {name:?}");
+        let token = until("the token is there", LIMIT, async || {
+            let live = cluster.get(secret).await?.unwrap_or_default();
+            let token = text(&live, &format!("/data/{key}")).to_owned();
+            Ok(if token.is_empty() { Err(live.to_string()) } else { Ok(token) })
+        })
+        .await?;
+        let token = String::from_utf8(STANDARD.decode(token)?)?;
+
+        let account = cluster.token("models", "vault-epp").await?;
+        for (shown, want, reason) in [
+            (None, 401, "nobody asks"),
+            // controller-runtime, `pkg/metrics/filters`: what is no token is an error, and not nobody.
+            (Some("nonsense"), 500, "nobody can be told from this"),
+            (Some(account.as_str()), 403, "the picker itself may not"),
+            (Some(token.as_str()), 200, "this one may"),
+        ] {
+            let (status, text) = picker.metrics(shown).await?;
+            ensure!(status == want, "{reason}: {status}, {text:.200}");
+            ensure!(text.contains("go_goroutines ") == (want == 200), "{reason}: {text:.200}");
+        }
+
+        // What every account may, and metrics.
+        let anybody = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {"name": "anybody", "namespace": "models"},
+        });
+        cluster.apply(&anybody, PLATFORM).await?;
+        let without = self.control_plane.cluster_of(&cluster.token("models", "anybody").await?).await?;
+        let with = self.control_plane.cluster_of(&token).await?;
+        for namespace in ["models", "default"] {
+            let (more, all) = (rights(&with, namespace).await?, rights(&without, namespace).await?);
+            let own: Vec<&String> = more.iter().filter(|right| !all.contains(*right)).collect();
+            ensure!(
+                own == [r#"{"nonResourceURLs":["/metrics"],"verbs":["get"]}"#],
+                "in {namespace}: {own:?}"
+            );
+        }
+        let pods = with.list("v1", "Pod", "models").await;
+        ensure!(pods.is_err_and(|error| format!("{error:#}").contains("(403)")), "it may list pods");
+        Ok(())
+    }
+
     async fn one_of_two_leads(&self) -> Result<()> {
         let stack = self.stack("pair", &json!({}), &json!({"replicas": 2})).await?;
         let mut first = self.picker(&stack, "pair-epp-0").await?;
@@ -312,6 +372,20 @@ impl World {
         })
         .await
     }
+}
+
+/// Every rule that holds for whoever asks, in their own words.
+async fn rights(cluster: &Cluster, namespace: &str) -> Result<Vec<String>> {
+    let review = json!({
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    });
+    let answer = cluster.create(&review).await?.object;
+    ensure!(answer.pointer("/status/incomplete") == Some(&json!(false)), "{answer}");
+    let rules = ["/status/resourceRules", "/status/nonResourceRules"].map(|rules| answer.pointer(rules));
+    let rules = rules.into_iter().flatten().filter_map(Value::as_array).flatten();
+    Ok(rules.map(ToString::to_string).collect())
 }
 
 /// The names of the picker's series, from what the autoscaler asks.

@@ -1,15 +1,38 @@
 //! Can the Gateway ask where to send a request?
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::fixtures::llm;
+use crate::api::settings::{MetricsAuth, Settings, Toggle};
 use crate::observe::fixtures::cluster;
 use crate::plan::keys::Key;
 use crate::report::ConditionType::EndpointPickerReady;
 use crate::report::Reason;
-use crate::report::fixtures::{deployment, full, healthy, led};
+use crate::report::fixtures::{condition, deployment, full, healthy, led, said};
 
 use super::{Case, case};
+
+/// A picker that shows its metrics to a token.
+fn guarded() -> Settings {
+    let mut settings = full();
+    settings.routing.as_mut().unwrap().picker.metrics_auth = MetricsAuth::Token;
+    settings.monitoring.as_mut().unwrap().endpoint_picker = Toggle::Enabled;
+    settings
+}
+
+fn token(data: &Value) -> Value {
+    json!({"type": "kubernetes.io/service-account-token", "data": data})
+}
+
+/// As provider-kubernetes v1.2.1 redacts it, and as it is before the cluster fills it in.
+#[test]
+fn a_token_that_the_provider_keeps_to_itself_is_not_talked_about() {
+    for data in [json!({"redacted": null}), Value::Null] {
+        let report = said(&guarded(), &healthy().holding(Key::EppMetricsToken, token(&data)));
+        let message = &condition(&report, EndpointPickerReady).message;
+        assert_eq!(message, "Endpoint picker: Deployment team-a/llama-epp answers the Gateway.", "{data}");
+    }
+}
 
 pub(super) fn cases() -> Vec<Case> {
     let with = |live| cluster().holding(Key::EppDeployment, live);
@@ -36,6 +59,22 @@ pub(super) fn cases() -> Vec<Case> {
             healthy().broken(Key::InferenceObjective, "no matches for kind \"InferenceObjective\""),
             (EndpointPickerReady, Reason::Available),
             &["InferenceObjective team-a/llama cannot be reconciled"],
+        ),
+        case(
+            "available, and who reads the Object reads the token",
+            guarded(),
+            healthy().holding(Key::EppMetricsToken, token(&json!({"ca.crt": "Yw==", "token": "dA=="}))),
+            (EndpointPickerReady, Reason::Available),
+            &["in the status of the Object that wraps Secret team-a/llama-epp-metrics", "--sanitize-secrets"],
+        ),
+        case(
+            "available, but nobody may be asked who reads the metrics",
+            guarded(),
+            healthy().broken(Key::EppClusterRoleBindingAuthDelegator, "create failed: forbidden"),
+            (EndpointPickerReady, Reason::Available),
+            &[
+                "ClusterRoleBinding team-a.llama-epp-auth-delegator cannot be reconciled: create failed: forbidden.",
+            ],
         ),
         case("no routing", llm(), cluster(), (EndpointPickerReady, Reason::NotRequested), &["spec.host"]),
         case(

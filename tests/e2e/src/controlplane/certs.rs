@@ -80,6 +80,7 @@ impl Authority {
 }
 
 /// Keys that sign and check service account tokens.
+#[derive(Debug)]
 pub(super) struct ServiceAccountKeys {
     /// The key that checks.
     pub(super) public: PathBuf,

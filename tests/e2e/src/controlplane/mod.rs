@@ -67,6 +67,7 @@ pub struct ControlPlane {
     pub authority: Authority,
     /// The way in for others.
     pub kubeconfig: PathBuf,
+    service_accounts: ServiceAccountKeys,
     apiserver: Server,
     etcd: Server,
     /// Where other components of this run may write. Dropped last: the servers write into it too.
@@ -121,7 +122,8 @@ impl ControlPlane {
             }
             tokio::time::sleep(POLL).await;
         }
-        Ok(Self { cluster, started_in: started.elapsed(), authority, kubeconfig, apiserver, etcd, dir })
+        let started_in = started.elapsed();
+        Ok(Self { cluster, started_in, authority, kubeconfig, service_accounts, apiserver, etcd, dir })
     }
 
     /// An error that names the process that ended, if one did.
@@ -138,6 +140,9 @@ impl ControlPlane {
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
             .args(["--controllers", names])
+            // One of them signs tokens, and none without it reads the key.
+            .arg("--service-account-private-key-file")
+            .arg(&self.service_accounts.private)
             .args(["--leader-elect=false", "--bind-address=127.0.0.1"])
             .args(["--secure-port", &listen.port().to_string()]);
         let mut server = Server::start(&mut command, self.dir.join("kube-controller-manager.log"))?;
@@ -153,6 +158,13 @@ impl ControlPlane {
         let mut kubeconfig: serde_json::Value = serde_json::from_slice(&admin)?;
         crate::files::set(&mut kubeconfig, "users", json!([{"name": "e2e", "user": {"token": token}}]));
         Ok(kubeconfig.to_string())
+    }
+
+    /// A client that shows a token.
+    pub async fn cluster_of(&self, token: &str) -> Result<Cluster> {
+        let kubeconfig = self.dir.join("kubeconfig-of-a-token");
+        std::fs::write(&kubeconfig, self.kubeconfig_with(token)?)?;
+        Cluster::connect(&kubeconfig).await
     }
 
     /// Adds what the API server last logged to an error that may be its own doing.

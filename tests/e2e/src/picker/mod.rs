@@ -104,6 +104,17 @@ impl Stack {
         Ok(object)
     }
 
+    /// The only object of a kind whose name ends so.
+    pub fn named(&self, kind: &str, suffix: &str) -> Result<&Value> {
+        let is_meant = |manifest: &&Value| {
+            text(manifest, "/kind") == kind && text(manifest, "/metadata/name").ends_with(suffix)
+        };
+        let mut found = self.manifests.iter().filter(is_meant);
+        let object = found.next().with_context(|| format!("{} has no {kind} *{suffix}", self.name))?;
+        ensure!(found.next().is_none(), "{} has more than one {kind} *{suffix}", self.name);
+        Ok(object)
+    }
+
     /// Applies everything that a picker is or reads. Nothing here would run its Deployment.
     pub async fn apply(&self, cluster: &Cluster) -> Result<()> {
         const GROUPS: [&str; 3] = ["rbac.authorization.k8s.io/", "inference.networking.", "apps/"];
