@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::api::settings::{Settings, Ttl};
+use crate::api::settings::{Settings, Transport, Ttl};
 use crate::api::{self, Problem, cluster_extension};
 use crate::cluster;
 use crate::compose::{ComposeError, compose};
-use crate::deliver::wrap;
+use crate::deliver::{Means, deliver};
+use crate::kinds::Foreign;
 use crate::observe;
 use crate::plan::keys::Key;
 use crate::plan::plan;
@@ -129,16 +130,33 @@ fn model_stack(
     refuse_taken_keys(&request.desired, |key| Key::parse(key).map(Key::as_str))?;
 
     let objects = observed_objects(request, |key| Key::parse(key).is_some());
-    let observed = observe::read(&composite, objects.iter().map(|(key, bytes)| (*key, bytes.as_ref())))?;
+    let mut observed = observe::read(&composite, objects.iter().map(|(key, bytes)| (*key, bytes.as_ref())))?;
+    if settings.transport == Transport::Direct {
+        for key in Key::FOREIGN {
+            if let Some(found) = request.required(key.as_str()) {
+                observed.look_up(key, found.first().map(Bytes::as_ref))?;
+            }
+        }
+    }
     let plan = plan(&settings, &observed).map_err(FunctionError::InvalidSpec)?;
 
     let Report { ready, conditions, status, events, settled } = report(&plan, &observed);
     let mut part = desired::Part::default();
     for composed in compose(&plan)? {
         let key = composed.key;
-        let ready = readiness(ready.get(&key) == Some(&true));
-        part.resource(key.as_str(), &wrap(&plan.delivery, composed), ready)
-            .map_err(|source| FunctionError::Write { what: key.as_str(), source })?;
+        match deliver(&plan.transport, composed) {
+            Means::Composed(object) => {
+                let ready = readiness(ready.get(&key) == Some(&true));
+                part.resource(key.as_str(), &object, ready)
+                    .map_err(|source| FunctionError::Write { what: key.as_str(), source })?;
+            }
+            Means::LookedUp(foreign) => {
+                let Foreign { api_version, kind, metadata } = *foreign;
+                let requirements = response.requirements.get_or_insert_default();
+                let name = metadata.name.unwrap_or_default();
+                requirements.one(key.as_str(), api_version, kind, metadata.namespace, name);
+            }
+        }
     }
     let Settings { composite, ttl, .. } = &settings;
     part.status(&composite.api_version, &composite.kind, &status, &request.desired)

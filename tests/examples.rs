@@ -22,6 +22,7 @@ struct Example {
     folder: PathBuf,
     composite: PathBuf,
     observed: Option<PathBuf>,
+    required: Option<PathBuf>,
 }
 
 impl Example {
@@ -37,12 +38,16 @@ impl Example {
                     continue;
                 };
                 let scenario = folder.file_name().unwrap().to_str().unwrap();
-                let observed = folder.join(format!("observed{suffix}.yaml"));
+                let beside = |what: &str| {
+                    let file = folder.join(format!("{what}{suffix}.yaml"));
+                    file.exists().then_some(file)
+                };
                 examples.push(Self {
                     name: format!("{scenario}{suffix}"),
                     folder: folder.clone(),
                     composite,
-                    observed: observed.exists().then_some(observed),
+                    observed: beside("observed"),
+                    required: beside("required-resources"),
                 });
             }
         }
@@ -61,7 +66,7 @@ impl Example {
             composition: Some(self.folder.join("composition.yaml")),
             input: None,
             observed,
-            required_resources: None,
+            required_resources: self.required.clone(),
             context: None,
             output,
         };

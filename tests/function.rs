@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use function_inference::function::{RESPONSE_LIMIT, run};
 use function_inference::protocol::official as wire;
-use function_inference::protocol::{to_struct, view};
+use function_inference::protocol::{caller, to_struct, view};
 use prost::Message;
 use serde_json::{Value, json};
 
@@ -78,6 +78,64 @@ fn a_model_without_a_host_is_workload_and_monitoring() {
         keys(&response),
         ["model_metrics_service", "model_pod_disruption_budget", "service_monitor", "vllm_runtime"]
     );
+}
+
+/// Crossplane asks again until nothing else is asked for, so what is asked for must not depend on what was found.
+#[test]
+fn without_objects_the_gateway_is_asked_for_at_every_call_and_nothing_else_is() {
+    let direct = |manifest: &Value| {
+        let mut manifest = manifest.clone();
+        manifest["spec"].as_object_mut().unwrap().remove("providerConfigName");
+        let input = json!({
+            "apiVersion": "inference.fn.crossplane.io/v1beta1",
+            "kind": "ModelStack",
+            "spec": {"target": "Direct"},
+        });
+        view::RunFunctionRequest { input: vec![bytes(&input)], ..request(bytes(&manifest)) }
+    };
+    let found = |items: &[Value]| {
+        let items = items.iter().map(|item| view::ObservedResource { resource: vec![bytes(item)] }).collect();
+        let value = Some(view::RequiredResources { items });
+        vec![view::RequiredEntry { key: "gateway".to_owned(), value }]
+    };
+    let gateway = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": {"name": "eg", "namespace": "envoy-gateway-system"},
+        "spec": {"listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]},
+    });
+    let want = wire::Requirements {
+        resources: BTreeMap::from([(
+            "gateway".to_owned(),
+            wire::ResourceSelector {
+                api_version: "gateway.networking.k8s.io/v1".to_owned(),
+                kind: "Gateway".to_owned(),
+                namespace: Some("envoy-gateway-system".to_owned()),
+                r#match: Some(wire::resource_selector::Match::MatchName("eg".to_owned())),
+            },
+        )]),
+        ..wire::Requirements::default()
+    };
+    let cases = [
+        (vec![], "Creating", None, "nobody has looked"),
+        (found(&[]), "NoGateway", None, "there is none"),
+        (found(&[gateway]), "Creating", Some("http://llama.example.com"), "it is there, the pool is not"),
+    ];
+    for (required_resources, reason, url, why) in cases {
+        let request = view::RunFunctionRequest { required_resources, ..direct(&hosted()) };
+        let response = answer(&request);
+        assert_eq!(response.requirements, Some(want.clone()), "{why}");
+        let condition = response.conditions.iter().find(|condition| condition.r#type == "GatewayReady");
+        assert_eq!(condition.unwrap().reason, reason, "{why}");
+        assert!(!keys(&response).contains(&"gateway"), "{why}");
+        let desired = response.desired.unwrap();
+        let object = |resource: wire::Resource| caller::from_struct(resource.resource.unwrap());
+        assert_eq!(object(desired.composite.unwrap())["status"]["url"].as_str(), url, "{why}");
+        for resource in desired.resources.into_values() {
+            assert_ne!(object(resource)["kind"], "Object", "{why}");
+        }
+    }
+    assert_eq!(answer(&direct(&manifest())).requirements, None, "unset where there is nothing to ask for");
+    assert_eq!(answer(&request(bytes(&hosted()))).requirements, None, "an Object looks at the Gateway");
 }
 
 #[test]

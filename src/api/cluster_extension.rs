@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::model_stack::{GROUP, Ttl, VERSION, Wrapper};
+use super::model_stack::{GROUP, Ttl, VERSION};
 use super::problem::{Path, Problem, Problems, Source, shown};
 use super::read::{Document, Metadata, fields_at};
 use super::reading::{List, Node, Read, choice, object};
@@ -199,10 +199,6 @@ fn settle(
         name: None,
         namespace: namespace.map(str::to_owned),
     };
-    let target = target.map(|target| match target {
-        Target::NamespacedObject => Wrapper::NamespacedObject,
-        Target::ClusterObject => Wrapper::ClusterObject,
-    });
     let policy = model_stack::Policy::default();
     // A name that is wrong is told already.
     let name = Some(provider_config_name.unwrap_or_default());

@@ -6,7 +6,7 @@ use super::operator::Operator;
 use super::settings::{
     Adapter, Backend, Composite, Criticality, Delivery, FailureMode, GatewayRef, Implementation, Lora,
     Metric, MetricsAuth, Model, Monitoring, Picker, PriorityHook, ProviderConfigKind, Replicas, RouteBy,
-    Routing, Runtime, Scaling, Settings, Target, Toggle, Ttl,
+    Routing, Runtime, Scaling, Settings, Target, Toggle, Transport, Ttl,
 };
 use super::{Duration, Host, ModelName, Namespace};
 
@@ -20,11 +20,11 @@ pub(crate) fn llm() -> Settings {
             namespace: Some("team-a".to_owned()),
             spec_path: "spec".to_owned(),
         },
-        delivery: Delivery {
+        transport: Transport::Objects(Delivery {
             target: Target::NamespacedObject,
             provider_config_kind: ProviderConfigKind::ProviderConfig,
             provider_config_name: "gpu-cluster".to_owned(),
-        },
+        }),
         namespace: Namespace::parse("team-a").unwrap(),
         backend: Backend::VllmRuntime(Operator::V0_1_12),
         model: Model {
@@ -56,6 +56,12 @@ pub(crate) fn llm() -> Settings {
 }
 
 impl Settings {
+    /// As composed resources, without Objects around them.
+    pub(crate) fn direct(mut self) -> Self {
+        self.transport = Transport::Direct;
+        self
+    }
+
     /// Routed by host through the default Gateway.
     pub(crate) fn hosted(mut self, host: &str) -> Self {
         self.routing = Some(Routing {

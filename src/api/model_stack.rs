@@ -23,7 +23,8 @@ object! {
     /// What the platform sets for every model.
     struct StackSpec {
         /// How objects reach the target cluster: by namespaced Objects of provider-kubernetes, by its cluster-scoped
-        /// Objects (cluster-scoped composites only), or directly. Default: NamespacedObject.
+        /// Objects (cluster-scoped composites only), or directly, on the cluster that Crossplane runs on. Default:
+        /// NamespacedObject.
         "target" target: Wrapper,
         /// Kind of the provider configuration that providerConfigName names. Default: ProviderConfig.
         "providerConfigKind" provider_config_kind: ProviderConfigKind,

@@ -6,14 +6,46 @@ use super::policy::{self, Star};
 use super::problem::{Path, Problems};
 use super::resolve::Identity;
 use super::rules;
-use super::settings::{Backend, Delivery, ProviderConfigKind, Target};
+use super::settings::{Backend, Delivery, ProviderConfigKind, Target, Transport};
 use super::values::{ModelName, Namespace};
 
-/// How objects get there. Crossplane forbids a namespaced composite to compose anything cluster-scoped; and under a
+/// How objects get there: by Crossplane itself, or inside Objects.
+pub(super) fn transport(
+    identity: &Identity,
+    target: Option<stack::Wrapper>,
+    provider_config_kind: Option<ProviderConfigKind>,
+    provider_config_name: Option<String>,
+    policy: &stack::Policy,
+    problems: &mut Problems,
+    input: &mut Problems,
+) -> Option<Transport> {
+    let target = match target {
+        None => None,
+        Some(stack::Wrapper::NamespacedObject) => Some(Target::NamespacedObject),
+        Some(stack::Wrapper::ClusterObject) => Some(Target::ClusterObject),
+        Some(stack::Wrapper::Direct) => {
+            // Whoever names a cluster would find the model on another one.
+            if let Some(name) = provider_config_name {
+                let want = "must be left out, since the platform's target is Direct: models run on the cluster that \
+                            Crossplane runs on";
+                problems.add(&Path::dotted("providerConfigName"), format!("{name:?}"), want);
+            }
+            if provider_config_kind.is_some() {
+                let want = "must be left out where target is Direct, which needs no provider";
+                input.add(&Path::dotted("providerConfigKind"), "set", want);
+            }
+            return Some(Transport::Direct);
+        }
+    };
+    delivery(identity, target, provider_config_kind, provider_config_name, policy, problems, input)
+        .map(Transport::Objects)
+}
+
+/// How Objects get there. Crossplane forbids a namespaced composite to compose anything cluster-scoped; and under a
 /// cluster-scoped one, no namespace says where a namespaced Object belongs.
 pub(super) fn delivery(
     identity: &Identity,
-    target: Option<stack::Wrapper>,
+    target: Option<Target>,
     provider_config_kind: Option<ProviderConfigKind>,
     provider_config_name: Option<String>,
     policy: &stack::Policy,
@@ -22,8 +54,8 @@ pub(super) fn delivery(
 ) -> Option<Delivery> {
     let path = Path::dotted("target");
     let target = match (target, &identity.namespace) {
-        (Some(stack::Wrapper::ClusterObject), None) => Target::ClusterObject,
-        (Some(stack::Wrapper::ClusterObject), Some(_)) => {
+        (Some(Target::ClusterObject), None) => Target::ClusterObject,
+        (Some(Target::ClusterObject), Some(_)) => {
             input.add(
                 &path,
                 r#""ClusterObject""#,
@@ -31,8 +63,7 @@ pub(super) fn delivery(
             );
             return None;
         }
-        (Some(stack::Wrapper::Direct), _) => return None,
-        (Some(stack::Wrapper::NamespacedObject) | None, Some(_)) => Target::NamespacedObject,
+        (Some(Target::NamespacedObject) | None, Some(_)) => Target::NamespacedObject,
         (written, None) => {
             if !input.doubt(&path) {
                 let seen = if written.is_some() { r#""NamespacedObject""# } else { "missing" };
@@ -70,8 +101,11 @@ pub(super) fn delivery(
     })
 }
 
+/// Where everything lands. Crossplane puts whatever a namespaced composite composes into the composite's own namespace
+/// (v2.3.4, `RenderComposedResourceMetadata`), so without Objects there is no other.
 pub(super) fn namespace(
     identity: &Identity,
+    target: Option<stack::Wrapper>,
     written: Option<Namespace>,
     gateways: &[&str],
     policy: &stack::Policy,
@@ -86,6 +120,14 @@ pub(super) fn namespace(
         return own.and_then(Namespace::parse);
     };
     if own != Some(namespace.as_str()) {
+        if let Some(own) = own.filter(|_| target == Some(stack::Wrapper::Direct)) {
+            let want = format!(
+                "must be {own:?}, the composite's own, or left out: where the platform's target is Direct, Crossplane \
+                 composes nothing elsewhere for a namespaced composite"
+            );
+            problems.add(&path, format!("{:?}", namespace.as_str()), want);
+            return None;
+        }
         let patterns = policy::patterns(policy.target_namespaces.as_ref());
         if let Some(want) = policy::refuse_namespace(patterns.as_deref(), namespace.as_str(), gateways) {
             problems.add(&path, format!("{:?}", namespace.as_str()), want);

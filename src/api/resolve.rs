@@ -10,7 +10,7 @@ use super::lora;
 use super::model_stack as stack;
 use super::model_stack::StackSpec;
 use super::problem::{Path, Problems};
-use super::reach::{check_environment, check_image, check_name, delivery, namespace};
+use super::reach::{check_environment, check_image, check_name, namespace, transport};
 use super::reading::Map;
 use super::routing::{self, PlatformGateway, gateway_ref};
 use super::rules;
@@ -96,7 +96,7 @@ pub(super) fn settle(
     let runtime_defaults = runtime_defaults.unwrap_or_default();
     let gpu = gpu.map_or(1, |gpu| gpu.0);
 
-    let delivery = delivery(
+    let transport = transport(
         &identity,
         target,
         provider_config_kind,
@@ -111,7 +111,8 @@ pub(super) fn settle(
         .into_iter()
         .chain(gateway_ref.as_ref().map(|it| it.namespace.as_str()))
         .collect();
-    let namespace = namespace(&identity, target_namespace.map(|it| it.0), &gateways, &policy, problems);
+    let namespace =
+        namespace(&identity, target, target_namespace.map(|it| it.0), &gateways, &policy, problems);
     let backend = backend::backend(workload.unwrap_or_default(), input);
     backend::check_engine(backend, &runtime, &runtime_defaults, problems, input);
     check_image(&runtime, &policy, problems);
@@ -157,7 +158,7 @@ pub(super) fn settle(
             namespace: identity.namespace,
             spec_path: spec_path.map_or_else(|| DEFAULT_SPEC_PATH.to_owned(), |path| path.0),
         },
-        delivery: delivery?,
+        transport: transport?,
         namespace: namespace?,
         backend,
         model: Model {

@@ -16,9 +16,9 @@ use super::{Duration, Host, ModelName, Namespace};
 pub struct Settings {
     /// Whose stack it is.
     pub composite: Composite,
-    /// How composed objects reach the target cluster.
-    pub delivery: Delivery,
-    /// Where everything lands on the target cluster.
+    /// How composed objects reach the cluster where the model runs.
+    pub transport: Transport,
+    /// Where everything lands on that cluster.
     pub namespace: Namespace,
     /// What runs the model.
     pub backend: Backend,
@@ -63,7 +63,16 @@ pub struct Composite {
     pub spec_path: String,
 }
 
-/// How composed objects reach the target cluster.
+/// How composed objects reach the cluster where the model runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// Each inside an Object of provider-kubernetes, to any cluster.
+    Objects(Delivery),
+    /// As composed resources themselves: the control plane is that cluster.
+    Direct,
+}
+
+/// How Objects reach the target cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The wrapper's kind.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::settings::{RouteBy, Settings, Target};
+use super::settings::{RouteBy, Settings, Target, Transport};
 use super::{Document, Host, read};
 
 fn document(value: Value) -> Document {
@@ -70,7 +70,8 @@ fn a_manifest_of_crossplane_inference_0_1_6_still_works() {
     );
     assert_eq!(settings.ingress_host.unwrap().as_str(), "my-llm.127.0.0.1.nip.io");
     assert_eq!(settings.namespace.as_str(), "production");
-    assert_eq!(settings.delivery.target, Target::NamespacedObject);
+    let Transport::Objects(delivery) = settings.transport else { panic!() };
+    assert_eq!(delivery.target, Target::NamespacedObject);
     assert_eq!((settings.replicas.min, settings.replicas.max), (1, 3));
     assert_eq!(settings.routing, None);
     assert_eq!(settings.scaling, None);
@@ -298,17 +299,81 @@ fn every_problem_is_told_at_once_and_in_order() {
         composite(json!({"maxReplicas": 0, "gpu": 99, "runtime": {"dtype": "int4"}, "host": "a b"}));
     bad["metadata"]["name"] = json!("3-qwen");
     assert_eq!(
-        problems(bad, Some(input(json!({"ttl": {"pending": "1ms"}, "target": "Direct"})))),
+        problems(bad, Some(input(json!({"ttl": {"pending": "1ms"}, "monitoring": {"kind": "PodMonitor"}})))),
         [
             r#"metadata.name is "3-qwen": must consist of lower-case letters, digits and dashes, and start with a letter, since it becomes the name of a Service"#,
             "spec.gpu is 99: must be a whole number from 0 to 16",
             r#"spec.host is "a b": must be a hostname such as llama.example.com, and no IP address"#,
             "spec.maxReplicas is 0: must be a whole number from 1 to 1000",
             r#"spec.runtime.dtype is "int4": must be auto, bfloat16, float, float16, float32 or half"#,
-            r#"Input spec.target is "Direct": not supported yet, use NamespacedObject or ClusterObject"#,
+            r#"Input spec.monitoring.kind is "PodMonitor": not supported yet, use ServiceMonitor or None"#,
             r#"Input spec.ttl.pending is "1ms": must be a duration from 1s to 24h, such as 90s, 10m or 1h30m"#,
         ]
     );
+}
+
+#[test]
+fn without_objects_a_model_is_where_its_composite_is() {
+    let direct = |more: Value| {
+        let mut fields = json!({"target": "Direct"});
+        merge(&mut fields, more);
+        Some(input(fields))
+    };
+    let unnamed = |fields: Value| {
+        let mut composite = composite(fields);
+        composite["spec"].as_object_mut().unwrap().remove("providerConfigName");
+        composite
+    };
+    let cluster_scoped = |fields: Value| {
+        let mut composite = unnamed(fields);
+        composite["metadata"].as_object_mut().unwrap().remove("namespace");
+        composite
+    };
+    let found = settings(unnamed(json!({})), direct(json!({})));
+    assert_eq!((found.transport, found.namespace.as_str()), (Transport::Direct, "models"));
+    let found = settings(unnamed(json!({"targetNamespace": "models"})), direct(json!({})));
+    assert_eq!(found.namespace.as_str(), "models", "its own namespace may be named");
+    let found = settings(cluster_scoped(json!({"targetNamespace": "anywhere"})), direct(json!({})));
+    assert_eq!(
+        (found.transport, found.namespace.as_str()),
+        (Transport::Direct, "anywhere"),
+        "a cluster-scoped composite reaches every namespace that the policy permits"
+    );
+
+    let cases = [
+        (
+            composite(json!({})),
+            json!({"providerConfigKind": "ClusterProviderConfig"}),
+            vec![
+                r#"spec.providerConfigName is "gpu-cluster": must be left out, since the platform's target is Direct: models run on the cluster that Crossplane runs on"#,
+                "Input spec.providerConfigKind is set: must be left out where target is Direct, which needs no provider",
+            ],
+        ),
+        (
+            unnamed(json!({"targetNamespace": "elsewhere"})),
+            json!({"policy": {"targetNamespaces": ["*"]}}),
+            vec![
+                r#"spec.targetNamespace is "elsewhere": must be "models", the composite's own, or left out: where the platform's target is Direct, Crossplane composes nothing elsewhere for a namespaced composite"#,
+            ],
+        ),
+        (
+            cluster_scoped(json!({})),
+            json!({}),
+            vec![
+                "spec.targetNamespace is missing: must be there, since the composite has no metadata.namespace",
+            ],
+        ),
+        (
+            cluster_scoped(json!({"targetNamespace": "kube-system"})),
+            json!({}),
+            vec![
+                r#"spec.targetNamespace is "kube-system": the platform's policy permits any namespace but kube-*, crossplane-system and the Gateway's"#,
+            ],
+        ),
+    ];
+    for (composite, more, want) in cases {
+        assert_eq!(problems(composite, direct(more)), want);
+    }
 }
 
 #[test]

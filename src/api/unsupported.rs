@@ -40,7 +40,6 @@ const fn input(path: &'static str, when: When, instead: &'static str) -> Unsuppo
 pub(super) const TABLE: &[Unsupported] = &[
     composite("scaling.metric", When::Is(&["latency"]), "use queue-depth or kv-cache"),
     composite("scaling.latency", When::Set, "scale on queue-depth or kv-cache"),
-    input("target", When::Is(&["Direct"]), "use NamespacedObject or ClusterObject"),
     input("defaults.scaling.metric", When::Is(&["latency"]), "use queue-depth or kv-cache"),
     input("defaults.scaling.latency", When::Set, "scale on queue-depth or kv-cache"),
     input("endpointPicker.existing", When::Set, "leave it out: each model gets a picker of its own"),

@@ -138,9 +138,10 @@ fn meta(plan: &Plan, key: Key) -> ObjectMeta {
     annotations.insert(OWNER_ANNOTATION.to_owned(), plan.owner.clone());
     ObjectMeta {
         name: Some(name),
-        namespace,
+        namespace: namespace.filter(|_| plan.says_namespace),
         labels: (!plan.labels.is_empty()).then(|| plan.labels.clone()),
         annotations: Some(annotations),
+        resource_version: plan.workload_seen_at.clone().filter(|_| key == plan.workload_key()),
         ..ObjectMeta::default()
     }
 }

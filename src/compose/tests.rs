@@ -33,11 +33,58 @@ fn what_is_composed_is_what_the_plan_has() {
     let mut deployed = hosted().scaled(1, 3);
     deployed.backend = Backend::Deployment;
     let scaled = [deployed, llm().scaled(1, 3), hosted().scaled(1, 3), hosted().scaled(0, 3)];
-    for settings in [bare, llm(), hosted(), replicated].into_iter().chain(guarded).chain(scaled) {
+    let direct = || hosted().scaled(0, 3).direct();
+    for settings in [bare, llm(), hosted(), replicated, direct()].into_iter().chain(guarded).chain(scaled) {
         let plan = plan(&settings, &Observed::default()).unwrap();
         let composed: Vec<Key> = compose(&plan).unwrap().into_iter().map(|composed| composed.key).collect();
         let planned: Vec<Key> = Key::ALL.into_iter().filter(|key| plan.has(*key)).collect();
         assert_eq!(composed, planned);
+    }
+}
+
+#[test]
+fn without_objects_namespaces_are_left_to_crossplane() {
+    let stack = |settings: &Settings| -> Vec<Value> {
+        let plan = plan(settings, &Observed::default()).unwrap();
+        let composed = compose(&plan).unwrap().into_iter();
+        composed.map(|composed| serde_json::to_value(composed.manifest).unwrap()).collect()
+    };
+    let wrapped = stack(&llm().hosted("llama.example.com").scaled(1, 3));
+    let direct = stack(&llm().hosted("llama.example.com").scaled(1, 3).direct());
+    let mut same = wrapped.clone();
+    for object in same.iter_mut().filter(|object| object["kind"] != "Gateway") {
+        object["metadata"].as_object_mut().unwrap().remove("namespace");
+    }
+    assert_eq!(direct, same, "it is the same stack");
+    for object in direct.iter().filter(|object| object["kind"] != "Gateway") {
+        assert_eq!(object["metadata"]["namespace"], Value::Null, "{object}");
+        assert_eq!(object["metadata"]["annotations"]["inference.devopstoolkit.ai/owner"], "team-a/llama");
+    }
+    let mut wide = llm().hosted("llama.example.com").direct();
+    wide.composite.namespace = None;
+    for object in stack(&wide).iter().filter(|object| object["kind"] != "Gateway") {
+        assert_eq!(object["metadata"]["namespace"], "team-a", "{object}");
+    }
+}
+
+#[test]
+fn a_count_that_is_only_repeated_is_for_the_state_it_was_seen_in() {
+    for backend in [Backend::VllmRuntime(Operator::V0_1_12), Backend::Deployment] {
+        let mut settings = llm().scaled(1, 3).direct();
+        settings.backend = backend;
+        let mut plan = plan(&settings, &Observed::default()).unwrap();
+        plan.workload.replicas = Some(2);
+        plan.workload_seen_at = Some("1234".to_owned());
+        let seen: Vec<(Key, Option<String>)> = compose(&plan)
+            .unwrap()
+            .into_iter()
+            .map(|composed| (composed.key, serde_json::to_value(composed.manifest).unwrap()))
+            .filter_map(|(key, object)| {
+                let version = object["metadata"].get("resourceVersion")?;
+                Some((key, version.as_str().map(str::to_owned)))
+            })
+            .collect();
+        assert_eq!(seen, [(plan.workload_key(), Some("1234".to_owned()))]);
     }
 }
 

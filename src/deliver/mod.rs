@@ -1,19 +1,54 @@
-//! How an object reaches its cluster: wrapped into a provider-kubernetes `Object`.
+//! How an object reaches its cluster: wrapped into a provider-kubernetes `Object`, or as it is.
 
-use crate::api::settings::{Delivery, ProviderConfigKind, Target};
+use serde::Serialize;
+
+use crate::api::settings::{Delivery, ProviderConfigKind, Target, Transport};
 use crate::compose::Composed;
-use crate::kinds::Manifest;
 use crate::kinds::provider_kubernetes::{
     CLUSTER_API_VERSION, ForProvider, NAMESPACED_API_VERSION, OBJECT, Object, ObjectSpec, ProviderConfigRef,
     Readiness,
 };
+use crate::kinds::{Foreign, Manifest};
 use crate::report::readiness;
 
-/// Wraps one object of a model stack.
-pub fn wrap(delivery: &Delivery, composed: Composed) -> Object {
+/// What Crossplane gets.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Delivered {
+    /// An object inside another.
+    Wrapped(Box<Object>),
+    /// The object itself. Crossplane applies it, owns it and deletes it.
+    Direct(Manifest),
+}
+
+/// What Crossplane is to do with an object of a model stack.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Means {
+    /// Compose this.
+    Composed(Delivered),
+    /// Look it up: nothing can be composed that is only looked at.
+    LookedUp(Box<Foreign>),
+}
+
+/// Delivers one object of a model stack.
+pub fn deliver(transport: &Transport, composed: Composed) -> Means {
     let Composed { key, manifest } = composed;
-    let policies = management_policies(&manifest);
-    object(delivery, manifest, policies, readiness::cel_query(key))
+    match transport {
+        Transport::Objects(delivery) => {
+            let policies = management_policies(&manifest);
+            let object = object(delivery, manifest, policies, readiness::cel_query(key));
+            Means::Composed(Delivered::Wrapped(Box::new(object)))
+        }
+        Transport::Direct => {
+            if let Manifest::Gateway(gateway) = manifest {
+                Means::LookedUp(gateway)
+            } else if let Manifest::GeneratedRoute(route) = manifest {
+                Means::LookedUp(Box::new(route.0))
+            } else {
+                Means::Composed(Delivered::Direct(manifest))
+            }
+        }
+    }
 }
 
 /// An Object around any manifest, for any job.

@@ -8,6 +8,10 @@ use super::Manifest;
 pub const NAMESPACED_API_VERSION: &str = "kubernetes.m.crossplane.io/v1alpha1";
 /// Cluster-scoped `Object`.
 pub const CLUSTER_API_VERSION: &str = "kubernetes.crossplane.io/v1alpha2";
+/// Group of the namespaced one, in whichever version.
+pub const NAMESPACED_GROUP: &str = "kubernetes.m.crossplane.io";
+/// Group of the cluster-scoped one, in whichever version.
+pub const CLUSTER_GROUP: &str = "kubernetes.crossplane.io";
 /// Both are called so.
 pub const OBJECT: &str = "Object";
 

@@ -36,6 +36,19 @@ impl Cluster {
         self.with(key, &synced, former)
     }
 
+    /// The same without Objects.
+    pub(crate) fn directly(mut self) -> Self {
+        for object in self.objects.values_mut() {
+            let mut live = live_object(object).clone();
+            live["apiVersion"] = json!("example.com/v1");
+            live["kind"] = json!("Live");
+            live["metadata"]["name"] = json!("llama");
+            live["metadata"]["namespace"] = json!("team-a");
+            *object = live;
+        }
+        self
+    }
+
     /// A condition that the composite has from the call before.
     pub(crate) fn before(mut self, kind: &str, status: &str, reason: &str) -> Self {
         self.conditions.push(json!({"type": kind, "status": status, "reason": reason}));

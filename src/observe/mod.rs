@@ -10,6 +10,7 @@ use crate::plan::keys::Key;
 mod ai_gateway_route;
 mod composite;
 mod deployment;
+mod direct;
 mod extension_policy;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -69,16 +70,18 @@ impl Live {
     }
 }
 
-/// One of our Objects, and the live object inside.
+/// One of our composed resources: an Object with the live object inside, or the live object itself.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ObservedObject {
-    /// `metadata.name` of the Object itself, which is in the name of the provider's field manager.
+    /// `metadata.name` of the composed resource itself, which is in the name of the provider's field manager.
     pub name: Option<String>,
+    /// What it is.
+    pub form: Form,
     /// The Object's own Synced condition: `None` = not yet said.
     pub synced: Option<Synced>,
     /// `spec.providerConfigRef.name`.
     pub provider_config: Option<String>,
-    /// What we last asked for (`spec.forProvider.manifest`).
+    /// What we last asked for: `spec.forProvider.manifest`, or what the live object has of it.
     pub asked: Asked,
     /// The live object, `None` until the provider has seen it or while the Object is not Synced.
     pub live: Option<Live>,
@@ -93,16 +96,30 @@ impl ObservedObject {
     }
 }
 
-/// Whether the provider could reconcile the Object.
+/// What a composed resource is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Form {
+    /// A namespaced Object.
+    #[default]
+    NamespacedObject,
+    /// A cluster-scoped Object.
+    ClusterObject,
+    /// The object itself.
+    Direct,
+}
+
+/// Whether the provider could reconcile the Object. Of an object that is no Object, whether it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Synced {
-    /// It could.
+    /// It could, or it is.
     True,
     /// It could not, and says why.
     False(String),
+    /// There is no such object, on the word of Crossplane.
+    Missing,
 }
 
-/// The parts of `spec.forProvider.manifest` that decisions hang on.
+/// What we wrote of an object, where decisions hang on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
     /// `metadata.name`.
@@ -120,6 +137,8 @@ pub struct Asked {
 pub struct Live {
     /// `metadata.generation`.
     pub generation: Option<i64>,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Option<String>,
     /// The owner annotation of this project, if any.
     pub owner: Option<String>,
     /// Who else would keep the replica count where it is, were one of them to let go of it.

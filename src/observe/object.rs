@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::live::list;
-use super::{Asked, ConditionFacts, Live, ObservedObject, Synced};
+use super::{Asked, ConditionFacts, Form, Live, ObservedObject, Synced};
 
 /// An Object around a live object that reads as `M`.
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ struct ForProvider {
 
 /// What decisions hang on, of whichever kind.
 #[derive(Default, Deserialize)]
-struct AskedManifest {
+pub(super) struct AskedManifest {
     metadata: Option<AskedMetadata>,
     spec: Option<AskedSpec>,
 }
@@ -84,7 +84,7 @@ struct AtProvider<M> {
 
 impl<M> Object<M> {
     /// The facts, given how to read those of the live object.
-    pub(super) fn facts(self, live: impl FnOnce(M) -> Live) -> ObservedObject {
+    pub(super) fn facts(self, form: Form, live: impl FnOnce(M) -> Live) -> ObservedObject {
         let Spec { provider_config_ref, for_provider } = self.spec.unwrap_or_default();
         let (conditions, manifest) = self.status.map_or_else(
             || (Vec::new(), None),
@@ -93,6 +93,7 @@ impl<M> Object<M> {
         let synced = synced(&conditions);
         ObservedObject {
             name: self.metadata.name,
+            form,
             provider_config: provider_config_ref.and_then(|reference| reference.name),
             asked: for_provider.and_then(|wanted| wanted.manifest).map(asked).unwrap_or_default(),
             // After NotFound, and while it cannot reach the cluster, the provider leaves the former manifest in place.
@@ -116,7 +117,7 @@ pub(crate) fn synced(conditions: &[ConditionFacts]) -> Option<Synced> {
     }
 }
 
-fn asked(manifest: AskedManifest) -> Asked {
+pub(super) fn asked(manifest: AskedManifest) -> Asked {
     let AskedManifest { metadata, spec } = manifest;
     let AskedMetadata { name, namespace } = metadata.unwrap_or_default();
     let AskedSpec { replicas, deployment_config, rules } = spec.unwrap_or_default();

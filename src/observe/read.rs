@@ -21,7 +21,7 @@ use super::object::Object;
 use super::replicas::Replicas;
 use super::scaled_object::ScaledObject;
 use super::vllm_runtime::VllmRuntime;
-use super::{Live, Observed, ObservedCondition, ObservedObject};
+use super::{Form, Live, Observed, ObservedCondition, ObservedObject, Synced, direct};
 
 /// Why what is observed cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,10 +50,29 @@ pub fn read<'a>(
     let mut observed = Observed { conditions: conditions(composite)?, ..Observed::default() };
     for (name, bytes) in resources {
         let Some(key) = Key::parse(name) else { continue };
-        let object = object(key, bytes).map_err(|source| ReadError::Object { key: key.as_str(), source })?;
-        observed.objects.insert(key, object);
+        observed.objects.insert(key, object(key, bytes).map_err(|source| failed(key, source))?);
     }
     Ok(observed)
+}
+
+impl Observed {
+    /// Adds what Crossplane has found of an object that is not composed, but asked for; `None` where there is none.
+    pub fn look_up(&mut self, key: Key, found: Option<&[u8]>) -> Result<(), ReadError> {
+        let object = match found {
+            Some(bytes) => object(key, bytes).map_err(|source| failed(key, source))?,
+            None => ObservedObject {
+                form: Form::Direct,
+                synced: Some(Synced::Missing),
+                ..ObservedObject::default()
+            },
+        };
+        self.objects.insert(key, object);
+        Ok(())
+    }
+}
+
+fn failed(key: Key, source: StructError) -> ReadError {
+    ReadError::Object { key: key.as_str(), source }
 }
 
 /// The conditions that the observed composite carries, by type.
@@ -64,16 +83,17 @@ pub fn conditions(composite: &[u8]) -> Result<BTreeMap<String, ObservedCondition
 
 fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
     Walked::through(bytes)?;
+    let form = Form::of(bytes)?;
     match key {
-        Key::VllmRuntime => object_of::<VllmRuntime>(bytes),
-        Key::ReplicasHandover => object_of::<Replicas>(bytes),
-        Key::ModelDeployment | Key::EppDeployment => object_of::<Deployment>(bytes),
-        Key::InferencePool => object_of::<InferencePool>(bytes),
-        Key::HttpRoute | Key::AiGatewayHttpRoute => object_of::<HttpRoute>(bytes),
-        Key::AiGatewayRoute => object_of::<AiGatewayRoute>(bytes),
-        Key::GatewayExtensionPolicy => object_of::<ExtensionPolicy>(bytes),
-        Key::ScaledObject => object_of::<ScaledObject>(bytes),
-        Key::Gateway => object_of::<Gateway>(bytes),
+        Key::VllmRuntime => object_of::<VllmRuntime>(form, bytes),
+        Key::ReplicasHandover => object_of::<Replicas>(form, bytes),
+        Key::ModelDeployment | Key::EppDeployment => object_of::<Deployment>(form, bytes),
+        Key::InferencePool => object_of::<InferencePool>(form, bytes),
+        Key::HttpRoute | Key::AiGatewayHttpRoute => object_of::<HttpRoute>(form, bytes),
+        Key::AiGatewayRoute => object_of::<AiGatewayRoute>(form, bytes),
+        Key::GatewayExtensionPolicy => object_of::<ExtensionPolicy>(form, bytes),
+        Key::ScaledObject => object_of::<ScaledObject>(form, bytes),
+        Key::Gateway => object_of::<Gateway>(form, bytes),
         Key::ModelService
         | Key::ModelMetricsService
         | Key::ModelPodDisruptionBudget
@@ -101,19 +121,26 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
         | Key::EppMetricsToken
         | Key::EppMetricsClusterRole
         | Key::EppMetricsClusterRoleBinding
-        | Key::Ingress => object_of::<Existing>(bytes),
+        | Key::Ingress => object_of::<Existing>(form, bytes),
     }
 }
 
-fn object_of<K: Kind>(bytes: &[u8]) -> Result<ObservedObject, StructError> {
-    type LiveOf<K> = Manifest<<K as Kind>::Spec, <K as Kind>::Status>;
+type LiveOf<K> = Manifest<<K as Kind>::Spec, <K as Kind>::Status>;
 
+fn object_of<K: Kind>(form: Form, bytes: &[u8]) -> Result<ObservedObject, StructError> {
+    if form == Form::Direct {
+        let live = from_struct::<LiveOf<K>>(bytes).map(LiveOf::<K>::live::<K>);
+        return direct::found(
+            bytes,
+            live.map_err(|error| fault::<LiveOf<K>>(bytes).unwrap_or(error.to_string())),
+        );
+    }
     match from_struct::<Object<LiveOf<K>>>(bytes) {
-        Ok(object) => Ok(object.facts(LiveOf::<K>::live::<K>)),
+        Ok(object) => Ok(object.facts(form, LiveOf::<K>::live::<K>)),
         Err(error) => {
             // Without the live object: if that fails too, the Object itself is at fault.
             let object = from_struct::<Object<IgnoredAny>>(bytes).map_err(|_| error)?;
-            let object = object.facts(|IgnoredAny| Live::default());
+            let object = object.facts(form, |IgnoredAny| Live::default());
             let unreadable = object.live.is_some().then(|| fault::<Object<LiveOf<K>>>(bytes)).flatten();
             Ok(ObservedObject { live: None, unreadable, ..object })
         }

@@ -7,8 +7,8 @@ use crate::protocol::{StructError, to_struct};
 
 use super::fixtures::cluster;
 use super::{
-    Asked, ConditionFacts, DeploymentFacts, Facts, GatewayFacts, Listener, Live, Observed, ObservedCondition,
-    ObservedObject, Parent, ReadError, Synced, VllmRuntimeFacts, read,
+    Asked, ConditionFacts, DeploymentFacts, Facts, Form, GatewayFacts, Listener, Live, Observed,
+    ObservedCondition, ObservedObject, Parent, ReadError, Synced, VllmRuntimeFacts, read,
 };
 
 fn observe(key: &str, object: &Value) -> Result<Observed, ReadError> {
@@ -17,8 +17,10 @@ fn observe(key: &str, object: &Value) -> Result<Observed, ReadError> {
 }
 
 /// An Object around a live object, as provider-kubernetes writes it.
-fn object(synced: &str, live: &Value) -> Value {
+fn object_around(synced: &str, live: &Value) -> Value {
     json!({
+        "apiVersion": "kubernetes.m.crossplane.io/v1alpha1",
+        "kind": "Object",
         "metadata": {"name": "llama-0123456789ab"},
         "spec": {
             "providerConfigRef": {"kind": "ProviderConfig", "name": "gpu-cluster"},
@@ -42,9 +44,10 @@ fn only(observed: Observed) -> ObservedObject {
 
 #[test]
 fn what_we_asked_for_is_read_whether_it_is_there_or_not() {
-    let read = only(observe("vllm_runtime", &object("False", &Value::Null)).unwrap());
+    let read = only(observe("vllm_runtime", &object_around("False", &Value::Null)).unwrap());
     let want = ObservedObject {
         name: Some("llama-0123456789ab".to_owned()),
+        form: Form::NamespacedObject,
         synced: Some(Synced::False("of this".to_owned())),
         provider_config: Some("gpu-cluster".to_owned()),
         asked: Asked {
@@ -58,12 +61,15 @@ fn what_we_asked_for_is_read_whether_it_is_there_or_not() {
     };
     assert_eq!(read, want);
 
-    let ingress =
-        json!({"spec": {"forProvider": {"manifest": {"spec": {"rules": [{"host": "old.example.com"}]}}}}});
+    let object = |spec: Value| {
+        let manifest = json!({"forProvider": {"manifest": {"spec": spec}}});
+        json!({"apiVersion": "kubernetes.m.crossplane.io/v1alpha1", "kind": "Object", "spec": manifest})
+    };
+    let ingress = object(json!({"rules": [{"host": "old.example.com"}]}));
     let read = only(observe("ingress", &ingress).unwrap());
     assert_eq!(read.asked.ingress_host.as_deref(), Some("old.example.com"));
 
-    let route = json!({"spec": {"forProvider": {"manifest": {"spec": {"rules": [{"matches": [{}]}]}}}}});
+    let route = object(json!({"rules": [{"matches": [{}]}]}));
     assert_eq!(
         only(observe("http_route", &route).unwrap()).asked,
         Asked::default(),
@@ -80,7 +86,7 @@ fn a_live_object_counts_only_while_its_object_is_synced() {
         ("Unknown", false, "nothing is known"),
     ];
     for (synced, want, reason) in cases {
-        let read = only(observe("vllm_runtime", &object(synced, &live)).unwrap());
+        let read = only(observe("vllm_runtime", &object_around(synced, &live)).unwrap());
         assert_eq!(read.live.is_some(), want, "{reason}");
         assert_eq!(read.unreadable, None, "{reason}");
     }
@@ -88,6 +94,113 @@ fn a_live_object_counts_only_while_its_object_is_synced() {
         cluster().holding(Key::VllmRuntime, live).broken(Key::VllmRuntime, "connect failed").observed();
     let lost = only(lost);
     assert_eq!((lost.live, lost.synced), (None, Some(Synced::False("connect failed".to_owned()))));
+}
+
+/// A runtime that Crossplane applies itself; its replica count has these managers.
+fn composed_runtime(managers: &[(&str, &str, Option<&str>)]) -> Value {
+    let managed: Vec<Value> = managers
+        .iter()
+        .map(|(manager, operation, subresource)| {
+            json!({
+                "manager": manager, "operation": operation, "subresource": subresource,
+                "apiVersion": "production-stack.vllm.ai/v1alpha1", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {"f:deploymentConfig": {"f:replicas": {}}}},
+            })
+        })
+        .collect();
+    json!({
+        "apiVersion": "production-stack.vllm.ai/v1alpha1",
+        "kind": "VLLMRuntime",
+        "metadata": {
+            "name": "llama", "namespace": "team-a", "generation": 2, "resourceVersion": "1234",
+            "annotations": {"inference.devopstoolkit.ai/owner": "team-a/llama"},
+            "managedFields": managed,
+        },
+        "spec": {"deploymentConfig": {"replicas": 4, "deploymentStrategy": "RollingUpdate"}},
+        "status": {"availableReplicas": 3},
+    })
+}
+
+#[test]
+fn a_composed_resource_without_an_object_is_the_live_object() {
+    const OURS: &str = "apiextensions.crossplane.io/composed/0123456789abcdef";
+    let read = only(observe("vllm_runtime", &composed_runtime(&[(OURS, "Apply", None)])).unwrap());
+    let asked = Asked {
+        name: Some("llama".to_owned()),
+        namespace: Some("team-a".to_owned()),
+        replicas: Some(4),
+        ingress_host: None,
+    };
+    assert_eq!((read.form, read.synced, read.asked), (Form::Direct, Some(Synced::True), asked));
+    let live = read.live.unwrap();
+    assert_eq!((live.generation, live.resource_version.as_deref()), (Some(2), Some("1234")));
+    assert_eq!(live.owner.as_deref(), Some("team-a/llama"));
+    assert_eq!(live.spec_replicas(), Some(4));
+
+    let cases = [
+        (vec![(OURS, "Apply", None)], Some(4), "we are its only manager"),
+        (vec![(OURS, "Apply", None), ("keda", "Update", Some("scale"))], Some(4), "we are one of them"),
+        (vec![("keda", "Update", Some("scale"))], None, "the autoscaler has changed it"),
+        (vec![("provider-kubernetes/llama", "Apply", None)], None, "somebody else applies it"),
+        (vec![(OURS, "Update", None)], None, "Crossplane applies"),
+        (vec![], None, "it is the definition's default"),
+    ];
+    for (managers, want, reason) in cases {
+        let read = only(observe("vllm_runtime", &composed_runtime(&managers)).unwrap());
+        assert_eq!(read.asked.replicas, want, "{reason}");
+    }
+
+    let ingress = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+        "spec": {"rules": [{"host": "old.example.com"}]},
+    });
+    let read = only(observe("ingress", &ingress).unwrap());
+    assert_eq!(read.asked.ingress_host.as_deref(), Some("old.example.com"));
+    assert_eq!(read.live.map(|live| live.facts), Some(Facts::Exists));
+}
+
+#[test]
+fn a_live_object_that_is_not_what_its_kind_promises_stops_nothing_without_an_object_either() {
+    let mut runtime = composed_runtime(&[]);
+    runtime["status"]["availableReplicas"] = json!("three");
+    let read = only(observe("vllm_runtime", &runtime).unwrap());
+    assert_eq!((read.live, read.synced), (None, Some(Synced::True)));
+    let why = read.unreadable.unwrap();
+    assert!(why.starts_with("status.availableReplicas: "), "{why}");
+    assert_eq!(read.asked.namespace.as_deref(), Some("team-a"), "where it is can be told all the same");
+}
+
+#[test]
+fn what_is_an_object_is_told_by_group_and_kind_in_any_version() {
+    let cases = [
+        ("kubernetes.m.crossplane.io/v1alpha1", "Object", Form::NamespacedObject, "ours"),
+        ("kubernetes.m.crossplane.io/v1", "Object", Form::NamespacedObject, "a version to come"),
+        ("kubernetes.crossplane.io/v1alpha1", "Object", Form::ClusterObject, "the deprecated version"),
+        ("kubernetes.crossplane.io/v1alpha2", "Object", Form::ClusterObject, "ours"),
+        ("example.com/v1", "Object", Form::Direct, "another group"),
+        ("v1", "Service", Form::Direct, "the core group"),
+    ];
+    for (api_version, kind, want, reason) in cases {
+        let resource = json!({"apiVersion": api_version, "kind": kind});
+        assert_eq!(only(observe("epp_service", &resource).unwrap()).form, want, "{reason}");
+    }
+}
+
+#[test]
+fn what_is_looked_up_is_there_or_is_not() {
+    let gateway = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": {"name": "eg", "namespace": "envoy-gateway-system"},
+        "spec": {"gatewayClassName": "eg"},
+    });
+    let bytes = to_struct(&gateway).unwrap();
+    let mut observed = Observed::default();
+    observed.look_up(Key::Gateway, Some(bytes.as_slice())).unwrap();
+    let Some(Live { facts: Facts::Gateway(facts), .. }) = observed.live(Key::Gateway) else { panic!() };
+    assert_eq!(facts.class.as_deref(), Some("eg"));
+
+    observed.look_up(Key::Gateway, None).unwrap();
+    assert_eq!(only(observed).synced, Some(Synced::Missing));
 }
 
 #[test]
@@ -308,11 +421,11 @@ fn a_live_object_of_unexpected_shape_is_not_yet_and_says_where() {
         ),
     ];
     for (key, live, want) in cases {
-        let read = only(observe(key, &object("True", &live)).unwrap());
+        let read = only(observe(key, &object_around("True", &live)).unwrap());
         assert_eq!(read.unreadable.as_deref(), Some(want));
         assert_eq!(read.live, None, "{want}");
         assert_eq!(read.asked.name.as_deref(), Some("llama"), "the rest is still read");
-        let read = only(observe(key, &object("False", &live)).unwrap());
+        let read = only(observe(key, &object_around("False", &live)).unwrap());
         assert_eq!(read.unreadable, None, "what does not count need not be readable");
     }
 }
@@ -320,10 +433,11 @@ fn a_live_object_of_unexpected_shape_is_not_yet_and_says_where() {
 #[test]
 fn an_object_that_cannot_be_read_is_an_error_with_its_key() {
     let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+    let object = |spec: Value| json!({"apiVersion": "kubernetes.crossplane.io/v1alpha2", "kind": "Object", "spec": spec});
     let cases = [
-        (json!({"spec": "none"}), "invalid type: string \"none\", expected struct Spec", "not an Object"),
+        (object(json!("none")), "invalid type: string \"none\", expected struct Spec", "not an Object"),
         (
-            json!({"spec": {"forProvider": {"manifest": {"spec": {"deploymentConfig": {"replicas": -1}}}}}}),
+            object(json!({"forProvider": {"manifest": {"spec": {"deploymentConfig": {"replicas": -1}}}}})),
             "invalid value: integer `-1`, expected u32",
             "what we asked for is not what we would ask for",
         ),
@@ -338,7 +452,7 @@ fn an_object_that_cannot_be_read_is_an_error_with_its_key() {
     let error = read(&[], [("gateway", [0x0a, 0xff].as_slice())]).unwrap_err();
     assert_eq!(error, ReadError::Object { key: "gateway", source: StructError::Malformed });
 
-    let deep = object("True", &json!({"status": {"somewhere": nested(50)}}));
+    let deep = object_around("True", &json!({"status": {"somewhere": nested(50)}}));
     assert!(observe("gateway", &deep).is_ok(), "deep is not too deep");
 }
 

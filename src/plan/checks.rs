@@ -1,8 +1,8 @@
 //! What the settings alone, or the live model, forbid.
 
-use crate::api::settings::{Backend, Settings};
+use crate::api::settings::{Backend, Delivery, MetricsAuth, Settings, Target, Transport};
 use crate::api::{Path, Problem, Source};
-use crate::observe::Observed;
+use crate::observe::{Form, Observed};
 
 use super::keys::Key;
 
@@ -41,15 +41,16 @@ pub(super) fn moved(settings: &Settings, observed: &Observed) -> Vec<Problem> {
     let live =
         [Key::VllmRuntime, Key::ModelDeployment].into_iter().find_map(|key| observed.objects.get(&key));
     let Some(workload) = live else { return Vec::new() };
-    let once = [
-        (
-            "providerConfigName",
-            settings.delivery.provider_config_name.as_str(),
-            workload.provider_config.as_deref(),
-        ),
-        ("targetNamespace", settings.namespace.as_str(), workload.asked.namespace.as_deref()),
-    ];
-    once.into_iter()
+    let provider_config = match &settings.transport {
+        Transport::Objects(Delivery { provider_config_name, .. }) => {
+            Some(("providerConfigName", provider_config_name.as_str(), workload.provider_config.as_deref()))
+        }
+        Transport::Direct => None,
+    };
+    let namespace = ("targetNamespace", settings.namespace.as_str(), workload.asked.namespace.as_deref());
+    provider_config
+        .into_iter()
+        .chain([namespace])
         .filter_map(|(path, wanted, live)| {
             let live = live.filter(|live| *live != wanted)?;
             let way = format!(
@@ -59,6 +60,37 @@ pub(super) fn moved(settings: &Settings, observed: &Observed) -> Vec<Problem> {
             Some(composite(&format!("{}.{path}", settings.composite.spec_path), wanted, way))
         })
         .collect()
+}
+
+/// Crossplane keeps the name of a composed resource whose kind changes, and forgets the former one (v2.3.4, `Compose`): a
+/// model that moved out of its Objects would run a second time, under their names, and nobody would ever delete them.
+pub(super) fn other_target(settings: &Settings, observed: &Observed) -> Option<Problem> {
+    let named = |form| match form {
+        Form::NamespacedObject => "NamespacedObject",
+        Form::ClusterObject => "ClusterObject",
+        Form::Direct => "Direct",
+    };
+    let wanted = match &settings.transport {
+        Transport::Objects(Delivery { target: Target::NamespacedObject, .. }) => Form::NamespacedObject,
+        Transport::Objects(Delivery { target: Target::ClusterObject, .. }) => Form::ClusterObject,
+        Transport::Direct => Form::Direct,
+    };
+    let other = observed.objects.values().map(|object| object.form).find(|form| *form != wanted)?;
+    let want = format!(
+        "must stay {:?} for this model, whose objects would be left behind; create a second LLMInference of another name \
+         by a Composition with this target, and delete this one once that serves",
+        named(other),
+    );
+    Some(input("spec.target", named(wanted), want))
+}
+
+/// What protects a picker's metrics is cluster-scoped in part: nothing that a namespaced composite may own.
+pub(super) fn owned_by_nobody(settings: &Settings) -> Option<Problem> {
+    let picker = settings.routing.as_ref().map(|routing| &routing.picker)?;
+    let want = "must be None where target is Direct: it takes ClusterRoles, which a namespaced composite cannot own, and \
+                which Crossplane is not granted";
+    (settings.transport == Transport::Direct && picker.metrics_auth == MetricsAuth::Token)
+        .then(|| input("spec.endpointPicker.metricsAuth", "Token", want))
 }
 
 /// The other backend's object would go when this one's comes, and nothing would serve meanwhile.

@@ -68,6 +68,26 @@ pub(super) fn next(observed: &Observed, workload: Key) -> Handover {
     }
 }
 
+/// A count that is written again as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// The count.
+    pub(super) count: u32,
+    /// The state of the object that has it.
+    pub(super) resource_version: Option<String>,
+}
+
+/// Without Objects there is one manager only. It keeps the count that it finds until the autoscaler changes that, which
+/// takes the field away from it: then letting go changes nothing.
+///
+/// It must not write a count that is no longer there, so it names the state that it has seen, and the API server refuses
+/// it for any other. Crossplane then looks again (crossplane v2.3.4, `reconciler.go`, `IsConflict`).
+pub(super) fn kept(observed: &Observed, workload: Key) -> Option<Kept> {
+    let object = observed.objects.get(&workload)?;
+    let resource_version = object.live.as_ref().and_then(|live| live.resource_version.clone());
+    object.asked.replicas.map(|count| Kept { count, resource_version })
+}
+
 impl Handover {
     const DONE: Self = Self { main: None, second: None, step: None };
 
@@ -93,5 +113,7 @@ fn is_held_by_others(main: &ObservedObject, live: &Live) -> bool {
     main.field_manager().is_some_and(|ours| live.replicas_managers.iter().any(|manager| *manager != ours))
 }
 
+#[cfg(test)]
+mod kept_tests;
 #[cfg(test)]
 mod tests;

@@ -127,6 +127,9 @@ impl Key {
         Self::Ingress,
     ];
 
+    /// What is only looked at.
+    pub const FOREIGN: [Self; 2] = [Self::AiGatewayHttpRoute, Self::Gateway];
+
     /// The composition-resource name.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::operator::Operator;
-use crate::api::settings::{Composite, Delivery, MetricsAuth, Model, Monitoring, Settings, Toggle, Ttl};
+use crate::api::settings::{Composite, MetricsAuth, Model, Monitoring, Settings, Toggle, Transport, Ttl};
 use crate::api::{Duration, ModelName, Namespace, Problem};
 use crate::observe::Observed;
 
@@ -35,7 +35,9 @@ pub struct Plan {
     /// Where everything lands.
     pub namespace: Namespace,
     /// How it gets there.
-    pub delivery: Delivery,
+    pub transport: Transport,
+    /// Whether objects say where they belong; else Crossplane does.
+    pub says_namespace: bool,
     /// Platform labels, for all but `VLLMRuntime`.
     pub labels: BTreeMap<String, String>,
     /// Platform annotations, for all but `VLLMRuntime`.
@@ -48,6 +50,8 @@ pub struct Plan {
     pub routing: Option<RoutingPlan>,
     /// The autoscaler, or why there is none.
     pub scaling: ScalingPlan,
+    /// Present while the count of the live workload is only repeated: the state of it that was seen.
+    pub workload_seen_at: Option<String>,
     /// Present while a second Object holds the replica count: that count.
     pub handover: Option<u32>,
     /// Whether the engines get a `PodDisruptionBudget`.
@@ -362,6 +366,8 @@ impl Plan {
 /// Decides everything, or says what cannot be done, all of it.
 pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Problem>> {
     let mut problems = checks::moved(settings, observed);
+    problems.extend(checks::other_target(settings, observed));
+    problems.extend(checks::owned_by_nobody(settings));
     problems.extend(checks::other_backend(settings, observed));
     let sleeps = scaling::sleeps(settings);
     let routing = settings.routing.as_ref().and_then(|routing| {
@@ -385,14 +391,16 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
             "must be ServiceMonitor where the model scales: the autoscaler would ask for series that nobody scrapes",
         ));
     }
-    let scaling::Decision { replicas, handover, scaling } = scaling::decide(settings, observed, picker);
+    let scaling::Decision { replicas, seen_at, handover, scaling } =
+        scaling::decide(settings, observed, picker);
     let workload = workload::decide(settings, replicas).map_err(|found| problems.extend(found)).ok();
     let Some(workload) = workload.filter(|_| problems.is_empty()) else { return Err(problems) };
     Ok(Plan {
         owner: owner(&settings.composite),
         name: settings.composite.name.clone(),
         namespace: settings.namespace.clone(),
-        delivery: settings.delivery.clone(),
+        says_namespace: says_namespace(settings),
+        transport: settings.transport.clone(),
         labels: settings.labels.clone(),
         annotations: settings.annotations.clone(),
         workload,
@@ -400,10 +408,21 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
         ingress: ingress::decide(settings, routing.as_ref(), observed),
         routing,
         scaling,
+        workload_seen_at: seen_at,
         handover,
         disruption_budget: settings.disruption_budget,
         ttl: settings.ttl,
     })
+}
+
+/// Crossplane knows the namespace of whatever a namespaced composite composes, and asks whether a kind exists, before it
+/// writes anything, only where an object does not say its own (v2.3.4, `Compose`). Otherwise it finds out half-way, and
+/// from then on fails before it calls a function.
+const fn says_namespace(settings: &Settings) -> bool {
+    match settings.transport {
+        Transport::Objects(_) => true,
+        Transport::Direct => settings.composite.namespace.is_none(),
+    }
 }
 
 fn owner(composite: &Composite) -> String {

@@ -6,7 +6,7 @@
 //! | engine | 0 | no pods and so no targets: zero; targets without series: an error, nobody scales in |
 //! | picker | any | scraped and empty: zero; not scraped: an error, nobody scales in or falls asleep |
 
-use crate::api::settings::{Backend, Metric, Scaling, Settings};
+use crate::api::settings::{Backend, Metric, Scaling, Settings, Transport};
 use crate::api::{Duration, ModelName, Namespace};
 use crate::observe::{Facts, Observed};
 
@@ -36,6 +36,8 @@ const PICKER_RUNNING_TARGET: f64 = 16.0;
 pub(super) struct Decision {
     /// `None` where the autoscaler owns the field.
     pub(super) replicas: Option<u32>,
+    /// The one state of the live workload that they may be written to.
+    pub(super) seen_at: Option<String>,
     /// The count that a second Object holds meanwhile.
     pub(super) handover: Option<u32>,
     /// The autoscaler.
@@ -45,7 +47,12 @@ pub(super) struct Decision {
 /// Decides all at once: exactly one of them may change the field.
 pub(super) fn decide(settings: &Settings, observed: &Observed, picker: Option<&PickerPlan>) -> Decision {
     let Some(scaling) = &settings.scaling else {
-        return Decision { replicas: Some(settings.replicas.min), handover: None, scaling: ScalingPlan::Off };
+        return Decision {
+            replicas: Some(settings.replicas.min),
+            seen_at: None,
+            handover: None,
+            scaling: ScalingPlan::Off,
+        };
     };
     let workload = match settings.backend {
         Backend::VllmRuntime(_) => Key::VllmRuntime,
@@ -61,13 +68,24 @@ pub(super) fn decide(settings: &Settings, observed: &Observed, picker: Option<&P
         let replicas = asked.or(live.spec_replicas).unwrap_or(settings.replicas.min).max(1);
         return Decision {
             replicas: Some(replicas),
+            seen_at: None,
             handover: None,
             scaling: ScalingPlan::Withheld(Withheld::TargetNotScalable),
+        };
+    }
+    if settings.transport == Transport::Direct {
+        let kept = handover::kept(observed, workload);
+        return Decision {
+            replicas: kept.as_ref().map(|kept| kept.count),
+            seen_at: kept.and_then(|kept| kept.resource_version),
+            handover: None,
+            scaling: ScalingPlan::On(scaled_object(settings, scaling, picker)),
         };
     }
     let Handover { main, second, step } = handover::next(observed, workload);
     Decision {
         replicas: main,
+        seen_at: None,
         handover: second,
         scaling: match step {
             Some(step) => ScalingPlan::Withheld(Withheld::HandoverPending(step)),

@@ -1,10 +1,12 @@
 //! Decisions, each with its reason.
 
 use crate::api::fixtures::llm;
-use crate::api::settings::{Adapter, Backend, Implementation, Lora, Metric, Settings, Toggle};
+use crate::api::settings::{
+    Adapter, Backend, Implementation, Lora, Metric, Settings, Target, Toggle, Transport,
+};
 use crate::api::{Duration, Host};
 use crate::observe::{
-    Asked, ConditionFacts, DeploymentFacts, Facts, Live, Observed, ObservedObject, Parent, Synced,
+    Asked, ConditionFacts, DeploymentFacts, Facts, Form, Live, Observed, ObservedObject, Parent, Synced,
     VllmRuntimeFacts,
 };
 
@@ -28,6 +30,7 @@ fn autoscaler(settings: &Settings) -> ScaledObjectPlan {
 fn live(asked: Asked, facts: Facts) -> ObservedObject {
     ObservedObject {
         name: Some("llama-0123456789ab".to_owned()),
+        form: Form::NamespacedObject,
         synced: Some(Synced::True),
         provider_config: Some("gpu-cluster".to_owned()),
         asked: Asked { name: Some("llama".to_owned()), namespace: Some("team-a".to_owned()), ..asked },
@@ -334,6 +337,77 @@ fn what_is_set_once_is_named_as_its_author_wrote_it() {
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert!(said[0].starts_with("spec.parameters.llm.providerConfigName is \"gpu-cluster\": "), "{said:?}");
     assert!(said[1].starts_with("spec.parameters.llm.targetNamespace is \"team-a\": "), "{said:?}");
+}
+
+#[test]
+fn a_live_model_keeps_its_target() {
+    use Form::{ClusterObject, Direct, NamespacedObject};
+
+    let in_form = |form| {
+        let mut observed = runtime(None, true);
+        observed.objects.get_mut(&Key::VllmRuntime).unwrap().form = form;
+        observed
+    };
+    let cluster_scoped = || {
+        let mut settings = llm();
+        let Transport::Objects(delivery) = &mut settings.transport else { panic!() };
+        delivery.target = Target::ClusterObject;
+        settings
+    };
+    let cases = [
+        (llm(), Direct, Some(("NamespacedObject", "Direct"))),
+        (llm().direct(), NamespacedObject, Some(("Direct", "NamespacedObject"))),
+        (llm().direct(), ClusterObject, Some(("Direct", "ClusterObject"))),
+        (cluster_scoped(), NamespacedObject, Some(("ClusterObject", "NamespacedObject"))),
+        (llm(), NamespacedObject, None),
+        (llm().direct(), Direct, None),
+        (cluster_scoped(), ClusterObject, None),
+    ];
+    for (settings, form, want) in cases {
+        let said = plan(&settings, &in_form(form)).err().unwrap_or_default();
+        let said: Vec<String> = said.iter().map(ToString::to_string).collect();
+        match want {
+            None => assert_eq!(said, [""; 0], "{form:?}"),
+            Some((wanted, live)) => {
+                let start = format!("Input spec.target is {wanted:?}: must stay {live:?} for this model");
+                assert!(said.len() == 1 && said[0].starts_with(&start), "{said:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_objects_nothing_names_a_provider_and_the_namespace_is_still_kept() {
+    let mut settings = llm().direct();
+    settings.composite.namespace = None;
+    let mut observed = runtime(None, true).moved();
+    observed.objects.get_mut(&Key::VllmRuntime).unwrap().form = Form::Direct;
+    let problems = plan(&settings, &observed).unwrap_err();
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("spec.targetNamespace is \"team-a\": must stay \"elsewhere\""), "{said:?}");
+}
+
+#[test]
+fn without_objects_a_namespace_is_said_only_where_crossplane_does_not_know_it() {
+    let mut wide = llm().direct();
+    wide.composite.namespace = None;
+    let cases = [
+        (llm(), true, "the manifest inside an Object may be for anywhere"),
+        (llm().direct(), false, "it can be nowhere else, and Crossplane asks for the kind first"),
+        (wide, true, "a cluster-scoped composite has none to share"),
+    ];
+    for (settings, want, reason) in cases {
+        assert_eq!(decided(&settings, &Observed::default()).says_namespace, want, "{reason}");
+    }
+}
+
+#[test]
+fn without_objects_nothing_is_cluster_scoped() {
+    let mut settings = llm().hosted(HOST).direct();
+    settings.routing.as_mut().unwrap().picker.metrics_auth = crate::api::settings::MetricsAuth::Token;
+    let said = plan(&settings, &Observed::default()).unwrap_err()[0].to_string();
+    assert!(said.starts_with("Input spec.endpointPicker.metricsAuth is \"Token\": must be None"), "{said}");
 }
 
 #[test]

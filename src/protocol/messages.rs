@@ -7,9 +7,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use prost::{DecodeError, Message};
 
-use super::official;
+use super::official::resource_selector::Match;
+use super::official::{self, ResourceSelector};
 use super::view::{
-    Condition, ObservedResource, ObservedState, ResponseMeta, Result, RunFunctionRequest,
+    Condition, ObservedResource, ObservedState, Requirements, ResponseMeta, Result, RunFunctionRequest,
     RunFunctionResponse, Severity, Status, Target,
 };
 
@@ -50,6 +51,13 @@ impl RunFunctionRequest {
     /// The observed composed resources.
     pub fn observed_resources(&self) -> BTreeMap<&str, &ObservedResource> {
         self.observed.as_ref().map(ObservedState::by_key).unwrap_or_default()
+    }
+
+    /// What Crossplane has found of something that was asked for; `None` while it has not looked.
+    pub fn required(&self, key: &str) -> Option<Vec<Bytes>> {
+        let entry = self.required_resources.iter().rfind(|entry| entry.key == key)?;
+        let items = entry.value.iter().flat_map(|found| &found.items);
+        Some(items.filter_map(ObservedResource::object).collect())
     }
 }
 
@@ -120,6 +128,19 @@ impl Result {
 
     fn new(severity: Severity, message: String) -> Self {
         Self { severity: severity.into(), message, reason: None, target: Some(Target::Composite.into()) }
+    }
+}
+
+impl Requirements {
+    /// Asks for one more resource, by its name in a namespace.
+    pub fn one(&mut self, key: &str, api_version: &str, kind: &str, namespace: Option<String>, name: String) {
+        let selector = ResourceSelector {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace,
+            r#match: Some(Match::MatchName(name)),
+        };
+        self.resources.insert(key.to_owned(), selector);
     }
 }
 

@@ -9,4 +9,6 @@
 
 tonic::include_proto!("function_inference.view");
 
-pub use super::official::{Condition, Ready, RequestMeta, ResponseMeta, Result, Severity, Status, Target};
+pub use super::official::{
+    Condition, Ready, RequestMeta, Requirements, ResponseMeta, Result, Severity, Status, Target,
+};

@@ -1,6 +1,6 @@
 //! `GatewayReady`: do requests for the host reach the pool?
 
-use crate::api::settings::{Criticality, FailureMode, RouteBy};
+use crate::api::settings::{Criticality, FailureMode, RouteBy, Transport};
 use crate::observe::{Acceptance, ConditionFacts, Facts, Live, Observed};
 use crate::plan::keys::Key;
 use crate::plan::{Plan, RoutingPlan};
@@ -40,13 +40,15 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
 /// `Err` is only the shorter way out.
 fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Condition, Condition> {
     let gateway = name(plan, Key::Gateway);
-    if let State::NotSynced(why) = state(observed, Key::Gateway)
-        && (is_missing(why) || is_unknown_kind(why))
-    {
+    let missing = match state(observed, Key::Gateway) {
+        State::Missing => Some(String::new()),
+        State::NotSynced(why) if is_missing(why) || is_unknown_kind(why) => Some(format!(": {}", quote(why))),
+        State::Absent | State::NotSynced(_) | State::Unreadable(_) | State::Live(_) => None,
+    };
+    if let Some(why) = missing {
         let message = format!(
-            "Routing: there is no {gateway} on the target cluster: {}. Install it, or have the platform's Input, or \
-             spec.gateway.ref, name the one that is there.",
-            quote(why)
+            "Routing: there is no {gateway} on the target cluster{why}. Install it, or have the platform's Input, or \
+             spec.gateway.ref, name the one that is there."
         );
         return Err(Condition::new(KIND, Reason::NoGateway, message));
     }
@@ -77,13 +79,13 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
 
     let needed = routing.companions().into_iter().filter(|key| !readiness::is_optional(*key));
     for companion in needed {
-        state(observed, companion).live(KIND, "Routing", &name(plan, companion))?;
+        state(observed, companion).live(plan, KIND, "Routing", &name(plan, companion))?;
     }
     if routing.companions().contains(&Key::GatewayExtensionPolicy) {
         acts(plan, routing, observed)?;
     }
-    if let Err(condition) = state(observed, Key::Gateway).live(KIND, "Routing", &gateway) {
-        return Err(if condition.reason == Reason::Creating { looked_up(&gateway) } else { condition });
+    if let Err(condition) = state(observed, Key::Gateway).live(plan, KIND, "Routing", &gateway) {
+        return Err(if condition.reason == Reason::Creating { looked_up(plan, &gateway) } else { condition });
     }
     if route == Stage::Early {
         let message = format!(
@@ -125,7 +127,7 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
 /// the route with 500 (envoyproxy/gateway v1.7.0 and v1.9.0, `internal/gatewayapi/envoyextensionpolicy.go`).
 fn acts(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<(), Condition> {
     let policy = name(plan, Key::GatewayExtensionPolicy);
-    let live = state(observed, Key::GatewayExtensionPolicy).live(KIND, "Routing", &policy)?;
+    let live = state(observed, Key::GatewayExtensionPolicy).live(plan, KIND, "Routing", &policy)?;
     let (reason, message) = match live.policy_acceptance(&routing.gateway) {
         Acceptance::Accepted => return Ok(()),
         Acceptance::Refused(why) => (
@@ -185,9 +187,10 @@ pub(super) fn own_route(live: &Live) -> OwnRoute {
 fn made_by_own_controller(plan: &Plan, observed: &Observed) -> Result<(), Condition> {
     let own = name(plan, Key::AiGatewayRoute);
     let live = state(observed, Key::AiGatewayRoute)
-        .live(KIND, "Routing", &own)
+        .live(plan, KIND, "Routing", &own)
         .map_err(|condition| failed_as(Reason::HttpRouteFailed, condition))?;
     let made = match state(observed, Key::AiGatewayHttpRoute) {
+        State::Missing => false,
         State::NotSynced(why) => !is_missing(why),
         State::Absent | State::Unreadable(_) | State::Live(_) => true,
     };
@@ -256,11 +259,12 @@ fn failure_mode(routing: &RoutingPlan) -> Option<String> {
 }
 
 /// The Gateway is somebody else's, and only observed.
-fn looked_up(gateway: &str) -> Condition {
-    let message = format!(
-        "Routing: {gateway} is being looked up. If this lasts, look at the Object that wraps it and at \
-         provider-kubernetes."
-    );
+fn looked_up(plan: &Plan, gateway: &str) -> Condition {
+    let look = match plan.transport {
+        Transport::Objects(_) => "look at the Object that wraps it and at provider-kubernetes",
+        Transport::Direct => "see that Crossplane is 2.0 or newer, which looks up what a function asks for",
+    };
+    let message = format!("Routing: {gateway} is being looked up. If this lasts, {look}.");
     Condition::new(KIND, Reason::Creating, message)
 }
 
@@ -282,7 +286,7 @@ fn stage(
     failed: Reason,
 ) -> Result<Stage, Condition> {
     let live = state(observed, key)
-        .live(KIND, "Routing", &name(plan, key))
+        .live(plan, KIND, "Routing", &name(plan, key))
         .map_err(|condition| failed_as(failed, condition))?;
     if key == routing.route_key() && !serves_hosts(routing, live) {
         return Ok(Stage::Waiting);

@@ -71,12 +71,12 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     // Without one of these the Deployment cannot come up, so they are the cause and it is not.
     for part in PARTS {
         if let broken @ State::NotSynced(_) = state(observed, part)
-            && let Err(condition) = broken.live(KIND, "Endpoint picker", &name(plan, part))
+            && let Err(condition) = broken.live(plan, KIND, "Endpoint picker", &name(plan, part))
         {
             return condition;
         }
     }
-    let live = match deployment.live(KIND, "Endpoint picker", &object) {
+    let live = match deployment.live(plan, KIND, "Endpoint picker", &object) {
         Ok(live) => live,
         Err(condition) => return condition,
     };

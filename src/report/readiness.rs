@@ -171,8 +171,10 @@ pub fn is_ready(key: Key, plan: &Plan, observed: &Observed) -> bool {
     match (rule(key).judgement, state(observed, key)) {
         (Judgement::Always, _) | (Judgement::Exists, State::Live(_) | State::Unreadable(_)) => true,
         (Judgement::Says(judge), State::Live(live)) => judge(plan, live),
-        (Judgement::Exists, State::Absent | State::NotSynced(_))
-        | (Judgement::Says(_), State::Absent | State::NotSynced(_) | State::Unreadable(_)) => false,
+        (Judgement::Exists, State::Absent | State::Missing | State::NotSynced(_))
+        | (Judgement::Says(_), State::Absent | State::Missing | State::NotSynced(_) | State::Unreadable(_)) => {
+            false
+        }
     }
 }
 

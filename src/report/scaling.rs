@@ -61,7 +61,7 @@ fn handing_over(plan: &Plan, observed: &Observed, step: HandoverStep, workload: 
 /// What is broken goes first, then what was asked for and cannot work, then what is under way.
 fn composed(plan: &Plan, scaled_object: &ScaledObjectPlan, observed: &Observed) -> Condition {
     let object = name(plan, Key::ScaledObject);
-    let found = match state(observed, Key::ScaledObject).live(KIND, "Autoscaler", &object) {
+    let found = match state(observed, Key::ScaledObject).live(plan, KIND, "Autoscaler", &object) {
         Ok(live) => by_keda(plan, scaled_object, &object, live),
         Err(condition) => not_installed(observed, &object).unwrap_or(condition),
     };

@@ -1,5 +1,6 @@
 //! How far one of our objects has come, and how messages name it.
 
+use crate::api::settings::Transport;
 use crate::observe::{Live, Observed, Synced};
 use crate::plan::Plan;
 use crate::plan::keys::Key;
@@ -13,8 +14,10 @@ const QUOTE_MAX: usize = 512;
 /// How far an object has come.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum State<'a> {
-    /// The provider has not said anything about it.
+    /// Nobody has said anything about it.
     Absent,
+    /// There is no such object, on the word of Crossplane.
+    Missing,
     /// The provider cannot reconcile it. Whatever it reported before may be out of date.
     NotSynced(&'a str),
     /// It is there and cannot be read.
@@ -30,21 +33,25 @@ pub(super) fn state(observed: &Observed, key: Key) -> State<'_> {
         (Some(Synced::False(why)), _, _) => State::NotSynced(why),
         (Some(Synced::True), Some(live), _) => State::Live(live),
         (Some(Synced::True), None, Some(why)) => State::Unreadable(why),
+        (Some(Synced::Missing), _, _) => State::Missing,
         (Some(Synced::True), None, None) | (None, _, _) => State::Absent,
     }
 }
 
 impl<'a> State<'a> {
     /// The live object, or the condition that says why there is none.
-    pub(super) fn live(self, kind: ConditionType, layer: &str, object: &str) -> Result<&'a Live, Condition> {
+    pub(super) fn live(
+        self,
+        plan: &Plan,
+        kind: ConditionType,
+        layer: &str,
+        object: &str,
+    ) -> Result<&'a Live, Condition> {
         let (reason, message) = match self {
             Self::Live(live) => return Ok(live),
-            Self::Absent => (
+            Self::Absent | Self::Missing => (
                 Reason::Creating,
-                format!(
-                    "{layer}: {object} is being created. If this lasts, look at the Object that wraps it and at \
-                     provider-kubernetes."
-                ),
+                format!("{layer}: {object} is being created. If this lasts, {}.", look(plan)),
             ),
             Self::NotSynced(why) => (
                 Reason::ObjectNotSynced,
@@ -60,6 +67,15 @@ impl<'a> State<'a> {
             ),
         };
         Err(Condition::new(kind, reason, message))
+    }
+}
+
+/// Who says why an object does not come.
+fn look(plan: &Plan) -> &'static str {
+    match plan.transport {
+        Transport::Objects(_) => "look at the Object that wraps it and at provider-kubernetes",
+        // It tells nobody else what it cannot apply.
+        Transport::Direct => "see what Crossplane says in this resource's condition Synced and in its events",
     }
 }
 
@@ -84,7 +100,7 @@ pub(super) fn notes(plan: &Plan, observed: &Observed, keys: &[Key]) -> String {
             State::NotSynced(why) => {
                 Some(format!(" {} cannot be reconciled: {}.", name(plan, *key), quote(why)))
             }
-            State::Absent | State::Unreadable(_) | State::Live(_) => None,
+            State::Absent | State::Missing | State::Unreadable(_) | State::Live(_) => None,
         })
         .collect()
 }

@@ -81,6 +81,24 @@ impl Case {
         self
     }
 
+    /// Whether it is composed without Objects.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.input.as_ref().is_some_and(|input| input["spec"]["target"] == "Direct")
+    }
+
+    /// The same without Objects.
+    pub(crate) fn compose_directly(&mut self) {
+        let path = self.spec_path().to_owned();
+        let input = self.input.get_or_insert_with(|| input_document(&json!({})));
+        put(&mut input["spec"], "target", json!("Direct"));
+        take(input, "spec.providerConfigKind");
+        take(input, "spec.endpointPicker.metricsAuth");
+        take(&mut self.composite, &format!("{path}.providerConfigName"));
+        if self.is_namespaced() {
+            take(&mut self.composite, &format!("{path}.targetNamespace"));
+        }
+    }
+
     /// Whether a refusal is right although the case is in order: names of Services are derived from the model's, and
     /// only for a long one it takes the whole function to know which.
     pub(crate) fn may_be_refused(&self, problem: &str) -> bool {
@@ -296,7 +314,7 @@ fn input_fields() -> Fields {
     let requests = btree_map("cpu|memory", "[1-3]Gi", 0..3).prop_map(|quantities| json!(quantities)).boxed();
     let limits = btree_map("cpu|memory", "[3-9]Gi", 0..3).prop_map(|quantities| json!(quantities)).boxed();
     let mut fields = vec![
-        ("target", one_of(&["NamespacedObject", "ClusterObject"])),
+        ("target", one_of(&["NamespacedObject", "ClusterObject", "Direct"])),
         ("providerConfigKind", one_of(&["ProviderConfig", "ClusterProviderConfig"])),
         ("defaults.scaling.metric", one_of(&["queue-depth", "kv-cache"])),
         ("defaults.scaling.target", target()),
@@ -404,12 +422,23 @@ fn fit(name: &str, mut fields: Value, names_model: bool, input: Option<Value>, h
             patterns.push(everything.into());
         }
     }
+    let direct = input["target"] == "Direct";
+    if direct {
+        take(&mut fields, "providerConfigName");
+        take(&mut input, "providerConfigKind");
+        take(&mut input, "endpointPicker.metricsAuth");
+    }
     if home.namespaced {
         if input["target"] == "ClusterObject" {
             take(&mut input, "target");
         }
+        if direct {
+            take(&mut fields, "targetNamespace");
+        }
     } else {
-        put(&mut input, "target", json!("ClusterObject"));
+        if !direct {
+            put(&mut input, "target", json!("ClusterObject"));
+        }
         take(&mut input, "providerConfigKind");
         fields["targetNamespace"] = fields["targetNamespace"].as_str().unwrap_or("models").into();
     }
@@ -428,14 +457,12 @@ fn fit(name: &str, mut fields: Value, names_model: bool, input: Option<Value>, h
     composite["kind"] = kind.into();
     put(&mut composite, home.spec_path.unwrap_or("spec"), without_nulls(fields));
     let needed = written || !home.namespaced || home.spec_path.is_some();
-    let input = needed.then(|| {
-        json!({
-            "apiVersion": "inference.fn.crossplane.io/v1beta1",
-            "kind": "ModelStack",
-            "spec": without_nulls(input),
-        })
-    });
+    let input = needed.then(|| input_document(&without_nulls(input)));
     Case { composite, input }
+}
+
+fn input_document(spec: &Value) -> Value {
+    json!({"apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ModelStack", "spec": spec})
 }
 
 /// What a backend has no place for is refused.

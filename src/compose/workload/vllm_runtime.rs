@@ -63,7 +63,8 @@ pub(super) fn vllm_runtime(
     Resource::new(
         ObjectMeta {
             name: Some(plan.name.to_string()),
-            namespace: Some(plan.namespace.to_string()),
+            namespace: plan.says_namespace.then(|| plan.namespace.to_string()),
+            resource_version: plan.workload_seen_at.clone(),
             annotations: Some(BTreeMap::from([(OWNER_ANNOTATION.to_owned(), plan.owner.clone())])),
             ..ObjectMeta::default()
         },

@@ -8,7 +8,10 @@ use crate::render;
 /// The groups of provider-kubernetes: the namespaced API and the one for cluster-scoped composite resources.
 const OBJECT_GROUPS: [&str; 2] = ["kubernetes.m.crossplane.io/", "kubernetes.crossplane.io/"];
 
-/// The manifest that a provider-kubernetes Object would apply, if the composed resource is one and applies anything.
+/// In whose name Crossplane applies what it composes, but for a hash of who the composite resource is.
+pub const CROSSPLANE: &str = "apiextensions.crossplane.io/composed";
+
+/// What reaches the cluster where the model runs.
 #[derive(Debug)]
 pub struct Delivered {
     /// The manifest.
@@ -31,14 +34,19 @@ pub fn named(composed: &Value) -> Value {
     composed
 }
 
-/// What an Object delivers; none when the resource is no Object or only looks.
-pub fn delivered(composed: &Value) -> Option<Delivered> {
+/// Whether a composed resource is an Object of provider-kubernetes.
+pub fn is_object(composed: &Value) -> bool {
     let api_version = text(composed, "/apiVersion");
-    let is_object = text(composed, "/kind") == "Object"
-        && OBJECT_GROUPS.iter().any(|group| api_version.starts_with(group));
+    text(composed, "/kind") == "Object" && OBJECT_GROUPS.iter().any(|group| api_version.starts_with(group))
+}
+
+/// What a composed resource delivers: what is in an Object, unless that only looks, or else the resource itself.
+pub fn delivered(composed: &Value) -> Option<Delivered> {
+    if !is_object(composed) {
+        return Some(Delivered { manifest: composed.clone(), field_manager: CROSSPLANE.to_owned() });
+    }
     let policies = composed.pointer("/spec/managementPolicies").and_then(Value::as_array);
-    let only_looks = policies.is_some_and(|policies| policies == &[json!("Observe")]);
-    if !is_object || only_looks {
+    if policies.is_some_and(|policies| policies == &[json!("Observe")]) {
         return None;
     }
     Some(Delivered {
@@ -61,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn only_objects_that_apply_something_deliver() {
+    fn objects_that_only_look_deliver_nothing() {
         let object = |policies: Value| {
             json!({
                 "apiVersion": "kubernetes.m.crossplane.io/v1alpha1",
@@ -71,7 +79,8 @@ mod tests {
             })
         };
         assert!(delivered(&object(json!(["Observe"]))).is_none(), "somebody else's");
-        assert!(delivered(&json!({"apiVersion": "v1", "kind": "Object"})).is_none(), "another group");
+        let itself = json!({"apiVersion": "v1", "kind": "Object"});
+        assert_eq!(delivered(&itself).unwrap().manifest, itself, "one of another group is what it is");
         let all = delivered(&object(json!(["*"]))).unwrap();
         assert_eq!(
             (text(&all.manifest, "/kind"), &*all.field_manager),

@@ -11,16 +11,13 @@ use e2e::controlplane::ControlPlane;
 use e2e::controlplane::cluster::{Accepted, Cluster, Refused, describe, text};
 use e2e::controlplane::crds::{self, Source};
 use e2e::render::{self, Answer};
-use e2e::wrapped::{delivered, named};
+use e2e::wrapped::{CROSSPLANE, delivered, is_object, named};
 use e2e::{acceptance, workspace};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use generate::Case;
-
-/// In whose name Crossplane applies what it composes, but for a hash of who the composite resource is.
-const CROSSPLANE: &str = "apiextensions.crossplane.io/composed";
 
 /// How many stacks are generated; those that share a name which is to be unique, or whose name is too long, do not count.
 const CASES: usize = 330;
@@ -232,12 +229,10 @@ impl Stack {
         let mut there = Vec::new();
         for resource in &composed {
             let delivered = delivered(resource);
-            let composed = (resource, CROSSPLANE);
+            let wrapper = is_object(resource).then_some((resource, CROSSPLANE));
             let delivered = delivered.as_ref().map(|it| (&it.manifest, it.field_manager.as_str()));
-            let objects = [composed]
-                .into_iter()
-                .chain(delivered)
-                .filter(|(object, _)| asked_for(object) && fits(object));
+            let objects =
+                wrapper.into_iter().chain(delivered).filter(|(object, _)| asked_for(object) && fits(object));
             for (object, manager) in objects {
                 let namespace = text(object, "/metadata/namespace");
                 if !namespace.is_empty() && namespaces.insert(namespace.to_owned()) {

@@ -257,7 +257,16 @@ impl Bench {
 
     /// All replicas are there, and an autoscaler can count them. Returns the Deployment.
     async fn serves(&self, runtime: &Value) -> Result<Value> {
-        let selector = format!("app={}", text(runtime, "/metadata/name"));
+        // Crossplane's label on what it composes itself is there from the start, so it may be in a selector.
+        let labels = runtime.pointer("/metadata/labels").and_then(Value::as_object);
+        let labels = labels.into_iter().flatten().map(|(label, value)| (label.as_str(), value.as_str()));
+        let selector = [("app", runtime.pointer("/metadata/name").and_then(Value::as_str))];
+        let selector: Vec<String> = selector
+            .into_iter()
+            .chain(labels)
+            .map(|(label, value)| format!("{label}={}", value.unwrap_or_default()))
+            .collect();
+        let selector = selector.join(",");
         let wanted = runtime.pointer("/spec/deploymentConfig/replicas");
         self.status(runtime, |status| {
             text(status, "/modelStatus") == "Ready"

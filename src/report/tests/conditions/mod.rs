@@ -15,10 +15,11 @@ use crate::api::settings::{Criticality, Implementation, PickerFamily, Settings};
 use crate::observe::fixtures::{Cluster, cluster};
 use crate::plan::keys::Key;
 use crate::plan::plan;
-use crate::report::fixtures::{HOST, condition, full, healthy, runtime, said};
+use crate::protocol::to_struct;
+use crate::report::fixtures::{HOST, condition, full, gateway, healthy, planned, runtime, said};
 use crate::report::{CATALOGUE, ConditionType, Reason, Truth, fatal, invalid, report};
 
-use ConditionType::{GatewayReady, ScalingReady, WorkloadReady};
+use ConditionType::{EndpointPickerReady, GatewayReady, ScalingReady, WorkloadReady};
 
 struct Case {
     reason: &'static str,
@@ -82,6 +83,46 @@ fn an_autoscaler_that_would_do_harm_is_withheld_and_says_so() {
         assert!(!report.ready.contains_key(&Key::ScaledObject), "what is withheld is not in the plan");
         assert_eq!(condition(&report, WorkloadReady).reason, Reason::Available, "it serves all the same");
     }
+}
+
+/// Crossplane tells nobody but the composite what it cannot apply, and looks the Gateway up itself.
+#[test]
+fn without_objects_messages_speak_of_none() {
+    let settings = full().direct();
+    let nothing = said(&settings, &cluster());
+    for kind in [WorkloadReady, EndpointPickerReady, GatewayReady, ScalingReady] {
+        let got = condition(&nothing, kind);
+        assert_eq!(got.reason, Reason::Creating);
+        assert!(!got.message.contains(" Object ") && !got.message.contains("provider"), "{:?}", got.message);
+        assert!(
+            got.message.contains("Crossplane says in this resource's condition Synced"),
+            "{:?}",
+            got.message
+        );
+    }
+
+    let mut observed = healthy().directly().observed();
+    observed.objects.remove(&Key::Gateway);
+    let plan = planned(&settings);
+    let unknown = report(&plan, &observed);
+    let got = condition(&unknown, GatewayReady);
+    assert_eq!(got.reason, Reason::Creating);
+    assert!(got.message.contains("is being looked up"), "{:?}", got.message);
+
+    observed.look_up(Key::Gateway, None).unwrap();
+    let missing = report(&plan, &observed);
+    let got = condition(&missing, GatewayReady);
+    assert_eq!(got.reason, Reason::NoGateway);
+    let want = "Routing: there is no Gateway envoy-gateway-system/eg on the target cluster. Install it, ";
+    assert!(got.message.starts_with(want), "{:?}", got.message);
+    assert_eq!(missing.status.url, None, "never guessed");
+
+    let gateway = to_struct(&gateway()).unwrap();
+    observed.look_up(Key::Gateway, Some(&gateway)).unwrap();
+    let found = report(&plan, &observed);
+    assert_eq!(condition(&found, GatewayReady).reason, Reason::PriorityNotEnforced);
+    assert_eq!(found.status.url.as_deref(), Some("http://llama.example.com"));
+    assert!(found.settled && found.ready.values().all(|ready| *ready), "{:?}", found.ready);
 }
 
 /// Where the Gateway does name the objective, the picker may still not act on it.

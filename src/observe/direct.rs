@@ -1,0 +1,78 @@
+//! A composed resource without an Object around it: what is observed is the live object.
+
+use serde::Deserialize;
+
+use crate::kinds::provider_kubernetes::{CLUSTER_GROUP, NAMESPACED_GROUP, OBJECT};
+use crate::protocol::{StructError, from_struct};
+
+use super::object::{AskedManifest, asked};
+use super::{Asked, Form, Live, ObservedObject, Synced};
+
+/// In whose name Crossplane applies what it composes, up to the composite that it does so for (crossplane v2.3.4,
+/// `ComposedFieldOwnerName`).
+const FIELD_MANAGER: &str = "apiextensions.crossplane.io/composed";
+
+/// What an object says of itself first.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    api_version: Option<String>,
+    kind: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Default, Deserialize)]
+struct Metadata {
+    name: Option<String>,
+    namespace: Option<String>,
+}
+
+impl Form {
+    /// What a composed resource is, by its kind and group. The version says nothing: Crossplane reads a resource in the
+    /// one that it was last applied in.
+    pub(super) fn of(bytes: &[u8]) -> Result<Self, StructError> {
+        let Head { api_version, kind } = from_struct(bytes)?;
+        let api_version = api_version.unwrap_or_default();
+        let is_in = |group: &str| api_version.split('/').next() == Some(group);
+        Ok(match kind.as_deref() {
+            Some(OBJECT) if is_in(NAMESPACED_GROUP) => Self::NamespacedObject,
+            Some(OBJECT) if is_in(CLUSTER_GROUP) => Self::ClusterObject,
+            Some(_) | None => Self::Direct,
+        })
+    }
+}
+
+/// An object that is there, given the facts of its kind, or why they cannot be read.
+///
+/// What was last asked for is kept nowhere. Of the replica count its managers tell; the rest only this function writes.
+pub(super) fn found(bytes: &[u8], live: Result<Live, String>) -> Result<ObservedObject, StructError> {
+    let Named { metadata: Metadata { name, namespace } } = from_struct(bytes)?;
+    let (live, unreadable) = match live {
+        Ok(live) => (Some(live), None),
+        Err(why) => (None, Some(why)),
+    };
+    let there = from_struct::<AskedManifest>(bytes).map(asked).unwrap_or_default();
+    let is_ours = live
+        .as_ref()
+        .is_some_and(|live| live.replicas_managers.iter().any(|manager| manager.starts_with(FIELD_MANAGER)));
+    let asked = Asked {
+        name: name.clone(),
+        namespace,
+        replicas: there.replicas.filter(|_| is_ours),
+        ingress_host: there.ingress_host,
+    };
+    Ok(ObservedObject {
+        name,
+        form: Form::Direct,
+        synced: Some(Synced::True),
+        provider_config: None,
+        asked,
+        live,
+        unreadable,
+    })
+}
