@@ -55,11 +55,9 @@ pub(super) fn xrd() -> Value {
         "metadata": {"name": format!("llminferences.{}", llm_inference::GROUP)},
         "spec": {
             "group": llm_inference::GROUP,
-            "names": {
-                "kind": llm_inference::KIND,
-                "plural": "llminferences",
-                "singular": "llminference",
-            },
+            // Word for word those of crossplane-inference v0.1.6: names cannot change, not even by one that is the
+            // default, and an XRD that is refused would keep its users from upgrading.
+            "names": {"kind": llm_inference::KIND, "plural": "llminferences"},
             "scope": "Namespaced",
             "versions": [{
                 "name": llm_inference::VERSION,
@@ -320,6 +318,16 @@ mod tests {
             &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"],
             "spec",
         );
+    }
+
+    /// The API server refuses to change any of these once crossplane-inference v0.1.6 is installed.
+    #[test]
+    fn the_xrd_of_v0_1_6_can_be_replaced() {
+        let xrd = xrd();
+        assert_eq!(xrd["metadata"]["name"], "llminferences.inference.devopstoolkit.ai");
+        assert_eq!(xrd["spec"]["group"], "inference.devopstoolkit.ai");
+        assert_eq!(xrd["spec"]["scope"], "Namespaced");
+        assert_eq!(xrd["spec"]["names"], json!({"kind": "LLMInference", "plural": "llminferences"}));
     }
 
     /// The API server would drop anything else without a word.

@@ -219,7 +219,12 @@ pub fn crossplane_side() -> Result<Vec<Value>> {
 
 /// What a cluster has where models run.
 pub fn target_side() -> Result<Vec<Value>> {
-    let mut all = vllm_runtime()?;
+    target_side_of(&vllm_runtime()?)
+}
+
+/// The same with another definition of `VLLMRuntime`.
+pub fn target_side_of(vllm_runtime: &[Value]) -> Result<Vec<Value>> {
+    let mut all = vllm_runtime.to_vec();
     all.extend(gateways()?);
     for source in [GATEWAY_API, INFERENCE_EXTENSION_1_3, ENVOY_GATEWAY_1_9, KEDA, PROMETHEUS_OPERATOR] {
         all.extend(source.crds()?);

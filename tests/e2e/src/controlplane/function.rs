@@ -52,25 +52,9 @@ impl Function {
         Ok(Self { server, endpoint })
     }
 
-    /// Makes the function known by a name, with the endpoint that the package manager would have found.
+    /// Makes the function known by a name.
     pub async fn install(&self, cluster: &Cluster, name: &str) -> Result<()> {
-        let revision = json!({
-            "apiVersion": "pkg.crossplane.io/v1",
-            "kind": "FunctionRevision",
-            "metadata": {
-                "name": format!("{name}-1"),
-                "labels": {"pkg.crossplane.io/package": name},
-                // Nobody shall fetch the image.
-                "annotations": {"crossplane.io/paused": "true"},
-            },
-            "spec": {"desiredState": "Active", "image": format!("registry.invalid/{name}:v0.0.0"), "revision": 1},
-        });
-        cluster.apply(&revision, PLATFORM).await?;
-        let status = json!({
-            "endpoint": format!("dns:///localhost:{}", self.endpoint.port()),
-            "capabilities": ["composition"],
-        });
-        cluster.set_status(&revision, &status).await
+        make_known(cluster, name, self.endpoint).await
     }
 
     /// How often it has been called for a composite resource.
@@ -83,4 +67,25 @@ impl Function {
         });
         Ok(calls.count())
     }
+}
+
+/// Makes a function known by a name, with the endpoint that the package manager would have found.
+pub async fn make_known(cluster: &Cluster, name: &str, endpoint: SocketAddr) -> Result<()> {
+    let revision = json!({
+        "apiVersion": "pkg.crossplane.io/v1",
+        "kind": "FunctionRevision",
+        "metadata": {
+            "name": format!("{name}-1"),
+            "labels": {"pkg.crossplane.io/package": name},
+            // Nobody shall fetch the image.
+            "annotations": {"crossplane.io/paused": "true"},
+        },
+        "spec": {"desiredState": "Active", "image": format!("registry.invalid/{name}:v0.0.0"), "revision": 1},
+    });
+    cluster.apply(&revision, PLATFORM).await?;
+    let status = json!({
+        "endpoint": format!("dns:///localhost:{}", endpoint.port()),
+        "capabilities": ["composition"],
+    });
+    cluster.set_status(&revision, &status).await
 }

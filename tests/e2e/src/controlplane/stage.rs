@@ -55,27 +55,34 @@ pub struct Stage {
 impl Stage {
     /// Starts it, as soon as no other test of this process has one. The name is that of its logs.
     pub async fn start(name: &str, settings: Settings) -> Result<Self> {
+        let stage = Self::start_without_xrd(name, settings).await?;
+        let installed = platform::install_xrd(stage.cluster(), &platform::xrd()?).await;
+        installed.map_err(|error| stage.crossplane.explain(error))?;
+        Ok(stage)
+    }
+
+    /// The same before anybody has installed our XRD.
+    pub async fn start_without_xrd(name: &str, settings: Settings) -> Result<Self> {
         let Settings { target, core, provider, vllm_operator } = settings;
         let function = workspace::function()?;
         let turn = Turn::take().await;
         let control_plane = ControlPlane::start(name).await?;
         let cluster = &control_plane.cluster;
+        let there = crds::target_side_of(&vllm_operator.crds()?)?;
         let (crds_in, another) = match target {
             Target::SameCluster => {
-                let kinds = [crds::crossplane_side()?, crds::target_side()?].concat();
+                let kinds = [crds::crossplane_side()?, there].concat();
                 (crds::install(cluster, &kinds).await?, None)
             }
             Target::AnotherCluster => {
                 let other = ControlPlane::start(&format!("{name}-target")).await?;
-                let [here, there] = [crds::crossplane_side()?, crds::target_side()?];
+                let here = crds::crossplane_side()?;
                 let (here, there) =
                     tokio::try_join!(crds::install(cluster, &here), crds::install(&other.cluster, &there))?;
                 (here.max(there), Some((other.controllers(CONTROLLERS)?, other)))
             }
         };
         let crossplane = Crossplane::start(&control_plane, &function, core, provider, turn).await?;
-        let installed = platform::install_xrd(cluster, &platform::xrd()?).await;
-        installed.map_err(|error| crossplane.explain(error))?;
         let played = another.as_ref().map_or(cluster, |(_, other)| &other.cluster);
         let stand_in = StandIn::start(played, vllm_operator);
         Ok(Self { stand_in, crossplane, another, control_plane, crds_in })

@@ -1,4 +1,4 @@
-//! An implementation of Gateway API and `InferencePool` that accepts everything.
+//! An implementation of Gateway API and `InferencePool` that accepts everything that leads to a Gateway.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -10,17 +10,33 @@ const GATEWAY_API: &str = "gateway.networking.k8s.io/v1";
 
 /// Gives every Gateway, route and pool the status that it would have.
 pub(super) async fn play(cluster: &Cluster) -> Result<()> {
-    for gateway in all(cluster, GATEWAY_API, "Gateway").await? {
-        tell(cluster, &gateway, &gateway_status(&gateway)).await?;
+    let gateways = all(cluster, GATEWAY_API, "Gateway").await?;
+    for gateway in &gateways {
+        tell(cluster, gateway, &gateway_status(gateway)).await?;
     }
     let routes = all(cluster, GATEWAY_API, "HTTPRoute").await?;
     for route in &routes {
-        tell(cluster, route, &route_status(route)).await?;
+        tell(cluster, route, &route_status(route, &gateways)).await?;
     }
     for pool in all(cluster, "inference.networking.k8s.io/v1", "InferencePool").await? {
-        tell(cluster, &pool, &pool_status(&pool, &routes)).await?;
+        tell(cluster, &pool, &pool_status(&pool, &routes, &gateways)).await?;
     }
     Ok(())
+}
+
+/// The Gateways that a route wants and that are there: of others nobody says anything.
+fn parents<'a>(route: &'a Value, gateways: &'a [Value]) -> impl Iterator<Item = &'a Value> {
+    // A reference without a namespace stays in that of its route.
+    let namespace = |parent: &'a Value| match text(parent, "/namespace") {
+        "" => text(route, "/metadata/namespace"),
+        namespace => namespace,
+    };
+    list(route, "/spec/parentRefs").filter(move |parent| {
+        let wanted = [namespace(parent), text(parent, "/name")];
+        gateways.iter().any(|gateway| {
+            ["/metadata/namespace", "/metadata/name"].map(|field| text(gateway, field)) == wanted
+        })
+    })
 }
 
 /// A Gateway that has an address.
@@ -32,8 +48,8 @@ fn gateway_status(object: &Value) -> Value {
 }
 
 /// A pool has the parents of the routes that lead to it, and none before there is one.
-fn pool_status(object: &Value, routes: &[Value]) -> Value {
-    let mut parents = Vec::new();
+fn pool_status(object: &Value, routes: &[Value], gateways: &[Value]) -> Value {
+    let mut told = Vec::new();
     for route in routes {
         // A reference without a namespace stays in that of its route.
         let leads_here = |backend: &Value| {
@@ -43,7 +59,7 @@ fn pool_status(object: &Value, routes: &[Value]) -> Value {
         };
         let backends = list(route, "/spec/rules").flat_map(|rule| list(rule, "/backendRefs"));
         if backends.into_iter().any(leads_here) {
-            parents.extend(list(route, "/spec/parentRefs").map(|parent| {
+            told.extend(parents(route, gateways).map(|parent| {
                 json!({
                     "parentRef": {
                         "group": "gateway.networking.k8s.io",
@@ -56,11 +72,11 @@ fn pool_status(object: &Value, routes: &[Value]) -> Value {
             }));
         }
     }
-    json!({ "parents": parents })
+    json!({ "parents": told })
 }
 
-fn route_status(object: &Value) -> Value {
-    let told: Vec<Value> = list(object, "/spec/parentRefs")
+fn route_status(object: &Value, gateways: &[Value]) -> Value {
+    let told: Vec<Value> = parents(object, gateways)
         .map(|parent| {
             json!({
                 "parentRef": parent,

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{all, count, list, tell};
 use crate::controlplane::cluster::{Cluster, describe, is_missing, text};
+use crate::controlplane::crds;
 use crate::files::set;
 
 const API_VERSION: &str = "production-stack.vllm.ai/v1alpha1";
@@ -29,6 +30,16 @@ pub enum Release {
     /// The build of December 2025, which crossplane-kubernetes 2.0 installs with stub CRDs. It knows nothing of nodes,
     /// runtime classes and annotations of pods, and counts nothing in its status.
     OfDecember2025,
+}
+
+impl Release {
+    /// What it finds its runtimes defined by.
+    pub fn crds(self) -> Result<Vec<Value>> {
+        match self {
+            Self::Of0_1_12 => crds::vllm_runtime(),
+            Self::OfDecember2025 => crds::vllm_runtime_stub(),
+        }
+    }
 }
 
 /// What the operator remembers.
