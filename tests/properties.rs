@@ -9,6 +9,7 @@
 )]
 
 mod generate;
+mod releases;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -88,7 +89,7 @@ fn broken(case: &Case, outcome: &Outcome) -> Vec<String> {
 fn every_combination_of_picker_gateway_scale_and_route_keeps_the_rules() {
     let (mut seen, mut refused) = (0, 0);
     for [family, implementation, min, metric, by] in combinations([
-        &["GIE-v1.3", "GIE-v1.4", "GIE-v1.5", "llm-d-router-v0.9", "llm-d-router-v0.10"].map(Value::from),
+        &releases::RELEASES.each_ref().map(|release| release.family.into()),
         &["EnvoyAIGateway", "Istio", "Agentgateway", "GKE", "NGINX", "Other"].map(Value::from),
         &[0, 1, 3].map(Value::from),
         &[Value::Null, "queue-depth".into(), "kv-cache".into()],
@@ -113,7 +114,8 @@ fn every_combination_of_picker_gateway_scale_and_route_keeps_the_rules() {
                 "apiVersion": "inference.fn.crossplane.io/v1beta1",
                 "kind": "ModelStack",
                 "spec": {
-                    "endpointPicker": { "family": family },
+                    // With more than one there is a leader to elect.
+                    "endpointPicker": { "family": family, "replicas": min.as_i64().unwrap().max(1), "metricsAuth": "Token" },
                     "gateway": {
                         "implementation": implementation,
                         "routeBy": by,
@@ -131,6 +133,10 @@ fn every_combination_of_picker_gateway_scale_and_route_keeps_the_rules() {
         }
         let outcome = render(&case).unwrap_or_else(|error| panic!("{error}\n{case:?}"));
         assert_eq!(broken(&case, &outcome), [""; 0], "{case:?}");
+        let release = releases::RELEASES.iter().find(|release| release.family == family).unwrap();
+        let objects: Vec<Rendered> =
+            outcome.composed.iter().map(|(key, resource)| Rendered::new(key, resource)).collect();
+        assert_eq!(release.unknown(&objects), [""; 0], "{case:?}");
         assert!(outcome.composed.contains_key("inference_pool"), "{case:?}");
         seen += 1;
     }
