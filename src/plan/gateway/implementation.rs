@@ -89,7 +89,7 @@ impl Implementation {
 /// the idle timeout of the route, an hour or the timeout of the request where that is longer (envoyproxy/gateway v1.7.0,
 /// `internal/xds/translator/route.go`), unless a `ClientTrafficPolicy` has a shorter one for all streams.
 ///
-/// Lua filters stand in front of all that ask other processes, and the pickers' filters are put directly before the router
+/// Lua filters stand in front of all `ext_proc` filters, and those of the pickers are put directly before the router
 /// filter after that order is made (envoyproxy/gateway v1.7.0 and v1.9.0, `internal/xds/translator/httpfilters.go`;
 /// envoyproxy/ai-gateway v1.0.0, `internal/extensionserver/post_translate_modify.go`), so that a picker sees the headers as
 /// a script leaves them.
