@@ -43,17 +43,29 @@ const CHANGED_IMAGE: &str = "docker.io/lmcache/vllm-openai:v0.3.13-changed";
 
 const CONDITIONS: [&str; 4] = ["WorkloadReady", "EndpointPickerReady", "GatewayReady", "ScalingReady"];
 
-/// The examples, but for those of other gateways, whose own kinds are not on the target cluster.
+/// The examples, but for those of other gateways, which nobody plays.
 ///
 /// What a Ready model says: its URL, the name to send, and the reason of each condition. Where the URL is left open,
 /// it is that of the model's Service.
-const PROMISED: [(&str, &str, &str, [&str; 4]); 8] = [
+const PROMISED: [(&str, &str, &str, [&str; 4]); 10] = [
     ("autoscaled/xr.yaml", "", "Qwen/Qwen3-8B", ["Available", "NotRequested", "NotRequested", "ScalerReady"]),
+    (
+        "by-model-name/xr-2.yaml",
+        "https://192.0.2.10",
+        "llama",
+        ["Available", "Available", "Accepted", "NotRequested"],
+    ),
     (
         "full-stack/xr.yaml",
         "https://llama.example.com",
         "meta-llama/Llama-3.3-70B-Instruct",
         ["Available", "Available", "PriorityNotEnforced", "ScalerReady"],
+    ),
+    (
+        "gateway-envoy/xr.yaml",
+        "https://qwen-envoy.example.com",
+        "Qwen/Qwen3-8B",
+        ["Available", "Available", "Accepted", "NotRequested"],
     ),
     ("minimal/xr.yaml", "", "Qwen/Qwen3-8B", ["Available", "NotRequested", "NotRequested", "NotRequested"]),
     (

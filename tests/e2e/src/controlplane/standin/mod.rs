@@ -5,7 +5,7 @@
 //! - [`vllm_operator`]: the operator of vllm-project/production-stack.
 //! - [`deployments`]: the Deployment controller of Kubernetes, and a kubelet whose pods start when they may.
 //! - [`keda`]: the status of a `ScaledObject` all of whose triggers can be read.
-//! - [`gateways`]: an implementation of Gateway API and `InferencePool` that accepts everything.
+//! - [`gateways`]: an implementation of Gateway API and `InferencePool` that accepts all that leads to a Gateway.
 
 mod deployments;
 mod gateways;
