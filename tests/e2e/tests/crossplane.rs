@@ -36,7 +36,8 @@ const QUIET: Duration = Duration::from_mins(1);
 const CALLS_AT_REST: usize = 1;
 
 /// So many updates that no model makes Crossplane stop listening.
-const ALL_EARS: core::Settings = core::Settings { circuit_breaker_burst: Some(2000) };
+const ALL_EARS: core::Settings =
+    core::Settings { circuit_breaker_burst: Some(2000), rights: core::Rights::Administrator };
 
 /// An image that no example has.
 const CHANGED_IMAGE: &str = "docker.io/lmcache/vllm-openai:v0.3.13-changed";
@@ -45,15 +46,21 @@ const CONDITIONS: [&str; 4] = ["WorkloadReady", "EndpointPickerReady", "GatewayR
 
 /// The examples, but for those of other gateways, which nobody plays.
 ///
-/// What a Ready model says: its URL, the name to send, and the reason of each condition. Where the URL is left open,
-/// it is that of the model's Service.
-const PROMISED: [(&str, &str, &str, [&str; 4]); 10] = [
+/// What a Ready model says: its URL, the name to send, and the reason of each condition. A URL without a scheme is what
+/// the name of the Service that is called adds to the model's.
+const PROMISED: [(&str, &str, &str, [&str; 4]); 12] = [
     ("autoscaled/xr.yaml", "", "Qwen/Qwen3-8B", ["Available", "NotRequested", "NotRequested", "ScalerReady"]),
     (
         "by-model-name/xr-2.yaml",
         "https://192.0.2.10",
         "llama",
         ["Available", "Available", "Accepted", "NotRequested"],
+    ),
+    (
+        "deployment/xr.yaml",
+        "-vllm",
+        "google/gemma-3-27b-it",
+        ["Available", "NotRequested", "NotRequested", "ScalerReady"],
     ),
     (
         "full-stack/xr.yaml",
@@ -64,6 +71,12 @@ const PROMISED: [(&str, &str, &str, [&str; 4]); 10] = [
     (
         "gateway-envoy/xr.yaml",
         "https://qwen-envoy.example.com",
+        "Qwen/Qwen3-8B",
+        ["Available", "Available", "Accepted", "NotRequested"],
+    ),
+    (
+        "lora/xr.yaml",
+        "https://scribe.example.com",
         "Qwen/Qwen3-8B",
         ["Available", "Available", "Accepted", "NotRequested"],
     ),
@@ -214,8 +227,8 @@ async fn keeps_its_promise(cluster: &Cluster, model: &Model, example: &str) -> R
     ensure!(lost.is_empty(), "{lost:?}");
     let (_, url, name, reasons) =
         PROMISED.into_iter().find(|(of, ..)| *of == example).context("nothing is promised")?;
-    let own = format!("http://{}.{}.svc", text(&model.xr, "/metadata/name"), model.namespace);
-    let url = if url.is_empty() { own.as_str() } else { url };
+    let own = format!("http://{}{url}.{}.svc", text(&model.xr, "/metadata/name"), model.namespace);
+    let url = if url.contains("://") { url } else { own.as_str() };
     ensure!(text(&live, "/status/url") == url, "the URL is {}", live["status"]["url"]);
     ensure!(text(&live, "/status/modelName") == name, "the name is {}", live["status"]["modelName"]);
     for (kind, reason) in CONDITIONS.into_iter().zip(reasons) {

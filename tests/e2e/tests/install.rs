@@ -312,7 +312,7 @@ async fn a_model_becomes_ready(control_plane: &ControlPlane, function: &Function
         .await?;
     platform::gateway(cluster, model::GATEWAY.0, model::GATEWAY.1).await?;
     cluster.apply(&xr, APPLICATION).await?;
-    let model = Model { xr, namespace, reach: ConfigKind::ProviderConfig };
+    let model = Model { xr, namespace, reach: ConfigKind::ProviderConfig.into() };
     let ready = model::all_become_ready(cluster, std::slice::from_ref(&model), READY_LIMIT).await;
     ready.map_err(|error| provider.explain(error))?;
     ensure!(function.calls(&model.xr)? > 0, "the model was not composed by the binary of the package");

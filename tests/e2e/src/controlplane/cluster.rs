@@ -95,6 +95,18 @@ impl Cluster {
         self.patch(object, manager, "").await
     }
 
+    /// The same, but a field that another manager has set to something else becomes this one's.
+    pub async fn apply_with_force(&self, object: &Value, manager: &str) -> Result<Accepted> {
+        self.patch(object, manager, "&force=true").await
+    }
+
+    /// Sets the replicas of an object through its scale subresource, as an autoscaler does.
+    pub async fn scale(&self, object: &Value, replicas: u64, manager: &str) -> Result<()> {
+        let uri = format!("{}/scale?fieldManager={manager}", self.path(object).await?);
+        let patch = json!({"spec": {"replicas": replicas}});
+        self.send(Method::PATCH, &uri, Some(("application/merge-patch+json", &patch))).await.map(drop)
+    }
+
     /// Asks whether an object would be accepted, as [`Self::apply`] would apply it, and stores nothing.
     pub async fn check(&self, object: &Value, manager: &str) -> Result<Accepted> {
         self.patch(object, manager, "&dryRun=All").await

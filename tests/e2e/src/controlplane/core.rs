@@ -5,9 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::ControlPlane;
 use super::network::Network;
 use super::platform::namespace;
+use super::{ControlPlane, rights};
 use crate::process::Server;
 use crate::tools;
 
@@ -27,6 +27,18 @@ pub struct Settings {
     /// How many updates of what a composite resource is composed of may come at once before Crossplane stops to listen
     /// (`--circuit-breaker-burst`, twice that number). Its default is 100.
     pub circuit_breaker_burst: Option<u32>,
+    /// What it may do.
+    pub rights: Rights,
+}
+
+/// What Crossplane may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rights {
+    /// Everything.
+    #[default]
+    Administrator,
+    /// What its chart grants, and what is added to that.
+    OfTheChart,
 }
 
 impl Core {
@@ -36,7 +48,15 @@ impl Core {
         let authority = &control_plane.authority;
         let client = authority.client("crossplane", None)?;
         let certificates = authority.folder(control_plane.dir.join("crossplane"), &client)?;
-        Self::serve(control_plane, command(control_plane, settings, "External", &certificates)?)
+        let mut command = command(control_plane, settings, "External", &certificates)?;
+        match settings.rights {
+            Rights::Administrator => {}
+            Rights::OfTheChart => {
+                command.env("KUBECONFIG", rights::of_the_chart(control_plane).await?);
+                rights::aggregate(&control_plane.cluster).await?;
+            }
+        }
+        Self::serve(control_plane, command)
     }
 
     /// Starts them after [`install`](super::chart::install): every package with a runtime gets its Deployment, and Crossplane looks for

@@ -245,6 +245,21 @@ impl Source {
         Ok(crds)
     }
 
+    /// The one file that is named, as it is. It is kept too.
+    pub fn file(&self) -> Result<String> {
+        let [file] = self.files else { bail!("{} names {} files, not one", self.module, self.files.len()) };
+        let key = sha256_hex(format!("{CACHE_FORM}\0{self:?}").as_bytes());
+        let kept = workspace::cache()?.join("files").join(key);
+        if let Ok(content) = std::fs::read_to_string(&kept) {
+            return Ok(content);
+        }
+        let path = self.download()?.join(self.folder).join(file);
+        let content =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        write_whole(&kept, content.as_bytes())?;
+        Ok(content)
+    }
+
     fn download(&self) -> Result<PathBuf> {
         let module = format!("{}@{}", self.module, self.version);
         let elsewhere = tempfile::tempdir()?;

@@ -11,30 +11,31 @@ use super::ControlPlane;
 use super::core::{self, Core};
 use super::function::Function;
 use super::provider::{self, Provider, Turn};
+use crate::process::Server;
 
 /// Core with what it takes to compose and deliver. All end when dropped.
 #[derive(Debug)]
 pub struct Crossplane {
     /// Crossplane itself.
     pub core: Core,
-    /// What applies Objects.
-    pub provider: Provider,
+    /// What applies Objects, where there are any.
+    pub provider: Option<Provider>,
     /// What composes.
     pub function: Function,
 }
 
 impl Crossplane {
-    /// Starts them. The CRDs of Crossplane and of the provider have to be there.
+    /// Starts them, the provider where it has its turn. Their CRDs have to be there.
     pub async fn start(
         control_plane: &ControlPlane,
         function: &Path,
         core: core::Settings,
         provider: provider::Settings,
-        turn: Turn,
+        turn: Option<Turn>,
     ) -> Result<Self> {
         let mut started = Self {
             core: Core::start(control_plane, core).await?,
-            provider: Provider::start(control_plane, provider, turn)?,
+            provider: turn.map(|turn| Provider::start(control_plane, provider, turn)).transpose()?,
             function: Function::start(control_plane, function)?,
         };
         started.check()?;
@@ -44,20 +45,18 @@ impl Crossplane {
     /// An error that names the process that ended, if one did.
     pub fn check(&mut self) -> Result<()> {
         let Self { core, provider, function } = self;
-        for server in [&mut core.server, &mut core.controllers, &mut provider.server, &mut function.server] {
-            server.check()?;
-        }
-        Ok(())
+        let provider = provider.as_mut().map(|provider| &mut provider.server);
+        let servers = [&mut core.server, &mut core.controllers, &mut function.server];
+        servers.into_iter().chain(provider).try_for_each(Server::check)
     }
 
     /// Adds what the processes last logged to an error that may be their doing.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        let logs = [
-            ("crossplane", &self.core.server),
-            ("provider", &self.provider.server),
-            ("function", &self.function.server),
-        ];
-        let logs = logs.map(|(name, server)| format!("--- {name}\n{}", server.log_tail()));
+        let provider = self.provider.as_ref().map(|provider| ("provider", &provider.server));
+        let servers = [("crossplane", &self.core.server), ("function", &self.function.server)];
+        let servers = servers.into_iter().chain(provider);
+        let logs: Vec<String> =
+            servers.map(|(name, server)| format!("--- {name}\n{}", server.log_tail())).collect();
         error.context(logs.join("\n"))
     }
 }

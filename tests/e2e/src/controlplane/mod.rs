@@ -6,6 +6,7 @@
 //! - [`certs`], [`crds`]: what it needs, and the kinds that it serves.
 //! - [`cluster`], [`wait`]: asking it, and waiting until it answers as hoped.
 //! - [`core`], [`provider`], [`function`]: a process each; together they are [`crossplane`].
+//! - [`rights`]: what Crossplane may do where that matters.
 //! - [`chart`], [`network`]: what it takes beside them to have packages installed.
 //! - [`standin`]: the controllers of the cluster where models run, which would need pods.
 //! - [`stage`]: all of it at once.
@@ -24,6 +25,7 @@ pub mod model;
 pub mod network;
 pub mod platform;
 pub mod provider;
+pub mod rights;
 pub mod stage;
 pub mod standin;
 pub mod wait;
@@ -154,9 +156,18 @@ impl ControlPlane {
 
     /// The way in with a token, as a program in a pod has it.
     pub fn kubeconfig_with(&self, token: &str) -> Result<String> {
+        self.kubeconfig_of_user(&json!({"token": token}))
+    }
+
+    /// The way in with a certificate.
+    pub fn kubeconfig_as(&self, pair: &Pair) -> Result<String> {
+        self.kubeconfig_of_user(&user(pair))
+    }
+
+    fn kubeconfig_of_user(&self, user: &serde_json::Value) -> Result<String> {
         let admin = std::fs::read(&self.kubeconfig).context("cannot read the way in")?;
         let mut kubeconfig: serde_json::Value = serde_json::from_slice(&admin)?;
-        crate::files::set(&mut kubeconfig, "users", json!([{"name": "e2e", "user": {"token": token}}]));
+        crate::files::set(&mut kubeconfig, "users", json!([{"name": "e2e", "user": user}]));
         Ok(kubeconfig.to_string())
     }
 
@@ -222,7 +233,6 @@ fn apiserver_command(
 
 /// The way in as a file, complete in itself, so that it can travel in a Secret too. JSON is YAML.
 fn kubeconfig_of(authority: &Authority, admin: &Pair, listen: SocketAddr) -> serde_json::Value {
-    let data = |pem: &str| STANDARD.encode(pem);
     json!({
         "apiVersion": "v1",
         "kind": "Config",
@@ -230,12 +240,16 @@ fn kubeconfig_of(authority: &Authority, admin: &Pair, listen: SocketAddr) -> ser
         "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": "e2e"}}],
         "clusters": [{"name": "e2e", "cluster": {
             "server": format!("https://{listen}"),
-            "certificate-authority-data": data(authority.pem()),
+            "certificate-authority-data": STANDARD.encode(authority.pem()),
         }}],
-        "users": [{"name": "e2e", "user": {
-            "client-certificate-data": data(&admin.public),
-            "client-key-data": data(&admin.private),
-        }}],
+        "users": [{"name": "e2e", "user": user(admin)}],
+    })
+}
+
+fn user(pair: &Pair) -> serde_json::Value {
+    json!({
+        "client-certificate-data": STANDARD.encode(&pair.public),
+        "client-key-data": STANDARD.encode(&pair.private),
     })
 }
 

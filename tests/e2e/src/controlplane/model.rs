@@ -27,8 +27,25 @@ pub struct Model {
     /// Where on the target cluster it runs. Composite resource and Objects are in the namespace of the same name on
     /// the control plane, unless they are in none.
     pub namespace: String,
-    /// How its Objects find the target cluster.
-    pub reach: ConfigKind,
+    /// How it gets to the cluster where it runs.
+    pub reach: Reach,
+}
+
+/// How objects get to the cluster where they are meant to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// In Objects, which find it like this.
+    Objects(ConfigKind),
+    /// By Crossplane itself, for a namespaced composite resource.
+    Direct,
+    /// By Crossplane itself, for a cluster-scoped one.
+    DirectOfCluster,
+}
+
+impl From<ConfigKind> for Reach {
+    fn from(kind: ConfigKind) -> Self {
+        Self::Objects(kind)
+    }
 }
 
 impl Model {
@@ -42,8 +59,9 @@ impl Model {
         stage: &Stage,
         scenario: &Scenario,
         prefix: &str,
-        reach: ConfigKind,
+        reach: impl Into<Reach>,
     ) -> Result<Self> {
+        let reach = reach.into();
         let cluster = stage.cluster();
         let stem = format!("{prefix}{}", scenario.name.trim_end_matches(".yaml").replace(['/', '.'], "-"));
         // What the examples' own policies allow.
@@ -57,29 +75,37 @@ impl Model {
         let mut composition = yaml(&scenario.composition)?;
         set(&mut composition, "metadata.name", json!(stem));
         let mut provider_config = text(&xr, "/spec/providerConfigName").to_owned();
+        if matches!(reach, Reach::Objects(ConfigKind::ClusterScopedApi) | Reach::DirectOfCluster) {
+            set(&mut composition, "spec.compositeTypeRef.kind", json!(CLUSTER_SCOPED_KIND));
+            input(&mut composition, "specPath", "spec");
+            set(&mut xr, "kind", json!(CLUSTER_SCOPED_KIND));
+            set(&mut xr, "spec.targetNamespace", json!(place));
+            remove(&mut xr, "/metadata", "namespace");
+        }
         match reach {
-            ConfigKind::ProviderConfig => {}
-            ConfigKind::ClusterProviderConfig => {
+            Reach::Objects(ConfigKind::ProviderConfig) => {}
+            Reach::Objects(ConfigKind::ClusterProviderConfig) => {
                 input(&mut composition, "providerConfigKind", "ClusterProviderConfig");
                 provider_config = stem.clone();
             }
-            ConfigKind::ClusterScopedApi => {
-                set(&mut composition, "spec.compositeTypeRef.kind", json!(CLUSTER_SCOPED_KIND));
-                input(&mut composition, "specPath", "spec");
+            Reach::Objects(ConfigKind::ClusterScopedApi) => {
                 input(&mut composition, "target", "ClusterObject");
-                set(&mut xr, "kind", json!(CLUSTER_SCOPED_KIND));
-                set(&mut xr, "spec.targetNamespace", json!(place));
-                if let Some(metadata) = xr.pointer_mut("/metadata").and_then(Value::as_object_mut) {
-                    metadata.remove("namespace");
-                }
                 provider_config = stem.clone();
             }
+            Reach::Direct | Reach::DirectOfCluster => {
+                input(&mut composition, "target", "Direct");
+                remove(&mut xr, "/spec", "providerConfigName");
+            }
         }
-        set(&mut xr, "spec.providerConfigName", json!(provider_config));
+        if let Reach::Objects(_) = reach {
+            set(&mut xr, "spec.providerConfigName", json!(provider_config));
+        }
         platform::install_composition(cluster, &stage.crossplane.function, &composition).await?;
         let gateway = gateway(&composition);
         platform::gateway(stage.target(), &gateway.0, &gateway.1).await?;
-        connect(cluster, reach, &place, &provider_config, stage.target_kubeconfig()).await?;
+        if let Reach::Objects(kind) = reach {
+            connect(cluster, kind, &place, &provider_config, stage.target_kubeconfig()).await?;
+        }
         cluster.apply(&xr, APPLICATION).await.with_context(|| scenario.name.clone())?;
         Ok(Self { xr, namespace: place, reach })
     }
@@ -89,13 +115,14 @@ impl Model {
         cluster.get(&self.xr).await?.with_context(|| format!("{} is gone", describe(&self.xr)))
     }
 
-    /// The Objects that it is composed of.
+    /// The Objects that it is composed of, if any.
     pub async fn objects(&self, cluster: &Cluster) -> Result<Vec<Value>> {
         let (api_version, namespace) = match self.reach {
-            ConfigKind::ProviderConfig | ConfigKind::ClusterProviderConfig => {
+            Reach::Objects(ConfigKind::ProviderConfig | ConfigKind::ClusterProviderConfig) => {
                 ("kubernetes.m.crossplane.io/v1alpha1", self.namespace.as_str())
             }
-            ConfigKind::ClusterScopedApi => ("kubernetes.crossplane.io/v1alpha2", ""),
+            Reach::Objects(ConfigKind::ClusterScopedApi) => ("kubernetes.crossplane.io/v1alpha2", ""),
+            Reach::Direct | Reach::DirectOfCluster => return Ok(Vec::new()),
         };
         let mut objects = cluster.list(api_version, "Object", namespace).await?;
         objects.retain(|object| {
@@ -143,6 +170,12 @@ impl Model {
             }
         }
         Ok(format!("{conditions}\nObjects: {}", waiting.join("\n")))
+    }
+}
+
+fn remove(object: &mut Value, from: &str, field: &str) {
+    if let Some(fields) = object.pointer_mut(from).and_then(Value::as_object_mut) {
+        fields.remove(field);
     }
 }
 

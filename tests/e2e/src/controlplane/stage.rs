@@ -8,9 +8,11 @@ use anyhow::Result;
 use super::cluster::Cluster;
 use super::core::{self, CONTROLLERS};
 use super::crossplane::Crossplane;
+use super::platform::PLATFORM;
 use super::provider::{self, Turn};
 use super::standin::{StandIn, VllmOperator};
-use super::{ControlPlane, crds, platform};
+use super::{ControlPlane, crds, platform, rights};
+use crate::files::yaml;
 use crate::process::Server;
 use crate::workspace;
 
@@ -33,6 +35,8 @@ pub enum Target {
     /// The one that Crossplane runs on.
     #[default]
     SameCluster,
+    /// The same, without a provider: nothing but Crossplane delivers anything, with the rights that are meant for it.
+    Direct,
     /// Another one, which knows no kind of Crossplane and of the provider, as the other knows none of the models'.
     AnotherCluster,
 }
@@ -65,13 +69,24 @@ impl Stage {
     pub async fn start_without_xrd(name: &str, settings: Settings) -> Result<Self> {
         let Settings { target, core, provider, vllm_operator } = settings;
         let function = workspace::function()?;
-        let turn = Turn::take().await;
+        let turn = match target {
+            Target::SameCluster | Target::AnotherCluster => Some(Turn::take().await),
+            Target::Direct => None,
+        };
         let control_plane = ControlPlane::start(name).await?;
         let cluster = &control_plane.cluster;
         let there = crds::target_side_of(&vllm_operator.crds()?)?;
         let (crds_in, another) = match target {
             Target::SameCluster => {
                 let kinds = [crds::crossplane_side()?, there].concat();
+                (crds::install(cluster, &kinds).await?, None)
+            }
+            Target::Direct => {
+                let later = crds::nginx_settings()?;
+                let mut kinds = [crds::CROSSPLANE.crds()?, there].concat();
+                // What is not there when Crossplane starts; whoever needs it brings it.
+                kinds.retain(|kind| !later.contains(kind));
+                cluster.apply(&yaml(&workspace::root().join("package/rbac/direct.yaml"))?, PLATFORM).await?;
                 (crds::install(cluster, &kinds).await?, None)
             }
             Target::AnotherCluster => {
@@ -83,6 +98,10 @@ impl Stage {
             }
         };
         let crossplane = Crossplane::start(&control_plane, &function, core, provider, turn).await?;
+        if core.rights == core::Rights::OfTheChart {
+            rights::of_an_xrd(cluster, &platform::xrd()?).await?;
+            rights::aggregate(cluster).await?;
+        }
         let played = another.as_ref().map_or(cluster, |(_, other)| &other.cluster);
         let stand_in = StandIn::start(played, vllm_operator);
         Ok(Self { stand_in, crossplane, another, control_plane, crds_in })

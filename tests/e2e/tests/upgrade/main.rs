@@ -29,7 +29,8 @@ const LIMIT: Duration = Duration::from_mins(3);
 const ROUNDS: u64 = 3;
 
 /// So many updates that no model makes Crossplane stop listening.
-const ALL_EARS: core::Settings = core::Settings { circuit_breaker_burst: Some(2000) };
+const ALL_EARS: core::Settings =
+    core::Settings { circuit_breaker_burst: Some(2000), rights: core::Rights::Administrator };
 
 /// In whose name Crossplane applies what it composes, but for a hash of who the composite resource is.
 const CROSSPLANE: &str = "apiextensions.crossplane.io/composed/";
@@ -348,7 +349,7 @@ async fn apply(stage: &Stage, name: &str, more: Value) -> Result<Model> {
         set(&mut xr, &format!("spec.{field}"), value.clone());
     }
     cluster.apply(&xr, APPLICATION).await?;
-    Ok(Model { xr, namespace, reach: ConfigKind::ProviderConfig })
+    Ok(Model { xr, namespace, reach: ConfigKind::ProviderConfig.into() })
 }
 
 /// The runtime that a model is composed of, once it is on its cluster.
