@@ -16,6 +16,7 @@
 //! - [`controlplane`]: etcd and the API server, with other people's CRDs.
 //! - [`acceptance`]: what an API server made of an object, against what it was given.
 //! - [`wrapped`]: composed resources, and what the provider would apply for them.
+//! - [`node`]: runs pods without containers, real Endpoint Pickers among them.
 //! - [`picker`]: real Endpoint Pickers and body-based routers, started as our Deployments say.
 //! - [`run_dir`]: where a control plane keeps its data while it runs.
 //! - [`playground`]: one that a person starts and ends, behind `cargo xtask up` and `down`.
@@ -26,6 +27,8 @@ pub mod acceptance;
 pub mod controlplane;
 pub mod digest;
 pub mod files;
+#[cfg(feature = "pickers")]
+pub mod node;
 pub mod package;
 pub mod packages;
 #[cfg(feature = "pickers")]

@@ -19,7 +19,7 @@ use e2e::controlplane::model::{self, APPLICATION, Model};
 use e2e::controlplane::network::Network;
 use e2e::controlplane::platform::{self, PLATFORM};
 use e2e::controlplane::provider::{self, ConfigKind, Provider, Turn};
-use e2e::controlplane::standin::{StandIn, VllmOperator};
+use e2e::controlplane::standin::{Cast, StandIn, VllmOperator};
 use e2e::controlplane::wait::{Look, until};
 use e2e::controlplane::{ControlPlane, chart, crds};
 use e2e::files::yaml;
@@ -56,7 +56,7 @@ async fn crossplane_installs_the_packages_and_calls_the_binary_in_them() -> Resu
     crds::install(cluster, &crds::target_side()?).await?;
     let network = Network::start().await?;
     let core = Core::start_installed(&control_plane, core::Settings::default(), &certificates, &network)?;
-    let _stand_in = StandIn::start(cluster, VllmOperator::default());
+    let _stand_in = StandIn::start(cluster, VllmOperator::default(), Cast::Everybody);
     let outcome = async {
         redirect(cluster, &registry, &published).await?;
         function_alone(cluster, &published).await?;

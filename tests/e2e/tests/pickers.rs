@@ -267,7 +267,8 @@ impl World {
     /// The token is that of the Secret which the monitor names, filled in by Kubernetes' own controller.
     async fn shows_its_metrics_to_the_token_alone(&self) -> Result<()> {
         let cluster = &self.control_plane.cluster;
-        let _controllers = self.control_plane.controllers("serviceaccount-token-controller")?;
+        let _controllers =
+            self.control_plane.controllers("serviceaccount-token-controller", "token-controller")?;
         let spec = json!({"minReplicas": 0, "scaling": {"enabled": true}});
         let stack = self.stack("vault", &spec, &json!({"metricsAuth": "Token"})).await?;
         let mut picker = self.picker(&stack, "vault-epp-0").await?;
@@ -343,7 +344,9 @@ impl World {
     /// generation, and `Available` is False all the same.
     async fn a_deployment_of_which_one_is_ready(&self, deployment: &Value) -> Result<()> {
         let cluster = &self.control_plane.cluster;
-        let _controllers = self.control_plane.controllers("deployment-controller,replicaset-controller")?;
+        let _controllers = self
+            .control_plane
+            .controllers("deployment-controller,replicaset-controller", "deployment-controller")?;
         let namespace = text(deployment, "/metadata/namespace");
         let stem = format!("{}-", text(deployment, "/metadata/name"));
         let leader = until("two pods are made", LIMIT, async || {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::controlplane::cluster::{Cluster, describe, text};
 use e2e::controlplane::platform::namespace;
-use e2e::controlplane::standin::{StandIn, VllmOperator};
+use e2e::controlplane::standin::{Cast, StandIn, VllmOperator};
 use e2e::controlplane::wait::{Look, until};
 use e2e::controlplane::{ControlPlane, crds};
 use e2e::files::{set, yaml};
@@ -220,7 +220,10 @@ impl Bench {
     async fn start(name: &str, kinds: &[Value], operator: VllmOperator) -> Result<Self> {
         let control_plane = ControlPlane::start(name).await?;
         crds::install(&control_plane.cluster, kinds).await?;
-        Ok(Self { stand_in: StandIn::start(&control_plane.cluster, operator), control_plane })
+        Ok(Self {
+            stand_in: StandIn::start(&control_plane.cluster, operator, Cast::Everybody),
+            control_plane,
+        })
     }
 
     fn cluster(&self) -> &Cluster {

@@ -45,9 +45,18 @@ impl Authority {
 
     /// What a server on this machine shows.
     pub fn server(&self) -> Result<Pair> {
-        let names = ["localhost", "127.0.0.1", "kubernetes.default.svc"].map(str::to_owned);
-        let mut params = CertificateParams::new(names)?;
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.peer(&["kubernetes.default.svc"], &[ExtendedKeyUsagePurpose::ServerAuth])
+    }
+
+    /// What one shows that is both server and client, under these names beside those of this machine.
+    pub fn both(&self, names: &[&str]) -> Result<Pair> {
+        self.peer(names, &[ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth])
+    }
+
+    fn peer(&self, names: &[&str], usages: &[ExtendedKeyUsagePurpose]) -> Result<Pair> {
+        let names = ["localhost", "127.0.0.1"].iter().chain(names).map(|name| (*name).to_owned());
+        let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;
+        params.extended_key_usages = usages.to_vec();
         params.distinguished_name.push(DnType::CommonName, "localhost");
         self.sign(&params)
     }

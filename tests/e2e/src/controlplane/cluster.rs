@@ -222,6 +222,11 @@ impl Cluster {
         Ok(served)
     }
 
+    /// Whether a part of the API that another server serves is answered.
+    pub async fn group_is_served(&self, api_version: &str) -> bool {
+        self.send(Method::GET, &root(api_version), None).await.is_ok()
+    }
+
     async fn kind(&self, object: &Value) -> Result<Kind> {
         let (api_version, kind) = (text(object, "/apiVersion"), text(object, "/kind"));
         let key = (api_version.to_owned(), kind.to_owned());

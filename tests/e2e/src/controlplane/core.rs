@@ -73,7 +73,7 @@ impl Core {
     }
 
     fn serve(control_plane: &ControlPlane, mut command: Command) -> Result<Self> {
-        let controllers = control_plane.controllers(CONTROLLERS)?;
+        let controllers = control_plane.controllers(CONTROLLERS, "kube-controller-manager")?;
         let server = Server::start(&mut command, control_plane.dir.join("crossplane.log"))?;
         Ok(Self { server, controllers })
     }

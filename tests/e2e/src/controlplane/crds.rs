@@ -96,6 +96,12 @@ pub const PROMETHEUS_OPERATOR: Source = Source {
     ],
 };
 
+/// What the Prometheus operator itself looks at beside those.
+pub const PROMETHEUS: Source = Source {
+    files: &["monitoring.coreos.com_probes.yaml", "monitoring.coreos.com_prometheuses.yaml"],
+    ..PROMETHEUS_OPERATOR
+};
+
 /// provider-kubernetes.
 pub const PROVIDER_KUBERNETES: Source = Source {
     module: "github.com/crossplane-contrib/provider-kubernetes",

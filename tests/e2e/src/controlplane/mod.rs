@@ -9,21 +9,25 @@
 //! - [`rights`]: what Crossplane may do where that matters.
 //! - [`chart`], [`network`]: what it takes beside them to have packages installed.
 //! - [`standin`]: the controllers of the cluster where models run, which would need pods.
+//! - [`keda`], [`prometheus`], [`clock`]: what scales a model there by its metrics, with shorter waits.
 //! - [`stage`]: all of it at once.
 //! - [`platform`], [`model`]: what a platform team installs there, and what an application team asks for.
 //! - [`events`]: what people are told about that.
 
 pub mod certs;
 pub mod chart;
+pub mod clock;
 pub mod cluster;
 pub mod core;
 pub mod crds;
 pub mod crossplane;
 pub mod events;
 pub mod function;
+pub mod keda;
 pub mod model;
 pub mod network;
 pub mod platform;
+pub mod prometheus;
 pub mod provider;
 pub mod rights;
 pub mod stage;
@@ -57,6 +61,9 @@ const ATTEMPTS: usize = 3;
 
 /// What components say whose port is taken.
 const PORT_TAKEN: &str = "address already in use";
+
+/// Who speaks for others to the servers of other parts of the API.
+const FRONT_PROXY: &str = "front-proxy";
 
 /// A running control plane. Gone, with all it held, when dropped.
 #[derive(Debug)]
@@ -94,6 +101,7 @@ impl ControlPlane {
         let dir = RunDir::create(name)?;
         let authority = Authority::create()?;
         let serving = authority.folder(dir.join("apiserver"), &authority.server()?)?;
+        let proxy = authority.folder(dir.join("front-proxy"), &authority.client(FRONT_PROXY, None)?)?;
         let service_accounts = ServiceAccountKeys::write(&dir)?;
         let [client_port, peer_port, secure_port] = free_ports()?;
 
@@ -105,6 +113,7 @@ impl ControlPlane {
         })?;
 
         let mut command = apiserver_command(apiserver, &serving, &service_accounts, &client_url, secure_port);
+        aggregate(&mut command, &proxy);
         let mut apiserver = Server::start(&mut command, dir.join("kube-apiserver.log"))?;
         // The group that Kubernetes binds to cluster-admin before any rule exists.
         let admin = authority.client("e2e", Some("system:masters"))?;
@@ -134,8 +143,8 @@ impl ControlPlane {
         self.apiserver.check()
     }
 
-    /// Starts controllers of Kubernetes itself, by their names with commas between.
-    pub fn controllers(&self, names: &str) -> Result<Server> {
+    /// Starts controllers of Kubernetes itself, by their names with commas between. They log under a name of their own.
+    pub fn controllers(&self, names: &str, log: &str) -> Result<Server> {
         let [listen] = free_ports()?;
         let mut command = Command::new(tools::KUBE_CONTROLLER_MANAGER.path()?);
         command
@@ -146,8 +155,10 @@ impl ControlPlane {
             .arg("--service-account-private-key-file")
             .arg(&self.service_accounts.private)
             .args(["--leader-elect=false", "--bind-address=127.0.0.1"])
+            // An autoscaler looks every 15 s otherwise.
+            .arg("--horizontal-pod-autoscaler-sync-period=1s")
             .args(["--secure-port", &listen.port().to_string()]);
-        let mut server = Server::start(&mut command, self.dir.join("kube-controller-manager.log"))?;
+        let mut server = Server::start(&mut command, self.dir.join(&format!("{log}.log")))?;
         server.wait_until("listening", START_LIMIT, || {
             TcpStream::connect_timeout(&listen, Duration::from_secs(1)).is_ok()
         })?;
@@ -229,6 +240,24 @@ fn apiserver_command(
         // Few clients, all of them ours, all at once.
         .arg("--enable-priority-and-fairness=false");
     command
+}
+
+/// Lets it ask other servers for parts of the API, in the name of who asked it, and admission follow policies that are
+/// objects (a beta of this release).
+fn aggregate(command: &mut Command, proxy: &Path) {
+    command
+        .arg("--requestheader-client-ca-file")
+        .arg(proxy.join("ca.crt"))
+        .args(["--requestheader-allowed-names", FRONT_PROXY])
+        .args(["--requestheader-username-headers", "X-Remote-User"])
+        .args(["--requestheader-group-headers", "X-Remote-Group"])
+        .args(["--requestheader-extra-headers-prefix", "X-Remote-Extra-"])
+        .arg("--proxy-client-cert-file")
+        .arg(proxy.join("tls.crt"))
+        .arg("--proxy-client-key-file")
+        .arg(proxy.join("tls.key"))
+        .arg("--feature-gates=MutatingAdmissionPolicy=true")
+        .arg("--runtime-config=admissionregistration.k8s.io/v1beta1=true");
 }
 
 /// The way in as a file, complete in itself, so that it can travel in a Secret too. JSON is YAML.

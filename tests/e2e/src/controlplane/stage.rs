@@ -10,7 +10,7 @@ use super::core::{self, CONTROLLERS};
 use super::crossplane::Crossplane;
 use super::platform::PLATFORM;
 use super::provider::{self, Turn};
-use super::standin::{StandIn, VllmOperator};
+use super::standin::{Cast, StandIn, VllmOperator};
 use super::{ControlPlane, crds, platform, rights};
 use crate::files::yaml;
 use crate::process::Server;
@@ -27,6 +27,8 @@ pub struct Settings {
     pub provider: provider::Settings,
     /// Which build of the vLLM operator is played.
     pub vllm_operator: VllmOperator,
+    /// Which controllers are played.
+    pub cast: Cast,
 }
 
 /// The cluster where the models run.
@@ -67,7 +69,7 @@ impl Stage {
 
     /// The same before anybody has installed our XRD.
     pub async fn start_without_xrd(name: &str, settings: Settings) -> Result<Self> {
-        let Settings { target, core, provider, vllm_operator } = settings;
+        let Settings { target, core, provider, vllm_operator, cast } = settings;
         let function = workspace::function()?;
         let turn = match target {
             Target::SameCluster | Target::AnotherCluster => Some(Turn::take().await),
@@ -94,7 +96,7 @@ impl Stage {
                 let here = crds::crossplane_side()?;
                 let (here, there) =
                     tokio::try_join!(crds::install(cluster, &here), crds::install(&other.cluster, &there))?;
-                (here.max(there), Some((other.controllers(CONTROLLERS)?, other)))
+                (here.max(there), Some((other.controllers(CONTROLLERS, "kube-controller-manager")?, other)))
             }
         };
         let crossplane = Crossplane::start(&control_plane, &function, core, provider, turn).await?;
@@ -103,7 +105,7 @@ impl Stage {
             rights::aggregate(cluster).await?;
         }
         let played = another.as_ref().map_or(cluster, |(_, other)| &other.cluster);
-        let stand_in = StandIn::start(played, vllm_operator);
+        let stand_in = StandIn::start(played, vllm_operator, cast);
         Ok(Self { stand_in, crossplane, another, control_plane, crds_in })
     }
 
@@ -122,7 +124,8 @@ impl Stage {
         &self.target_control_plane().kubeconfig
     }
 
-    fn target_control_plane(&self) -> &ControlPlane {
+    /// What the target cluster runs on.
+    pub fn target_control_plane(&self) -> &ControlPlane {
         self.another.as_ref().map_or(&self.control_plane, |(_, other)| other)
     }
 

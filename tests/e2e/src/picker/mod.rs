@@ -148,8 +148,21 @@ impl Picker {
     ) -> Result<Self> {
         let deployment = stack.object("Deployment")?;
         let pod_spec = deployment.pointer("/spec/template/spec").context("the Deployment has no pods")?;
-        let container = pod_spec.pointer("/containers/0").context("its pods have no container")?.clone();
-        let namespace = text(deployment, "/metadata/namespace");
+        let metadata = json!({"name": pod, "namespace": text(deployment, "/metadata/namespace")});
+        let pod = json!({"metadata": metadata, "spec": pod_spec});
+        Self::run(control_plane, binary, &pod, stack.object("ConfigMap")?).await
+    }
+
+    /// Starts what a pod is to run, with a token of its service account and the configuration that it mounts.
+    pub async fn run(
+        control_plane: &ControlPlane,
+        binary: &Path,
+        pod: &Value,
+        configuration: &Value,
+    ) -> Result<Self> {
+        let pod_spec = pod.pointer("/spec").context("the pod has no spec")?;
+        let container = pod_spec.pointer("/containers/0").context("it has no container")?.clone();
+        let [namespace, pod] = ["/metadata/namespace", "/metadata/name"].map(|pointer| text(pod, pointer));
         let token = control_plane.cluster.token(namespace, text(pod_spec, "/serviceAccountName")).await?;
         let dir = control_plane.dir.join(pod);
         std::fs::create_dir_all(&dir)?;
@@ -158,7 +171,7 @@ impl Picker {
 
         // What a kubelet would mount.
         let mounted = text(&container, "/volumeMounts/0/mountPath");
-        let files = stack.object("ConfigMap")?.pointer("/data").and_then(Value::as_object);
+        let files = configuration.pointer("/data").and_then(Value::as_object);
         for (name, content) in files.context("the ConfigMap is empty")? {
             std::fs::write(dir.join(name), content.as_str().unwrap_or_default())?;
         }
@@ -191,6 +204,11 @@ impl Picker {
         let server = Server::start(&mut command, control_plane.dir.join(&format!("{pod}.log")))?;
         let address = *ports.get(&9002).context("the container does not listen at 9002")?;
         Ok(Self { address, ports, container, server })
+    }
+
+    /// Where it listens for what its container's port is for.
+    pub fn at(&self, port: u64) -> Option<SocketAddr> {
+        self.ports.get(&port).copied()
     }
 
     /// What one of the container's probes hears: whether it is answered with SERVING, or why not.

@@ -33,6 +33,16 @@ const REST: Duration = Duration::from_millis(300);
 /// A round takes well under a second on an idle machine.
 const ROUNDS_LIMIT: Duration = Duration::from_mins(2);
 
+/// Which controllers are played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cast {
+    /// All of them.
+    #[default]
+    Everybody,
+    /// But for the Deployment controller and KEDA: the real ones run.
+    AllButScaling,
+}
+
 /// Plays the controllers of one cluster, in the background, until it is dropped.
 #[derive(Debug)]
 pub struct StandIn {
@@ -59,10 +69,10 @@ impl Shared {
 
 impl StandIn {
     /// Starts playing. The cluster may serve all of the kinds or a few of them.
-    pub fn start(cluster: &Cluster, vllm_operator: VllmOperator) -> Self {
+    pub fn start(cluster: &Cluster, vllm_operator: VllmOperator, cast: Cast) -> Self {
         let shared = Arc::default();
-        let mut round =
-            Round { cluster: cluster.clone(), operator: vllm_operator::Operator::new(vllm_operator) };
+        let operator = vllm_operator::Operator::new(vllm_operator);
+        let mut round = Round { cluster: cluster.clone(), operator, cast };
         let told = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             loop {
@@ -118,17 +128,20 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 struct Round {
     cluster: Cluster,
     operator: vllm_operator::Operator,
+    cast: Cast,
 }
 
 impl Round {
     /// Every controller looks at everything once. What one cannot do keeps no other from its work.
     async fn play(&mut self, held: &BTreeSet<String>) -> Vec<String> {
-        let outcomes = [
+        let mut outcomes = vec![
             gateways::play(&self.cluster).await.context("Gateway"),
             self.operator.play(&self.cluster).await.context("vLLM operator"),
-            deployments::play(&self.cluster, held).await.context("Deployment controller"),
-            keda::play(&self.cluster).await.context("KEDA"),
         ];
+        if self.cast == Cast::Everybody {
+            outcomes.push(deployments::play(&self.cluster, held).await.context("Deployment controller"));
+            outcomes.push(keda::play(&self.cluster).await.context("KEDA"));
+        }
         outcomes.into_iter().filter_map(|outcome| Some(format!("{:#}", outcome.err()?))).collect()
     }
 }
