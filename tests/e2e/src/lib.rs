@@ -10,6 +10,7 @@
 //! - [`render`]: a scenario of `examples/`, rendered by Crossplane and by ourselves.
 //! - [`package`]: what is inside an xpkg.
 //! - [`packages`]: our own, as a release builds them.
+//! - [`release`]: the binary in them.
 //! - [`registry`]: where packages are pushed to and installed from.
 //! - [`digest`]: how both are named.
 //! - [`files`]: manifests in files, and changing a field of one.
@@ -38,6 +39,7 @@ pub mod playground;
 pub mod process;
 pub mod readme;
 pub mod registry;
+pub mod release;
 pub mod render;
 pub mod run_dir;
 pub mod tools;
