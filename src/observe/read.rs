@@ -1,10 +1,8 @@
 //! From the observed resources of a request to facts. Only our own keys are looked at.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::plan::keys::Key;
 use crate::protocol::{Deserializer, StructError, from_struct};
@@ -42,7 +40,8 @@ pub enum ReadError {
 /// Reads what is observed, from `Struct` wire bytes: the composite, and resources by their composition-resource name.
 ///
 /// A live object that is not what its kind promises is no error, but not yet: somebody else's slip must not stop the
-/// repairs of everything else. An Object that cannot be read is one: deciding without it could undo what it says.
+/// repairs of everything else. An Object that cannot be read is one: deciding without it could undo what it says. What
+/// nobody asks for is skipped by its length, and may be anything: `managedFields` alone are half of a live object.
 pub fn read<'a>(
     composite: &[u8],
     resources: impl IntoIterator<Item = (&'a str, &'a [u8])>,
@@ -82,7 +81,6 @@ pub fn conditions(composite: &[u8]) -> Result<BTreeMap<String, ObservedCondition
 }
 
 fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
-    Walked::through(bytes)?;
     let form = Form::of(bytes)?;
     match key {
         Key::VllmRuntime => object_of::<VllmRuntime>(form, bytes),
@@ -152,62 +150,4 @@ fn fault<T: DeserializeOwned>(bytes: &[u8]) -> Option<String> {
     serde_path_to_error::deserialize::<_, T>(&mut Deserializer::new(bytes))
         .err()
         .map(|error| error.to_string())
-}
-
-/// Reads everything and keeps nothing: what is skipped by its length is not looked into, and an Object that is
-/// malformed or nested too deep somewhere is not to be trusted anywhere.
-struct Walked;
-
-impl Walked {
-    fn through(bytes: &[u8]) -> Result<(), StructError> {
-        from_struct(bytes).map(|Self| ())
-    }
-}
-
-impl<'de> Deserialize<'de> for Walked {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(Self)
-    }
-}
-
-impl<'de> Visitor<'de> for Walked {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
-        while items.next_element::<Self>()?.is_some() {}
-        Ok(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
-        while fields.next_entry::<IgnoredAny, Self>()?.is_some() {}
-        Ok(self)
-    }
 }

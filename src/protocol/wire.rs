@@ -135,7 +135,17 @@ fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
     Some(taken)
 }
 
+#[inline]
 fn varint(rest: &mut &[u8]) -> Option<u64> {
+    // Tags and most lengths.
+    if let [byte @ 0..0x80, left @ ..] = *rest {
+        *rest = left;
+        return Some(u64::from(*byte));
+    }
+    long_varint(rest)
+}
+
+fn long_varint(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let (&byte, left) = rest.split_first()?;
