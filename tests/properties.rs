@@ -218,6 +218,7 @@ impl Stack<'_> {
                     | "ScaledObject"
                     | "InferencePool"
                     | "ServiceMonitor"
+                    | "PodMonitor"
             );
             let longest = if is_label { LABEL_MAX } else { NAME_MAX };
             expect((1..=longest).contains(&object.name().len()), "the name has its limit");
@@ -271,8 +272,8 @@ impl Stack<'_> {
         }
     }
 
-    /// Nothing refers to something that is not there, but for the Secret that the author named, Kubernetes' own roles, and
-    /// the Gateway where nothing is composed to look at it.
+    /// Nothing refers to something that is not there, but for the Secret that the author named, Kubernetes' own roles, the
+    /// Gateway where nothing is composed to look at it, and the series that somebody else scrapes.
     fn references_resolve(&self, broken: &mut Vec<String>) {
         let references = references(self.objects);
         for Reference { from, field, to } in &references {
@@ -281,6 +282,7 @@ impl Stack<'_> {
                 // Kubernetes' own.
                 && !name.starts_with("system:")
                 && !(kind == "Gateway" && self.case.is_direct())
+                && !(kind == "series" && self.has_external_series())
             {
                 broken.push(format!("{} {field}: there is no {kind} {name}", self.objects[*from].kind()));
             }
@@ -293,6 +295,7 @@ impl Stack<'_> {
         let needed: BTreeMap<&str, &[&str]> = BTreeMap::from([
             ("Service", &["selector"][..]),
             ("ServiceMonitor", &["selector"]),
+            ("PodMonitor", &["selector"]),
             ("PodDisruptionBudget", &["selector"]),
             ("InferencePool", &["selector", "endpointPickerRef"]),
             ("InferenceObjective", &["poolRef"]),
@@ -321,6 +324,12 @@ impl Stack<'_> {
                 }
             }
         }
+    }
+
+    fn has_external_series(&self) -> bool {
+        let monitoring = self.case.input.as_ref().map(|input| &input["spec"]["monitoring"]);
+        monitoring
+            .is_some_and(|monitoring| monitoring["kind"] == "None" && monitoring["external"].is_object())
     }
 
     fn has_platform(&self, field: &str, found: &Value) -> bool {

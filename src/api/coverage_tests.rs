@@ -147,14 +147,16 @@ pub(super) fn samples() -> Vec<(Source, &'static str, Value)> {
         stack("monitoring.endpointPicker", json!({"monitoring": {"endpointPicker": "Enabled"}})),
         stack(
             "monitoring.external.selector{}",
-            json!({"monitoring": {"external": {"selector": {"a": "b"}}}}),
+            json!({"monitoring": {"kind": "None", "external": {"selector": {"a": "b"}}}}),
         ),
         stack("monitoring.rules", json!({"monitoring": {"rules": true}})),
         stack("prometheus.address", json!({"prometheus": {"address": "http://p:1"}})),
-        stack("prometheus.authRef.name", json!({"prometheus": {"authRef": {"name": "a"}}})),
+        stack("prometheus.authRef.name", json!({"prometheus": {"authRef": {"name": "a", "modes": ["tls"]}}})),
         stack(
             "prometheus.authRef.kind",
-            json!({"prometheus": {"authRef": {"name": "a", "kind": "TriggerAuthentication"}}}),
+            json!({"prometheus": {"authRef": {
+                "name": "a", "kind": "TriggerAuthentication", "modes": ["tls"],
+            }}}),
         ),
         stack(
             "prometheus.authRef.modes[]",
@@ -205,6 +207,9 @@ fn base(source: Source, path: &str) -> (Value, Value) {
         }
         _ if ["secretKeyRef", "sharedMemory"].iter().any(|field| path.contains(field)) => {
             json!({"workload": {"backend": "Deployment"}})
+        }
+        _ if path.starts_with("monitoring.external") => {
+            json!({"monitoring": {"kind": "None", "external": {}}})
         }
         _ if path.starts_with("nodes.annotations") => json!({"nodes": {"protect": true}}),
         _ => json!({}),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::operator::Operator;
 use super::settings::{
     Adapter, Backend, Composite, Criticality, Delivery, FailureMode, GatewayRef, Implementation, Lora,
-    Metric, MetricsAuth, Model, Monitoring, Picker, PriorityHook, ProviderConfigKind, Replicas, RouteBy,
-    Routing, Runtime, Scaling, Settings, Target, Toggle, Transport, Ttl,
+    Metric, MetricsAuth, Model, MonitorKind, Monitoring, Monitors, Picker, PriorityHook, ProviderConfigKind,
+    Replicas, RouteBy, Routing, Runtime, Scaling, Settings, Target, Toggle, Transport, Ttl,
 };
 use super::{Duration, Host, ModelName, Namespace};
 
@@ -42,7 +42,8 @@ pub(crate) fn llm() -> Settings {
         cold_start: Duration::from_seconds(600),
         routing: None,
         ingress_host: None,
-        monitoring: Some(Monitoring {
+        monitoring: Monitoring::Monitors(Monitors {
+            kind: MonitorKind::ServiceMonitor,
             labels: BTreeMap::from([("release".to_owned(), "kube-prometheus-stack".to_owned())]),
             interval: Duration::from_seconds(15),
             endpoint_picker: Toggle::Auto,
@@ -117,6 +118,20 @@ impl Settings {
         self
     }
 
+    /// The monitors.
+    pub(crate) fn monitors(&mut self) -> &mut Monitors {
+        match &mut self.monitoring {
+            Monitoring::Monitors(monitors) => monitors,
+            other @ (Monitoring::None | Monitoring::External(_)) => panic!("no monitors: {other:?}"),
+        }
+    }
+
+    /// Scraped by another kind of monitor.
+    pub(crate) fn scraped_by(mut self, kind: MonitorKind) -> Self {
+        self.monitors().kind = kind;
+        self
+    }
+
     /// Scaled on queue depth.
     pub(crate) fn scaled(mut self, min: u32, max: u32) -> Self {
         self.replicas = Replicas { min, max };
@@ -124,6 +139,7 @@ impl Settings {
             metric: Metric::QueueDepth,
             target: None,
             prometheus_address: "http://prometheus:9090".to_owned(),
+            credentials: None,
         });
         self
     }

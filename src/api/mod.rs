@@ -29,6 +29,7 @@ mod reference;
 mod resolve;
 mod routing;
 mod rules;
+mod scaling;
 #[cfg(any(test, feature = "schema"))]
 pub mod schema;
 pub mod settings;

@@ -6,7 +6,9 @@
 use super::llm_inference::{LatencyObjective, Metric, Runtime};
 use super::numbers::{Int, Interval, Quantity, Real, Target, Wait, Weight};
 use super::reading::{List, Map, choice, object};
-use super::settings::{FailureMode, MetricsAuth, PickerFamily, PriorityHook, ProviderConfigKind, Toggle};
+use super::settings::{
+    AuthKind, AuthMode, FailureMode, MetricsAuth, PickerFamily, PriorityHook, ProviderConfigKind, Toggle,
+};
 use super::texts::{
     AnnotationValue, GatewayGlob, Glob, Image, LabelValue, NamespaceName, ObjectName, QualifiedName, Release,
     ResourceName, SectionName, SpecPath, Text, Url, Word, YamlText,
@@ -284,7 +286,7 @@ object! {
 object! {
     /// Scraping.
     struct Monitoring {
-        /// What makes Prometheus scrape a model. Default: ServiceMonitor.
+        /// What makes Prometheus scrape a model. A model that scales needs one, or external. Default: ServiceMonitor.
         "kind" kind: MonitoringKind,
         /// Labels by which Prometheus selects monitors. Default: release: kube-prometheus-stack.
         "labels" labels: Map<QualifiedName, Text<LabelValue>, 32>,
@@ -292,7 +294,7 @@ object! {
         "interval" interval: Interval,
         /// Whether the Endpoint Picker is scraped. Default: Auto, which is where a model may sleep.
         "endpointPicker" endpoint_picker: Toggle,
-        /// Series that someone else scrapes.
+        /// Series that someone else scrapes, where kind is None.
         "external" external: ExternalMonitoring,
         /// Whether every model gets recording rules and alerts. Default: false.
         "rules" rules: bool,
@@ -307,7 +309,7 @@ choice! {
 object! {
     /// Series that someone else scrapes.
     struct ExternalMonitoring {
-        /// Labels that select them.
+        /// Labels that all of them have, beside namespace and pod.
         "selector" selector: Map<QualifiedName, Text<LabelValue>, 16>,
     }
 }
@@ -317,34 +319,32 @@ object! {
     struct Prometheus {
         /// Its URL. Default: http://kube-prometheus-stack-prometheus.prometheus-system:9090.
         "address" address: Text<Url>,
-        /// Credentials. Default: none.
+        /// Credentials for that address. Default: none.
         "authRef" auth_ref: AuthReference,
     }
 }
 
 object! {
     /// Credentials of KEDA.
-    struct AuthReference requires ["name"] {
+    struct AuthReference requires ["name", "modes"] {
         /// Name of the TriggerAuthentication or ClusterTriggerAuthentication.
         "name" name: Text<ObjectName>,
         /// Its kind. Default: TriggerAuthentication.
         "kind" kind: AuthKind,
-        /// How it authenticates.
+        /// How it authenticates; bearer and basic exclude each other.
         "modes" modes: List<AuthMode, 4>,
     }
 }
 
 choice! {
-    /// Kind of KEDA's credentials.
-    enum AuthKind {
+    impl AuthKind {
         TriggerAuthentication = "TriggerAuthentication",
         ClusterTriggerAuthentication = "ClusterTriggerAuthentication",
     }
 }
 
 choice! {
-    /// How KEDA authenticates.
-    enum AuthMode { Bearer = "bearer", Basic = "basic", Tls = "tls", Custom = "custom", }
+    impl AuthMode { Bearer = "bearer", Basic = "basic", Tls = "tls", Custom = "custom", }
 }
 
 object! {

@@ -6,7 +6,9 @@ use super::policy::{self, Star};
 use super::problem::{Path, Problems};
 use super::resolve::Identity;
 use super::rules;
-use super::settings::{Backend, Delivery, ProviderConfigKind, Target, Transport};
+use super::settings::{
+    Backend, Delivery, MonitorKind, Monitoring, Monitors, ProviderConfigKind, Target, Transport,
+};
 use super::values::{ModelName, Namespace};
 
 /// How objects get there: by Crossplane itself, or inside Objects.
@@ -169,13 +171,15 @@ pub(super) fn check_environment(
 pub(super) fn check_name(
     name: &ModelName,
     backend: Backend,
-    monitored: bool,
+    monitoring: &Monitoring,
     routed: bool,
     problems: &mut Problems,
 ) {
+    let has_metrics_service =
+        matches!(monitoring, Monitoring::Monitors(Monitors { kind: MonitorKind::ServiceMonitor, .. }));
     let suffixes = [
         (backend == Backend::Deployment, ModelName::MODEL_SERVER_SUFFIX),
-        (monitored, ModelName::METRICS_SUFFIX),
+        (has_metrics_service, ModelName::METRICS_SUFFIX),
         (routed, ModelName::PICKER_SUFFIX),
     ];
     let suffix =

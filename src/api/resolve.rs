@@ -13,10 +13,10 @@ use super::problem::{Path, Problems};
 use super::reach::{check_environment, check_image, check_name, namespace, transport};
 use super::reading::Map;
 use super::routing::{self, PlatformGateway, gateway_ref};
-use super::rules;
+use super::scaling;
 use super::settings::{
-    Composite, Criticality, EnvSource, EnvVariable, FailureMode, Metric, MetricsAuth, Model, Monitoring,
-    Picker, PickerConfig, Replicas, Runtime, Scaling, Scorer, SecretKey, Settings, Toggle, Ttl,
+    Composite, Criticality, EnvSource, EnvVariable, FailureMode, MetricsAuth, Model, Picker, PickerConfig,
+    Replicas, Runtime, Scorer, SecretKey, Settings, Toggle, Ttl,
 };
 use super::values::{Duration, ModelName};
 
@@ -24,10 +24,6 @@ const DEFAULT_MAX_REPLICAS: i64 = 3;
 const DEFAULT_COLD_START: Duration = Duration::from_seconds(600);
 /// Where a composite describes the model, unless the Input's `specPath` says otherwise.
 pub(super) const DEFAULT_SPEC_PATH: &str = "spec";
-/// Where kube-prometheus-stack listens when it is installed as its documentation says, in this namespace.
-const DEFAULT_PROMETHEUS: &str = "http://kube-prometheus-stack-prometheus.prometheus-system:9090";
-/// How kube-prometheus-stack selects monitors, unless told otherwise.
-const DEFAULT_MONITOR_LABEL: (&str, &str) = ("release", "kube-prometheus-stack");
 const DEFAULT_TOKEN_KEY: &str = "token";
 
 /// Who the composite is.
@@ -133,7 +129,8 @@ pub(super) fn settle(
 
     let cold_start = scaling.cold_start.or(scaling_defaults.cold_start).map_or(DEFAULT_COLD_START, |it| it.0);
     backend::check_scaling(backend, scaling.enabled == Some(true), problems);
-    let scaling = settle_scaling(scaling, &scaling_defaults, prometheus, problems);
+    let scaling =
+        scaling::scaling(scaling, &scaling_defaults, prometheus.unwrap_or_default(), problems, input);
 
     let routing = routing::settle(
         gateway.enabled,
@@ -144,9 +141,9 @@ pub(super) fn settle(
         problems,
         input,
     );
-    let monitoring = settle_monitoring(monitoring.unwrap_or_default());
+    let monitoring = scaling::monitoring(monitoring.unwrap_or_default(), input);
     if let Some(name) = &identity.name {
-        check_name(name, backend, monitoring.is_some(), routing.is_some(), problems);
+        check_name(name, backend, &monitoring, routing.is_some(), problems);
     }
 
     let criticality = criticality.unwrap_or(Criticality::Critical);
@@ -191,38 +188,6 @@ pub(super) fn settle_ttl(ttl: Option<stack::Ttl>) -> Ttl {
         settled: settled.map_or(Duration::from_seconds(600), |it| it.0),
         pending: pending.map_or(Duration::from_seconds(30), |it| it.0),
     }
-}
-
-/// The target belongs to its metric: the platform's is taken only where it was meant for the metric in effect.
-fn settle_scaling(
-    scaling: xr::Scaling,
-    defaults: &stack::ScalingDefaults,
-    prometheus: Option<stack::Prometheus>,
-    problems: &mut Problems,
-) -> Option<Scaling> {
-    let xr::Scaling { enabled, metric, target, latency: _, prometheus_address, cold_start: _ } = scaling;
-    let stack::ScalingDefaults { metric: default_metric, target: default_target, latency: _, cold_start: _ } =
-        defaults;
-    let meant_for = default_metric.unwrap_or(xr::Metric::QueueDepth);
-    let metric = metric.unwrap_or(meant_for);
-    if let Some(target) = target.filter(|target| metric == xr::Metric::KvCache && target.0 > 1.0) {
-        problems.add(&Path::dotted("scaling.target"), target.0.to_string(), rules::NO_FRACTION);
-    }
-    if enabled != Some(true) {
-        return None;
-    }
-    let target = target.or_else(|| default_target.filter(|_| metric == meant_for));
-    Some(Scaling {
-        metric: match metric {
-            xr::Metric::QueueDepth => Metric::QueueDepth,
-            xr::Metric::KvCache => Metric::KvCache,
-            xr::Metric::Latency => return None,
-        },
-        target: target.map(|target| target.0),
-        prometheus_address: prometheus_address
-            .or_else(|| prometheus.and_then(|prometheus| prometheus.address))
-            .map_or_else(|| DEFAULT_PROMETHEUS.to_owned(), |address| address.0),
-    })
 }
 
 fn settle_runtime(runtime: xr::Runtime, defaults: xr::Runtime) -> Runtime {
@@ -352,20 +317,6 @@ fn picker_config(text: String, input: &mut Problems) -> Option<PickerConfig> {
             None
         }
     }
-}
-
-fn settle_monitoring(monitoring: stack::Monitoring) -> Option<Monitoring> {
-    let stack::Monitoring { kind, labels, interval, endpoint_picker, external: _, rules: _ } = monitoring;
-    match kind {
-        Some(stack::MonitoringKind::None) => return None,
-        Some(stack::MonitoringKind::ServiceMonitor | stack::MonitoringKind::PodMonitor) | None => {}
-    }
-    let (label, value) = DEFAULT_MONITOR_LABEL;
-    Some(Monitoring {
-        labels: labels.map_or_else(|| [(label.to_owned(), value.to_owned())].into(), texts),
-        interval: interval.map_or(Duration::from_seconds(15), |it| it.0),
-        endpoint_picker: endpoint_picker.unwrap_or(Toggle::Auto),
-    })
 }
 
 pub(super) fn texts<K, R, const MAX: usize>(

@@ -34,8 +34,8 @@ pub struct Settings {
     pub routing: Option<Routing>,
     /// The deprecated Ingress host.
     pub ingress_host: Option<Host>,
-    /// Present where the engines are scraped.
-    pub monitoring: Option<Monitoring>,
+    /// Where the model's series come from.
+    pub monitoring: Monitoring,
     /// Whether the engines get a `PodDisruptionBudget`.
     pub disruption_budget: bool,
     /// Annotations of the engines' pods, which node autoscalers heed.
@@ -243,6 +243,41 @@ pub struct Scaling {
     pub target: Option<f64>,
     /// Where KEDA asks.
     pub prometheus_address: String,
+    /// Present where it needs credentials.
+    pub credentials: Option<Credentials>,
+}
+
+/// Credentials of KEDA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// Name of an object that KEDA finds them in.
+    pub name: String,
+    /// Its kind.
+    pub kind: AuthKind,
+    /// How they are used: at least one way, none twice, not both `Bearer` and `Basic`.
+    pub modes: Vec<AuthMode>,
+}
+
+/// Kind of KEDA's credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthKind {
+    /// In the model's namespace.
+    TriggerAuthentication,
+    /// Cluster-scoped.
+    ClusterTriggerAuthentication,
+}
+
+/// How KEDA authenticates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMode {
+    /// By a bearer token.
+    Bearer,
+    /// By user name and password.
+    Basic,
+    /// By certificates, or trusting a certificate authority of its own.
+    Tls,
+    /// By a header.
+    Custom,
 }
 
 /// Engine metric to scale on.
@@ -449,15 +484,37 @@ pub enum Toggle {
     Disabled,
 }
 
-/// Scraping by `ServiceMonitor`.
+/// Where a model's series come from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Monitoring {
+pub enum Monitoring {
+    /// There are none.
+    None,
+    /// Monitors of ours make Prometheus scrape it.
+    Monitors(Monitors),
+    /// Somebody else scrapes it: the labels that all of its series have.
+    External(BTreeMap<String, String>),
+}
+
+/// What makes Prometheus scrape a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Monitors {
+    /// Their kind.
+    pub kind: MonitorKind,
     /// Labels that make Prometheus select the monitors.
     pub labels: BTreeMap<String, String>,
     /// Scrape interval.
     pub interval: Duration,
     /// Whether the picker is scraped too.
     pub endpoint_picker: Toggle,
+}
+
+/// What the Prometheus operator is told by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MonitorKind {
+    /// It finds pods by their Services.
+    ServiceMonitor,
+    /// It finds pods themselves.
+    PodMonitor,
 }
 
 /// How soon Crossplane asks again.

@@ -299,14 +299,14 @@ fn every_problem_is_told_at_once_and_in_order() {
         composite(json!({"maxReplicas": 0, "gpu": 99, "runtime": {"dtype": "int4"}, "host": "a b"}));
     bad["metadata"]["name"] = json!("3-qwen");
     assert_eq!(
-        problems(bad, Some(input(json!({"ttl": {"pending": "1ms"}, "monitoring": {"kind": "PodMonitor"}})))),
+        problems(bad, Some(input(json!({"ttl": {"pending": "1ms"}, "monitoring": {"rules": true}})))),
         [
             r#"metadata.name is "3-qwen": must consist of lower-case letters, digits and dashes, and start with a letter, since it becomes the name of a Service"#,
             "spec.gpu is 99: must be a whole number from 0 to 16",
             r#"spec.host is "a b": must be a hostname such as llama.example.com, and no IP address"#,
             "spec.maxReplicas is 0: must be a whole number from 1 to 1000",
             r#"spec.runtime.dtype is "int4": must be auto, bfloat16, float, float16, float32 or half"#,
-            r#"Input spec.monitoring.kind is "PodMonitor": not supported yet, use ServiceMonitor or None"#,
+            "Input spec.monitoring.rules is true: not supported yet, leave it out",
             r#"Input spec.ttl.pending is "1ms": must be a duration from 1s to 24h, such as 90s, 10m or 1h30m"#,
         ]
     );
@@ -457,6 +457,7 @@ fn names_are_as_long_as_what_is_made_of_them_allows() {
         (64, json!({}), "None", false, "no Service name is longer"),
         (55, json!({}), "ServiceMonitor", true, "-metrics"),
         (56, json!({}), "ServiceMonitor", false, "-metrics"),
+        (63, json!({}), "PodMonitor", true, "a PodMonitor needs no Service"),
         (59, routed.clone(), "None", true, "-epp"),
         (60, routed, "None", false, "-epp"),
     ];

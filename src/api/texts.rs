@@ -114,9 +114,9 @@ texts! {
     /// An image reference.
     Image: 512, Some("^[a-zA-Z0-9][-a-zA-Z0-9._/:@]*$"), is_image, "an image reference such as docker.io/lmcache/vllm-openai:v0.3.13";
     /// A Secret's key.
-    SecretKeyName: 253, Some("^[-._a-zA-Z0-9]+$"), is_secret_key, "a key of a Secret: letters, digits, '-', '_' and '.'";
+    SecretKeyName: 253, Some("^[.]?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"), is_secret_key, "a key of a Secret: letters, digits, '-', '_' and '.', but no two dots in front";
     /// The name of an environment variable.
-    EnvName: 256, Some("^[-._a-zA-Z][-._a-zA-Z0-9]*$"), is_env_name, "the name of an environment variable";
+    EnvName: 256, Some("^([-_a-zA-Z]|[.][-_a-zA-Z0-9])[-._a-zA-Z0-9]*$"), is_env_name, "the name of an environment variable";
     /// A server's address. Without credentials: it ends up in objects that many may read.
     Url: 2048, Some(concat!("^https?://[^@/?# ", unprintable!(), "]+(/[^@?# ", unprintable!(), "]*)?$")), is_url, "an http or https URL without credentials, such as http://prometheus.monitoring:9090";
     /// A glob of policy.
@@ -130,7 +130,7 @@ texts! {
     /// A release.
     Release: 63, Some("^v?[0-9]+([.][0-9]+)*(-[-a-zA-Z0-9.]+)?$"), is_release, "a version such as v1.3.1";
     /// A word that another program understands.
-    Word: 253, Some("^[-._a-zA-Z0-9]+$"), is_secret_key, "a word of letters, digits, '-', '_' and '.'";
+    Word: 253, Some("^[-._a-zA-Z0-9]+$"), |text| !text.is_empty() && has_only(text, &['-', '.', '_']), "a word of letters, digits, '-', '_' and '.'";
     /// Text in YAML.
     YamlText: 65536, Some(PRINTABLE), is_printable, "a text without control characters";
     /// The name of an adapter.
@@ -341,8 +341,10 @@ fn is_image(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric()) && has_only(text, &['-', '.', '_', '/', ':', '@'])
 }
 
+/// What could be taken for a folder is refused, since a key may become a file
+/// (k8s.io/apimachinery v0.35, `pkg/util/validation/validation.go`).
 fn is_secret_key(text: &str) -> bool {
-    !text.is_empty() && has_only(text, &['-', '.', '_'])
+    !text.is_empty() && text != "." && !text.starts_with("..") && has_only(text, &['-', '.', '_'])
 }
 
 fn is_env_name(text: &str) -> bool {

@@ -46,10 +46,7 @@ pub(super) const TABLE: &[Unsupported] = &[
     input("gateway.implementation", When::Is(&["Auto"]), "name what implements the Gateway"),
     input("gateway.discovery", When::True, "name the Gateway in gateway.ref"),
     input("gateway.discoveryLabel", When::Set, "name the Gateway in gateway.ref"),
-    input("monitoring.kind", When::Is(&["PodMonitor"]), "use ServiceMonitor or None"),
-    input("monitoring.external", When::Set, "use kind ServiceMonitor"),
     input("monitoring.rules", When::True, "leave it out"),
-    input("prometheus.authRef", When::Set, "use a Prometheus that KEDA may ask without credentials"),
     input("hardening.networkPolicy", When::True, "leave it out"),
 ];
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
+use crate::api::settings::MonitorKind;
 use crate::kinds::Manifest;
 use crate::plan::keys::Key;
 use crate::plan::names::OWNER_ANNOTATION;
@@ -51,7 +52,8 @@ pub fn compose(plan: &Plan) -> Result<Vec<Composed>, ComposeError> {
 /// The object behind a key, if the plan has one.
 fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
     let routing = plan.routing.as_ref();
-    let monitoring = plan.monitoring.as_ref();
+    let services = plan.scraped_by(MonitorKind::ServiceMonitor);
+    let pods = plan.scraped_by(MonitorKind::PodMonitor);
     let picker = routing.map(|routing| &routing.picker);
     let leader = picker.filter(|picker| picker.elects_leader());
     let shows_token = plan.shows_token();
@@ -59,13 +61,14 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
     Ok(match key {
         Key::VllmRuntime | Key::ModelDeployment | Key::ModelService => workload::model_servers(plan, key),
         Key::ReplicasHandover => plan.handover.map(|count| workload::replicas(plan, count).into()),
-        Key::ModelMetricsService => monitoring.map(|_| monitoring::model_metrics_service(plan).into()),
+        Key::ModelMetricsService => services.map(|_| monitoring::model_metrics_service(plan).into()),
         Key::ModelPodDisruptionBudget => {
             plan.disruption_budget.then(|| disruption::model_pod_disruption_budget(plan).into())
         }
         Key::ServiceMonitor => {
-            monitoring.map(|monitoring| monitoring::service_monitor(plan, monitoring).into())
+            services.map(|monitoring| monitoring::service_monitor(plan, monitoring).into())
         }
+        Key::PodMonitor => pods.map(|monitoring| monitoring::pod_monitor(plan, monitoring).into()),
         Key::InferencePool => routing.map(|routing| pool::inference_pool(plan, routing).into()),
         Key::InferenceObjective => routing.map(|routing| pool::inference_objective(plan, routing).into()),
         Key::HttpRoute => routing
@@ -116,9 +119,12 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         }
         Key::EppDeployment => picker.map(|picker| picker::deployment(plan, picker).into()),
         Key::EppService => picker.map(|picker| picker::service(plan, picker).into()),
-        Key::EppServiceMonitor => monitoring
+        Key::EppServiceMonitor => services
             .filter(|monitoring| monitoring.picker)
             .map(|monitoring| monitoring::picker_service_monitor(plan, monitoring).into()),
+        Key::EppPodMonitor => pods
+            .filter(|monitoring| monitoring.picker)
+            .map(|monitoring| monitoring::picker_pod_monitor(plan, monitoring).into()),
         Key::ScaledObject => match &plan.scaling {
             ScalingPlan::On(scaled_object) => Some(scaling::scaled_object(plan, scaled_object).into()),
             ScalingPlan::Off | ScalingPlan::Withheld(_) => None,

@@ -1,14 +1,19 @@
 //! What gets the series into Prometheus that the autoscaler asks for.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::kinds::Resource;
-use crate::kinds::prometheus_operator::{Authorization, Endpoint, SecretKeySelector, ServiceMonitorSpec};
+use crate::kinds::prometheus_operator::{
+    Authorization, Endpoint, PodMetricsEndpoint, PodMonitorSpec, Relabeling, SecretKeySelector,
+    ServiceMonitorSpec,
+};
 use crate::plan::keys::Key;
 use crate::plan::names::{
     ENDPOINT_PICKER, ENGINE_PORT, ENGINE_PORT_NAME, METRICS_PATH, MODEL_LABEL, MODEL_SERVER,
-    PICKER_METRICS_PORT_NAME,
+    PICKER_METRICS_CONTAINER_PORT_NAME, PICKER_METRICS_PORT_NAME, series_label,
 };
 use crate::plan::{MonitoringPlan, Plan};
 
@@ -46,12 +51,16 @@ pub(super) fn picker_service_monitor(
     plan: &Plan,
     monitoring: &MonitoringPlan,
 ) -> Resource<ServiceMonitorSpec> {
-    let authorization = plan.shows_token().then(|| Authorization {
+    let key = Key::EppServiceMonitor;
+    monitor(plan, monitoring, key, ENDPOINT_PICKER, PICKER_METRICS_PORT_NAME, token(plan))
+}
+
+/// What the picker wants to see before it shows its metrics.
+fn token(plan: &Plan) -> Option<Authorization> {
+    plan.shows_token().then(|| Authorization {
         kind: "Bearer",
         credentials: SecretKeySelector { name: plan.name.picker_metrics(), key: TOKEN_KEY },
-    });
-    let key = Key::EppServiceMonitor;
-    monitor(plan, monitoring, key, ENDPOINT_PICKER, PICKER_METRICS_PORT_NAME, authorization)
+    })
 }
 
 fn monitor(
@@ -72,6 +81,46 @@ fn monitor(
                 path: METRICS_PATH,
                 interval: monitoring.interval.to_string(),
                 authorization,
+            }],
+        },
+    )
+}
+
+/// Scrapes the model servers, whatever runs them: the operator and our Deployment call the port alike.
+pub(super) fn pod_monitor(plan: &Plan, monitoring: &MonitoringPlan) -> Resource<PodMonitorSpec> {
+    pods(plan, monitoring, Key::PodMonitor, plan.model_server_pods(), ENGINE_PORT_NAME, None)
+}
+
+/// Scrapes the picker.
+pub(super) fn picker_pod_monitor(plan: &Plan, monitoring: &MonitoringPlan) -> Resource<PodMonitorSpec> {
+    let picker = plan.component_labels(ENDPOINT_PICKER);
+    let port = PICKER_METRICS_CONTAINER_PORT_NAME;
+    pods(plan, monitoring, Key::EppPodMonitor, picker, port, token(plan))
+}
+
+/// The vLLM operator's pods have no label of ours that could be copied, so the model's is written on every target.
+fn pods(
+    plan: &Plan,
+    monitoring: &MonitoringPlan,
+    key: Key,
+    selector: BTreeMap<String, String>,
+    port: &'static str,
+    authorization: Option<Authorization>,
+) -> Resource<PodMonitorSpec> {
+    Resource::new(
+        labelled(plan, key, monitoring.labels.clone()),
+        PodMonitorSpec {
+            selector: select(selector),
+            pod_metrics_endpoints: vec![PodMetricsEndpoint {
+                port,
+                path: METRICS_PATH,
+                interval: monitoring.interval.to_string(),
+                authorization,
+                relabelings: vec![Relabeling {
+                    action: "replace",
+                    target_label: series_label(MODEL_LABEL),
+                    replacement: plan.name.to_string(),
+                }],
             }],
         },
     )

@@ -19,8 +19,8 @@ use crate::plan::Plan;
 use crate::plan::endpoint_picker::{ConfigPlan, PickerPlan};
 use crate::plan::keys::Key;
 use crate::plan::names::{
-    CONFIG_HASH_ANNOTATION, ENDPOINT_PICKER, PICKER_HEALTH_PORT, PICKER_METRICS_PORT,
-    PICKER_METRICS_PORT_NAME, PICKER_PORT,
+    CONFIG_HASH_ANNOTATION, ENDPOINT_PICKER, PICKER_HEALTH_PORT, PICKER_METRICS_CONTAINER_PORT_NAME,
+    PICKER_METRICS_PORT, PICKER_METRICS_PORT_NAME, PICKER_PORT,
 };
 
 use super::{ComposeError, labelled, meta, picker_config, select};
@@ -37,7 +37,6 @@ const GRACE_SECONDS: i64 = 130;
 /// Port names inside the pod.
 const GRPC: &str = "grpc";
 const GRPC_HEALTH: &str = "grpc-health";
-const METRICS: &str = "metrics";
 /// The group of RBAC kinds.
 pub(super) const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 /// The group of leases.
@@ -165,7 +164,7 @@ pub(super) fn service(plan: &Plan, picker: &PickerPlan) -> Service {
             selector: Some(plan.component_labels(ENDPOINT_PICKER)),
             ports: Some(vec![
                 port("grpc-ext-proc", PICKER_PORT, GRPC, picker.family.traits().app_protocol),
-                port(PICKER_METRICS_PORT_NAME, PICKER_METRICS_PORT, METRICS, None),
+                port(PICKER_METRICS_PORT_NAME, PICKER_METRICS_PORT, PICKER_METRICS_CONTAINER_PORT_NAME, None),
             ]),
             ..ServiceSpec::default()
         }),
@@ -263,7 +262,7 @@ fn container(plan: &Plan, picker: &PickerPlan) -> Container {
         ports: Some(vec![
             port(GRPC, PICKER_PORT),
             port(GRPC_HEALTH, PICKER_HEALTH_PORT),
-            port(METRICS, PICKER_METRICS_PORT),
+            port(PICKER_METRICS_CONTAINER_PORT_NAME, PICKER_METRICS_PORT),
         ]),
         resources: Some(picker.resources.clone()).filter(|wanted| *wanted != ResourceRequirements::default()),
         liveness_probe: Some(Probe { initial_delay_seconds: Some(5), ..probe("liveness", 10) }),

@@ -2,10 +2,11 @@
 
 use k8s_openapi::api::autoscaling::v2::{HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscalerBehavior};
 
+use crate::api::settings::Credentials;
 use crate::kinds::Resource;
 use crate::kinds::keda::{
-    Advanced, Fallback, HorizontalPodAutoscalerConfig, PrometheusMetadata, ScaleTargetRef, ScaledObjectSpec,
-    Trigger,
+    Advanced, AuthenticationRef, Fallback, HorizontalPodAutoscalerConfig, PrometheusMetadata, ScaleTargetRef,
+    ScaledObjectSpec, Trigger,
 };
 use crate::plan::keys::Key;
 use crate::plan::{Plan, ScaledObjectPlan, ZeroPlan};
@@ -16,7 +17,8 @@ use super::workload::workload_kind;
 /// Scales a `VLLMRuntime` through its scale subresource: on the Deployment below it the operator would undo every
 /// change. Not called `<name>-scaledobject`, which the operator deletes at every reconcile.
 pub(super) fn scaled_object(plan: &Plan, scaling: &ScaledObjectPlan) -> Resource<ScaledObjectSpec> {
-    let ScaledObjectPlan { min, max, zero, wakes: _, prometheus_address, triggers } = scaling;
+    let ScaledObjectPlan { min, max, zero, wakes: _, prometheus_address, credentials, triggers } = scaling;
+    let credentials = credentials.as_ref();
     let (api_version, kind) = workload_kind(plan);
     let (_, name) = plan.place_of(plan.workload_key());
     let triggers = triggers.iter().map(|trigger| Trigger {
@@ -30,7 +32,12 @@ pub(super) fn scaled_object(plan: &Plan, scaling: &ScaledObjectPlan) -> Resource
             activation_threshold: "0".to_owned(),
             // Every query says itself when "nothing" is zero; otherwise nothing is an error.
             ignore_null_values: "false".to_owned(),
+            auth_modes: credentials.map(modes),
         },
+        authentication_ref: credentials.map(|credentials| AuthenticationRef {
+            name: credentials.name.clone(),
+            kind: credentials.kind.as_str(),
+        }),
     });
     Resource::new(
         meta(plan, Key::ScaledObject),
@@ -51,6 +58,10 @@ pub(super) fn scaled_object(plan: &Plan, scaling: &ScaledObjectPlan) -> Resource
             triggers: triggers.collect(),
         },
     )
+}
+
+fn modes(credentials: &Credentials) -> String {
+    credentials.modes.iter().map(|mode| mode.as_str()).collect::<Vec<_>>().join(",")
 }
 
 /// While a query fails, keep what runs, and never less than the minimum.

@@ -10,7 +10,10 @@ use crate::plan::plan;
 
 use crate::api::operator::Operator;
 use crate::api::settings::PickerFamily as Family;
-use crate::api::settings::{Backend, EnvSource, EnvVariable, MetricsAuth, SecretKey, Settings, Toggle};
+use crate::api::settings::{
+    AuthKind, AuthMode, Backend, Credentials, EnvSource, EnvVariable, MetricsAuth, MonitorKind, Monitoring,
+    SecretKey, Settings, Toggle,
+};
 use crate::kinds::Manifest;
 
 use super::compose;
@@ -18,7 +21,7 @@ use super::compose;
 #[test]
 fn what_is_composed_is_what_the_plan_has() {
     let mut bare = llm();
-    bare.monitoring = None;
+    bare.monitoring = Monitoring::None;
     bare.disruption_budget = false;
     let hosted = || llm().hosted("llama.example.com");
     let mut replicated = hosted();
@@ -26,13 +29,14 @@ fn what_is_composed_is_what_the_plan_has() {
     let guarded = |scraped| {
         let mut settings = hosted();
         settings.routing.as_mut().unwrap().picker.metrics_auth = MetricsAuth::Token;
-        settings.monitoring.as_mut().unwrap().endpoint_picker = scraped;
+        settings.monitors().endpoint_picker = scraped;
         settings
     };
     let guarded = [guarded(Toggle::Enabled), guarded(Toggle::Disabled)];
     let mut deployed = hosted().scaled(1, 3);
     deployed.backend = Backend::Deployment;
-    let scaled = [deployed, llm().scaled(1, 3), hosted().scaled(1, 3), hosted().scaled(0, 3)];
+    let by_pods = hosted().scaled(0, 3).scraped_by(MonitorKind::PodMonitor);
+    let scaled = [deployed, llm().scaled(1, 3), hosted().scaled(1, 3), hosted().scaled(0, 3), by_pods];
     let direct = || hosted().scaled(0, 3).direct();
     for settings in [bare, llm(), hosted(), replicated, direct()].into_iter().chain(guarded).chain(scaled) {
         let plan = plan(&settings, &Observed::default()).unwrap();
@@ -156,7 +160,7 @@ fn metrics_of_a_guarded_picker_are_read_by_an_account_that_may_do_nothing_else()
     let mut settings = llm().hosted("llama.example.com");
     let picker = &mut settings.routing.as_mut().unwrap().picker;
     picker.metrics_auth = MetricsAuth::Token;
-    settings.monitoring.as_mut().unwrap().endpoint_picker = Toggle::Enabled;
+    settings.monitors().endpoint_picker = Toggle::Enabled;
     // What the platform writes on everything must not lead elsewhere.
     settings.annotations = [("kubernetes.io/service-account.name".to_owned(), "admin".to_owned())].into();
     let object = |key| written(&settings, key);
@@ -170,11 +174,10 @@ fn metrics_of_a_guarded_picker_are_read_by_an_account_that_may_do_nothing_else()
     let token = object(Key::EppMetricsToken);
     assert_eq!(token["metadata"]["annotations"]["kubernetes.io/service-account.name"], "llama-epp-metrics");
     assert_eq!(token.pointer("/data"), None, "the cluster fills it in, and what we wrote we would take back");
-    let shown = &object(Key::EppServiceMonitor)["spec"]["endpoints"][0]["authorization"];
-    assert_eq!(
-        *shown,
-        json!({"type": "Bearer", "credentials": {"name": "llama-epp-metrics", "key": "token"}})
-    );
+    let shown = json!({"type": "Bearer", "credentials": {"name": "llama-epp-metrics", "key": "token"}});
+    assert_eq!(object(Key::EppServiceMonitor)["spec"]["endpoints"][0]["authorization"], shown);
+    let by_pods = written(&settings.clone().scraped_by(MonitorKind::PodMonitor), Key::EppPodMonitor);
+    assert_eq!(by_pods["spec"]["podMetricsEndpoints"][0]["authorization"], shown);
     let delegator = object(Key::EppClusterRoleBindingAuthDelegator);
     assert_eq!(delegator["roleRef"]["name"], "system:auth-delegator");
     assert_eq!(delegator["subjects"][0]["name"], "llama-epp", "the picker asks, whoever reads");
@@ -288,5 +291,28 @@ fn the_second_view_of_a_workload_is_its_replica_count_and_nothing_else() {
         assert_eq!(view["kind"], kind);
         assert_eq!(view["metadata"], json!({"name": name, "namespace": "team-a"}));
         assert_eq!(view["spec"], spec);
+    }
+}
+
+#[test]
+fn every_trigger_has_the_credentials_and_their_modes() {
+    let mut settings = llm().hosted("llama.example.com").scaled(0, 4);
+    let plain = written(&settings, Key::ScaledObject);
+    settings.scaling.as_mut().unwrap().credentials = Some(Credentials {
+        name: "prometheus".to_owned(),
+        kind: AuthKind::ClusterTriggerAuthentication,
+        modes: vec![AuthMode::Bearer, AuthMode::Tls],
+    });
+    let guarded = written(&settings, Key::ScaledObject);
+    let pairs = plain["spec"]["triggers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(guarded["spec"]["triggers"].as_array().unwrap());
+    for (plain, guarded) in pairs {
+        let mut want = plain.clone();
+        want["metadata"]["authModes"] = json!("bearer,tls");
+        want["authenticationRef"] = json!({"name": "prometheus", "kind": "ClusterTriggerAuthentication"});
+        assert_eq!(*guarded, want);
     }
 }

@@ -92,6 +92,18 @@ pub struct Trigger {
     pub metric_type: &'static str,
     /// What is asked, and of whom.
     pub metadata: PrometheusMetadata,
+    /// Credentials for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authentication_ref: Option<AuthenticationRef>,
+}
+
+/// Where credentials are found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AuthenticationRef {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static str,
 }
 
 /// Every value is a string: the CRD knows no other.
@@ -108,4 +120,7 @@ pub struct PrometheusMetadata {
     pub activation_threshold: String,
     /// Whether "nothing" reads as zero.
     pub ignore_null_values: String,
+    /// How credentials are used, separated by commas. Without it they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_modes: Option<String>,
 }

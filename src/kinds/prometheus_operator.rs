@@ -55,3 +55,46 @@ pub struct SecretKeySelector {
     /// The key.
     pub key: &'static str,
 }
+
+/// `PodMonitor`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodMonitorSpec {
+    /// Which pods of its namespace.
+    pub selector: LabelSelector,
+    /// What is scraped.
+    pub pod_metrics_endpoints: Vec<PodMetricsEndpoint>,
+}
+
+impl Kind for PodMonitorSpec {
+    const API_VERSION: &'static str = "monitoring.coreos.com/v1";
+    const KIND: &'static str = "PodMonitor";
+}
+
+/// One scraped port of a pod.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PodMetricsEndpoint {
+    /// Name of a container's port.
+    pub port: &'static str,
+    /// Path.
+    pub path: &'static str,
+    /// How often.
+    pub interval: String,
+    /// What Prometheus shows there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<Authorization>,
+    /// Labels of every series.
+    pub relabelings: Vec<Relabeling>,
+}
+
+/// A label that is written on every target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Relabeling {
+    /// `replace`.
+    pub action: &'static str,
+    /// The label, as Prometheus spells it.
+    pub target_label: String,
+    /// Its value.
+    pub replacement: String,
+}

@@ -96,6 +96,7 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
         | Key::ModelMetricsService
         | Key::ModelPodDisruptionBudget
         | Key::ServiceMonitor
+        | Key::PodMonitor
         | Key::InferenceObjective
         | Key::AdaptersConfigMap
         | Key::GatewayDestinationRule
@@ -119,6 +120,7 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
         | Key::EppMetricsToken
         | Key::EppMetricsClusterRole
         | Key::EppMetricsClusterRoleBinding
+        | Key::EppPodMonitor
         | Key::Ingress => object_of::<Existing>(form, bytes),
     }
 }

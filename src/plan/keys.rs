@@ -15,8 +15,10 @@ pub enum Key {
     ModelMetricsService,
     /// Keeps node drains from taking every replica.
     ModelPodDisruptionBudget,
-    /// Scrapes the model servers.
+    /// Scrapes the model servers, by their Service.
     ServiceMonitor,
+    /// Scrapes the model servers themselves.
+    PodMonitor,
     /// The set of endpoints that the gateway hands requests to.
     InferencePool,
     /// This model's priority.
@@ -73,8 +75,10 @@ pub enum Key {
     EppMetricsClusterRole,
     /// Binds `EppMetricsClusterRole`.
     EppMetricsClusterRoleBinding,
-    /// Scrapes the picker.
+    /// Scrapes the picker, by its Service.
     EppServiceMonitor,
+    /// Scrapes the picker itself.
+    EppPodMonitor,
     /// The autoscaler.
     ScaledObject,
     /// The Gateway, observed only.
@@ -85,7 +89,7 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::VllmRuntime,
         Self::ModelDeployment,
         Self::ModelService,
@@ -93,6 +97,7 @@ impl Key {
         Self::ModelMetricsService,
         Self::ModelPodDisruptionBudget,
         Self::ServiceMonitor,
+        Self::PodMonitor,
         Self::InferencePool,
         Self::InferenceObjective,
         Self::HttpRoute,
@@ -122,6 +127,7 @@ impl Key {
         Self::EppMetricsClusterRole,
         Self::EppMetricsClusterRoleBinding,
         Self::EppServiceMonitor,
+        Self::EppPodMonitor,
         Self::ScaledObject,
         Self::Gateway,
         Self::Ingress,
@@ -140,6 +146,7 @@ impl Key {
             Self::ModelMetricsService => "model_metrics_service",
             Self::ModelPodDisruptionBudget => "model_pod_disruption_budget",
             Self::ServiceMonitor => "service_monitor",
+            Self::PodMonitor => "pod_monitor",
             Self::InferencePool => "inference_pool",
             Self::InferenceObjective => "inference_objective",
             Self::HttpRoute => "http_route",
@@ -169,6 +176,7 @@ impl Key {
             Self::EppMetricsClusterRole => "epp_metrics_cluster_role",
             Self::EppMetricsClusterRoleBinding => "epp_metrics_cluster_role_binding",
             Self::EppServiceMonitor => "epp_service_monitor",
+            Self::EppPodMonitor => "epp_pod_monitor",
             Self::ScaledObject => "scaled_object",
             Self::Gateway => "gateway",
             Self::Ingress => "ingress",
@@ -198,6 +206,7 @@ mod tests {
                 "model_metrics_service",
                 "model_pod_disruption_budget",
                 "service_monitor",
+                "pod_monitor",
                 "inference_pool",
                 "inference_objective",
                 "http_route",
@@ -227,6 +236,7 @@ mod tests {
                 "epp_metrics_cluster_role",
                 "epp_metrics_cluster_role_binding",
                 "epp_service_monitor",
+                "epp_pod_monitor",
                 "scaled_object",
                 "gateway",
                 "ingress",

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 
 use crate::api::operator::Operator;
-use crate::api::settings::{Composite, MetricsAuth, Model, Monitoring, Settings, Toggle, Transport, Ttl};
+use crate::api::settings::{
+    Composite, Credentials, MetricsAuth, Model, MonitorKind, Monitoring, Monitors, Settings, Toggle,
+    Transport, Ttl,
+};
 use crate::api::{Duration, ModelName, Namespace, Problem};
 use crate::observe::Observed;
 
@@ -21,6 +24,7 @@ pub mod keys;
 pub mod lora;
 pub mod names;
 mod scaling;
+mod series;
 mod workload;
 
 pub use gateway::RoutingPlan;
@@ -44,7 +48,7 @@ pub struct Plan {
     pub annotations: BTreeMap<String, String>,
     /// The model servers.
     pub workload: WorkloadPlan,
-    /// Present where the engines are scraped.
+    /// Present where monitors of ours have the engines scraped.
     pub monitoring: Option<MonitoringPlan>,
     /// Present where requests come through a Gateway.
     pub routing: Option<RoutingPlan>,
@@ -131,6 +135,8 @@ pub struct Image {
 /// Scraping.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MonitoringPlan {
+    /// What the Prometheus operator is told by.
+    pub kind: MonitorKind,
     /// Labels that make Prometheus select the monitors.
     pub labels: BTreeMap<String, String>,
     /// Scrape interval.
@@ -183,6 +189,8 @@ pub struct ScaledObjectPlan {
     pub wakes: bool,
     /// Where KEDA asks.
     pub prometheus_address: String,
+    /// Present where it needs credentials.
+    pub credentials: Option<Credentials>,
     /// At least one.
     pub triggers: Vec<Trigger>,
 }
@@ -264,7 +272,12 @@ impl Plan {
 
     /// Whether a monitor shows such a token.
     pub fn shows_token(&self) -> bool {
-        self.guards_metrics() && self.has(Key::EppServiceMonitor)
+        self.guards_metrics() && (self.has(Key::EppServiceMonitor) || self.has(Key::EppPodMonitor))
+    }
+
+    /// Scraping, where it is told by that kind.
+    pub fn scraped_by(&self, kind: MonitorKind) -> Option<&MonitoringPlan> {
+        self.monitoring.as_ref().filter(|monitoring| monitoring.kind == kind)
     }
 
     /// Whether the stack has that object.
@@ -273,7 +286,10 @@ impl Plan {
             Key::VllmRuntime | Key::ModelDeployment => key == self.workload_key(),
             Key::ModelService => self.workload_key() == Key::ModelDeployment,
             Key::ReplicasHandover => self.handover.is_some(),
-            Key::ModelMetricsService | Key::ServiceMonitor => self.monitoring.is_some(),
+            Key::ModelMetricsService | Key::ServiceMonitor => {
+                self.scraped_by(MonitorKind::ServiceMonitor).is_some()
+            }
+            Key::PodMonitor => self.scraped_by(MonitorKind::PodMonitor).is_some(),
             Key::ModelPodDisruptionBudget => self.disruption_budget,
             Key::InferencePool
             | Key::InferenceObjective
@@ -308,7 +324,12 @@ impl Plan {
             | Key::GatewayExtensionPolicy => {
                 self.routing.as_ref().is_some_and(|routing| routing.companions().contains(&key))
             }
-            Key::EppServiceMonitor => self.monitoring.as_ref().is_some_and(|monitoring| monitoring.picker),
+            Key::EppServiceMonitor => {
+                self.scraped_by(MonitorKind::ServiceMonitor).is_some_and(|monitoring| monitoring.picker)
+            }
+            Key::EppPodMonitor => {
+                self.scraped_by(MonitorKind::PodMonitor).is_some_and(|monitoring| monitoring.picker)
+            }
             Key::ScaledObject => matches!(self.scaling, ScalingPlan::On(_)),
             Key::Ingress => self.ingress != IngressPlan::Absent,
         }
@@ -323,6 +344,7 @@ impl Plan {
             Key::VllmRuntime
             | Key::ModelPodDisruptionBudget
             | Key::ServiceMonitor
+            | Key::PodMonitor
             | Key::InferencePool
             | Key::HttpRoute
             | Key::GatewayHealthCheckPolicy
@@ -341,6 +363,7 @@ impl Plan {
             | Key::EppDeployment
             | Key::EppService
             | Key::EppServiceMonitor
+            | Key::EppPodMonitor
             | Key::GatewayDestinationRule => model.picker(),
             Key::EppRolePodReader | Key::EppRoleBindingPodReader => model.picker_pod_reader(),
             Key::EppRolePoolReader | Key::EppRoleBindingPoolReader => model.picker_pool_reader(),
@@ -381,18 +404,23 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
     });
     let picker = routing.as_ref().map(|routing| &routing.picker);
     let asks_picker = scaling::asks_picker(settings, picker);
-    let monitoring = settings.monitoring.as_ref().and_then(|monitoring| {
-        plan_monitoring(monitoring, picker.is_some(), asks_picker).map_err(|found| problems.push(found)).ok()
-    });
-    if settings.scaling.is_some() && settings.monitoring.is_none() {
+    let monitoring = match &settings.monitoring {
+        Monitoring::Monitors(monitors) => plan_monitoring(monitors, picker.is_some(), asks_picker)
+            .map_err(|found| problems.push(found))
+            .ok(),
+        Monitoring::None | Monitoring::External(_) => None,
+    };
+    let series = series::Series::of(settings);
+    if settings.scaling.is_some() && series.is_none() {
         problems.push(checks::input(
             "spec.monitoring.kind",
             "None",
-            "must be ServiceMonitor where the model scales: the autoscaler would ask for series that nobody scrapes",
+            "must be ServiceMonitor or PodMonitor where the model scales, since the autoscaler would ask for series that \
+             nobody scrapes; if somebody else does, spec.monitoring.external has to say which these are",
         ));
     }
     let scaling::Decision { replicas, seen_at, handover, scaling } =
-        scaling::decide(settings, observed, picker);
+        scaling::decide(settings, observed, picker, series.as_ref());
     let workload = workload::decide(settings, replicas).map_err(|found| problems.extend(found)).ok();
     let Some(workload) = workload.filter(|_| problems.is_empty()) else { return Err(problems) };
     Ok(Plan {
@@ -431,11 +459,11 @@ fn owner(composite: &Composite) -> String {
 
 /// A picker that the autoscaler asks must be scraped.
 fn plan_monitoring(
-    monitoring: &Monitoring,
+    monitors: &Monitors,
     routed: bool,
     autoscaler_asks: bool,
 ) -> Result<MonitoringPlan, Problem> {
-    let Monitoring { labels, interval, endpoint_picker } = monitoring;
+    let Monitors { kind, labels, interval, endpoint_picker } = monitors;
     let picker = match endpoint_picker {
         Toggle::Auto => autoscaler_asks,
         Toggle::Enabled => routed,
@@ -448,7 +476,7 @@ fn plan_monitoring(
         }
         Toggle::Disabled => false,
     };
-    Ok(MonitoringPlan { labels: labels.clone(), interval: *interval, picker })
+    Ok(MonitoringPlan { kind: *kind, labels: labels.clone(), interval: *interval, picker })
 }
 
 #[cfg(test)]

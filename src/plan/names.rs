@@ -6,7 +6,7 @@ use crate::api::{ModelName, Namespace};
 pub const OWNER_ANNOTATION: &str = "inference.devopstoolkit.ai/owner";
 /// On pod templates: changes when configuration changes that would not roll the pods by itself.
 pub const CONFIG_HASH_ANNOTATION: &str = "inference.devopstoolkit.ai/config-hash";
-/// Names the model on our Services; the monitors copy it to every series.
+/// Names the model on our Services; the monitors write it on every series.
 pub const MODEL_LABEL: &str = "inference.devopstoolkit.ai/model";
 /// Tells our Services of one model apart.
 pub const COMPONENT_LABEL: &str = "app.kubernetes.io/component";
@@ -22,7 +22,7 @@ pub const ENDPOINT_PICKER: &str = "endpoint-picker";
 pub const ENGINE_PORT: u16 = 8000;
 /// Port of the model servers' Service: the vLLM operator's choice for the one it makes, and so for ours.
 pub const MODEL_SERVICE_PORT: u16 = 80;
-/// Name of the engine port on our Services.
+/// Name of the engine port on our Services and on the engines' containers, the vLLM operator's among them.
 pub const ENGINE_PORT_NAME: &str = "http";
 /// Where the picker answers gateways.
 pub const PICKER_PORT: u16 = 9002;
@@ -30,6 +30,8 @@ pub const PICKER_PORT: u16 = 9002;
 pub const PICKER_HEALTH_PORT: u16 = 9003;
 /// Where the picker serves metrics.
 pub const PICKER_METRICS_PORT: u16 = 9090;
+/// Name of that port on the picker's container.
+pub const PICKER_METRICS_CONTAINER_PORT_NAME: &str = "metrics";
 /// Name of the picker's metrics port on its Service.
 pub const PICKER_METRICS_PORT_NAME: &str = "http-metrics";
 /// Where the engines say whether they serve.

@@ -7,13 +7,13 @@
 //! | picker | any | scraped and empty: zero; not scraped: an error, nobody scales in or falls asleep |
 
 use crate::api::settings::{Backend, Metric, Scaling, Settings, Transport};
-use crate::api::{Duration, ModelName, Namespace};
+use crate::api::{Duration, ModelName};
 use crate::observe::{Facts, Observed};
 
 use super::endpoint_picker::{Family, PickerPlan};
 use super::handover::{self, Handover};
 use super::keys::Key;
-use super::names::{MODEL_LABEL, series_label};
+use super::series::Series;
 use super::{ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
 
 /// KEDA's default (v2.20, `scaledobject_types.go`), and the least we sleep after.
@@ -45,8 +45,15 @@ pub(super) struct Decision {
 }
 
 /// Decides all at once: exactly one of them may change the field.
-pub(super) fn decide(settings: &Settings, observed: &Observed, picker: Option<&PickerPlan>) -> Decision {
-    let Some(scaling) = &settings.scaling else {
+///
+/// Without series there is nothing to scale on, which is told already.
+pub(super) fn decide(
+    settings: &Settings,
+    observed: &Observed,
+    picker: Option<&PickerPlan>,
+    series: Option<&Series<'_>>,
+) -> Decision {
+    let (Some(scaling), Some(series)) = (&settings.scaling, series) else {
         return Decision {
             replicas: Some(settings.replicas.min),
             seen_at: None,
@@ -79,7 +86,7 @@ pub(super) fn decide(settings: &Settings, observed: &Observed, picker: Option<&P
             replicas: kept.as_ref().map(|kept| kept.count),
             seen_at: kept.and_then(|kept| kept.resource_version),
             handover: None,
-            scaling: ScalingPlan::On(scaled_object(settings, scaling, picker)),
+            scaling: ScalingPlan::On(scaled_object(settings, scaling, picker, series)),
         };
     }
     let Handover { main, second, step } = handover::next(observed, workload);
@@ -89,7 +96,7 @@ pub(super) fn decide(settings: &Settings, observed: &Observed, picker: Option<&P
         handover: second,
         scaling: match step {
             Some(step) => ScalingPlan::Withheld(Withheld::HandoverPending(step)),
-            None => ScalingPlan::On(scaled_object(settings, scaling, picker)),
+            None => ScalingPlan::On(scaled_object(settings, scaling, picker, series)),
         },
     }
 }
@@ -105,19 +112,24 @@ pub(super) fn asks_picker(settings: &Settings, picker: Option<&PickerPlan>) -> b
     settings.scaling.is_some() && picker.is_some_and(|picker| picker.holds)
 }
 
-fn scaled_object(settings: &Settings, scaling: &Scaling, picker: Option<&PickerPlan>) -> ScaledObjectPlan {
-    let series = Series { namespace: &settings.namespace, name: &settings.composite.name };
+fn scaled_object(
+    settings: &Settings,
+    scaling: &Scaling,
+    asked: Option<&PickerPlan>,
+    series: &Series<'_>,
+) -> ScaledObjectPlan {
     let sleeps = sleeps(settings);
-    let mut triggers = vec![series.engine(scaling, sleeps)];
-    if let Some(picker) = picker.filter(|picker| picker.holds) {
-        triggers.extend(series.picker(picker.family));
+    let mut triggers = vec![engine(series, scaling, sleeps)];
+    if let Some(asked) = asked.filter(|asked| asked.holds) {
+        triggers.extend(picker(series, &settings.composite.name, asked.family));
     }
     ScaledObjectPlan {
         min: settings.replicas.min,
         max: settings.replicas.max,
         zero: sleeps.then(|| zero(settings.cold_start)),
-        wakes: picker.is_some(),
+        wakes: asked.is_some(),
         prometheus_address: scaling.prometheus_address.clone(),
+        credentials: scaling.credentials.clone(),
         triggers,
     }
 }
@@ -134,52 +146,38 @@ fn zero(cold_start: Duration) -> ZeroPlan {
     }
 }
 
-/// Whose series are asked for.
-struct Series<'a> {
-    namespace: &'a Namespace,
-    name: &'a ModelName,
+/// Sums grow with the pool, so the trigger's type is `AverageValue`: the average of a fraction would pin the pool at two
+/// replicas.
+fn engine(series: &Series<'_>, scaling: &Scaling, sleeps: bool) -> Trigger {
+    let (name, metric, target) = match scaling.metric {
+        Metric::QueueDepth => ("queue-depth", "vllm:num_requests_waiting", QUEUE_DEPTH_TARGET),
+        Metric::KvCache => ("kv-cache", "vllm:kv_cache_usage_perc", KV_CACHE_TARGET),
+    };
+    let selector = series.engine();
+    let mut query = format!("sum({metric}{{{selector}}})");
+    if sleeps {
+        query = format!("{query} or sum(0 * absent(up{{{selector}}}))");
+    }
+    Trigger { name, query, threshold: scaling.target.unwrap_or(target) }
 }
 
-impl Series<'_> {
-    /// Every query pins the namespace and the label that the monitors copy, and the scrape job: engines and picker
-    /// share the label. A `ServiceMonitor` names the job after the Service.
-    fn selector(&self, job: &str, more: &str) -> String {
-        let Self { namespace, name } = self;
-        let label = series_label(MODEL_LABEL);
-        format!(r#"namespace="{namespace}",{label}="{name}",job="{job}"{more}"#)
-    }
-
-    /// Sums grow with the pool, so the trigger's type is `AverageValue`: the average of a fraction would pin the pool
-    /// at two replicas.
-    fn engine(&self, scaling: &Scaling, sleeps: bool) -> Trigger {
-        let (name, metric, target) = match scaling.metric {
-            Metric::QueueDepth => ("queue-depth", "vllm:num_requests_waiting", QUEUE_DEPTH_TARGET),
-            Metric::KvCache => ("kv-cache", "vllm:kv_cache_usage_perc", KV_CACHE_TARGET),
-        };
-        let selector = self.selector(&self.name.metrics_service(), "");
-        let mut query = format!("sum({metric}{{{selector}}})");
-        if sleeps {
-            query = format!("{query} or sum(0 * absent(up{{{selector}}}))");
-        }
-        Trigger { name, query, threshold: scaling.target.unwrap_or(target) }
-    }
-
-    fn picker(&self, family: Family) -> [Trigger; 2] {
-        let traits = family.traits();
-        let selector = self.selector(&self.name.picker(), "");
-        let scraped = format!("0 * sum(up{{{selector}}} == 1)");
-        let pool = self.selector(&self.name.picker(), &format!(r#",inference_pool="{}""#, self.name));
-        [
-            Trigger {
-                name: "picker-queue",
-                query: format!("sum({}{{{pool}}}) or ({scraped})", traits.queue_metric),
-                threshold: PICKER_QUEUE_TARGET,
-            },
-            Trigger {
-                name: "picker-running",
-                query: format!("sum({}{{{selector}}}) or ({scraped})", traits.running_metric),
-                threshold: PICKER_RUNNING_TARGET,
-            },
-        ]
-    }
+fn picker(series: &Series<'_>, name: &ModelName, family: Family) -> [Trigger; 2] {
+    let traits = family.traits();
+    let selector = series.picker();
+    let scraped = format!("0 * sum(up{{{selector}}} == 1)");
+    [
+        Trigger {
+            name: "picker-queue",
+            query: format!(
+                r#"sum({}{{{selector},inference_pool="{name}"}}) or ({scraped})"#,
+                traits.queue_metric
+            ),
+            threshold: PICKER_QUEUE_TARGET,
+        },
+        Trigger {
+            name: "picker-running",
+            query: format!("sum({}{{{selector}}}) or ({scraped})", traits.running_metric),
+            threshold: PICKER_RUNNING_TARGET,
+        },
+    ]
 }

@@ -2,7 +2,8 @@
 
 use crate::api::fixtures::llm;
 use crate::api::settings::{
-    Adapter, Backend, Implementation, Lora, Metric, Settings, Target, Toggle, Transport,
+    Adapter, Backend, Implementation, Lora, Metric, MonitorKind, Monitoring, Settings, Target, Toggle,
+    Transport,
 };
 use crate::api::{Duration, Host};
 use crate::observe::{
@@ -226,7 +227,7 @@ fn the_ingress_stays_until_its_route_is_accepted() {
 #[test]
 fn what_cannot_be_is_said_with_all_its_reasons() {
     let mut settings = llm().hosted(HOST).scaled(0, 4);
-    settings.monitoring = None;
+    settings.monitoring = Monitoring::None;
     settings.routing.as_mut().unwrap().picker.flow_control = Toggle::Disabled;
     let problems = plan(&settings, &runtime(None, true).moved()).unwrap_err();
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -310,10 +311,30 @@ impl Observed {
 #[test]
 fn scaling_needs_series_that_somebody_scrapes() {
     let mut settings = llm().scaled(1, 4);
-    settings.monitoring = None;
+    settings.monitoring = Monitoring::None;
     let problems = plan(&settings, &Observed::default()).unwrap_err();
     assert_eq!(problems.len(), 1);
     assert!(problems[0].to_string().starts_with("Input spec.monitoring.kind"), "{}", problems[0]);
+
+    settings.monitoring = Monitoring::External([("cluster".to_owned(), "gpu".to_owned())].into());
+    let plan = decided(&settings, &Observed::default());
+    assert_eq!(plan.monitoring, None, "no monitors of ours");
+    assert!(!plan.has(Key::ModelMetricsService), "and nothing that they would select");
+    let triggers = autoscaler(&settings).triggers;
+    assert!(triggers[0].query.contains(r#"cluster="gpu""#), "{}", triggers[0].query);
+}
+
+#[test]
+fn one_kind_of_monitor_scrapes_engines_and_picker() {
+    let services = [Key::ModelMetricsService, Key::ServiceMonitor, Key::EppServiceMonitor];
+    let pods = [Key::PodMonitor, Key::EppPodMonitor];
+    for (kind, wanted, others) in
+        [(MonitorKind::ServiceMonitor, &services[..], &pods[..]), (MonitorKind::PodMonitor, &pods, &services)]
+    {
+        let plan = decided(&llm().hosted(HOST).scaled(0, 4).scraped_by(kind), &Observed::default());
+        assert!(wanted.iter().all(|key| plan.has(*key)), "{kind:?}");
+        assert!(!others.iter().any(|key| plan.has(*key)), "{kind:?}");
+    }
 }
 
 #[test]
@@ -324,7 +345,7 @@ fn where_requests_wait_in_the_picker_the_autoscaler_asks_the_picker() {
     assert_eq!(autoscaler(&settings).triggers.len(), 3, "with it the engines' queues stay short");
     assert!(decided(&settings, &Observed::default()).monitoring.unwrap().picker);
 
-    settings.monitoring.as_mut().unwrap().endpoint_picker = Toggle::Disabled;
+    settings.monitors().endpoint_picker = Toggle::Disabled;
     let problems = plan(&settings, &Observed::default()).unwrap_err();
     assert!(problems[0].to_string().starts_with("Input spec.monitoring.endpointPicker"), "{}", problems[0]);
 }

@@ -25,7 +25,7 @@ const PARTS: [Key; 9] = [
 ];
 
 /// What it answers without.
-const OPTIONAL: [Key; 7] = [
+const OPTIONAL: [Key; 8] = [
     Key::InferenceObjective,
     Key::EppClusterRoleBindingAuthDelegator,
     Key::EppMetricsServiceAccount,
@@ -33,6 +33,7 @@ const OPTIONAL: [Key; 7] = [
     Key::EppMetricsClusterRole,
     Key::EppMetricsClusterRoleBinding,
     Key::EppServiceMonitor,
+    Key::EppPodMonitor,
 ];
 
 /// Whether a replica of the current generation is available. The Deployment's own word on that is `Available`, but it

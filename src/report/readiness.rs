@@ -140,12 +140,14 @@ pub const fn rule(key: Key) -> Rule {
         Key::ReplicasHandover
         | Key::ModelPodDisruptionBudget
         | Key::ServiceMonitor
+        | Key::PodMonitor
         | Key::EppServiceMonitor
         | Key::EppClusterRoleBindingAuthDelegator
         | Key::EppMetricsServiceAccount
         | Key::EppMetricsToken
         | Key::EppMetricsClusterRole
         | Key::EppMetricsClusterRoleBinding
+        | Key::EppPodMonitor
         | Key::GatewayProxySettingsPolicy => (EXISTS, Judgement::Always),
     };
     Rule { cel_query, judgement }

@@ -119,6 +119,7 @@ pub(super) fn name(plan: &Plan, key: Key) -> String {
         Key::ModelService | Key::ModelMetricsService | Key::EppService => "Service",
         Key::ModelPodDisruptionBudget => "PodDisruptionBudget",
         Key::ServiceMonitor | Key::EppServiceMonitor => "ServiceMonitor",
+        Key::PodMonitor | Key::EppPodMonitor => "PodMonitor",
         Key::InferencePool => "InferencePool",
         Key::InferenceObjective => "InferenceObjective",
         Key::HttpRoute | Key::AiGatewayHttpRoute => "HTTPRoute",

@@ -85,6 +85,7 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         Key::ModelService,
         Key::ModelMetricsService,
         Key::ServiceMonitor,
+        Key::PodMonitor,
         Key::ModelPodDisruptionBudget,
         Key::Ingress,
     ];

@@ -237,7 +237,7 @@ fn engine() -> Fields {
         prop_oneof![Just("yes".to_owned()), r"[^\p{Cc}\x{fffe}\x{ffff}]{0,12}", "[a-z]{1,3}[\t\n]{1,2}[a-z]"];
     let variable = prop_oneof![
         2 => variable.prop_map(|value| json!({ "value": value })),
-        1 => ("[a-z]{1,20}", "[a-zA-Z_.-]{1,20}")
+        1 => ("[a-z]{1,20}", "[.]?[a-zA-Z_-][a-zA-Z_.-]{0,18}")
             .prop_map(|(name, key)| json!({ "secretKeyRef": { "name": name, "key": key } })),
     ];
     let env = btree_map("X_[A-Z]{1,8}", variable, 0..3).prop_map(|variables| {
@@ -247,7 +247,7 @@ fn engine() -> Fields {
         });
         named.collect()
     });
-    let secret_key = ("[a-z]{1,20}", option::of("[a-zA-Z_.-]{1,20}"))
+    let secret_key = ("[a-z]{1,20}", option::of("[.]?[a-zA-Z_-][a-zA-Z_.-]{0,18}"))
         .prop_map(|(name, key)| without_nulls(json!({ "name": name, "key": key })));
     let toleration = prop_oneof![
         Just(json!({ "operator": "Exists" })),
@@ -354,12 +354,14 @@ fn input_fields() -> Fields {
         ("priorities.critical", number(0..1000)),
         ("priorities.standard", number(-10..10)),
         ("priorities.sheddable", number(-1000..0)),
-        ("monitoring.kind", one_of(&["ServiceMonitor", "None"])),
+        ("monitoring.kind", one_of(&["ServiceMonitor", "PodMonitor", "None"])),
         ("monitoring.labels", labels()),
         ("monitoring.interval", text("[1-9][0-9]?s")),
         ("monitoring.endpointPicker", one_of(&["Auto", "Enabled", "Disabled"])),
+        ("monitoring.external.selector", labels()),
         ("monitoring.rules", Just(json!(false)).boxed()),
         ("prometheus.address", text("https?://[a-z]{1,10}:[1-9][0-9]{3}")),
+        ("prometheus.authRef", credentials()),
         ("hardening.networkPolicy", Just(json!(false)).boxed()),
         ("hardening.podDisruptionBudget", flag()),
         ("nodes.protect", flag()),
@@ -371,6 +373,18 @@ fn input_fields() -> Fields {
     ];
     fields.extend(under("defaults.runtime", engine()));
     fields
+}
+
+/// In any mode, and in all that go together.
+fn credentials() -> Values {
+    let modes = prop::sample::select(vec![
+        json!(["bearer"]),
+        json!(["basic", "tls"]),
+        json!(["tls", "bearer", "custom"]),
+    ]);
+    ("[a-z]{1,10}", option::of(one_of(&["TriggerAuthentication", "ClusterTriggerAuthentication"])), modes)
+        .prop_map(|(name, kind, modes)| without_nulls(json!({ "name": name, "kind": kind, "modes": modes })))
+        .boxed()
 }
 
 /// Names that no model is served by.
@@ -510,11 +524,19 @@ fn fit_scaling(fields: &mut Value, input: &mut Value) {
     if default_metric == "kv-cache" && is_no_fraction(&input["defaults"]["scaling"]) {
         input["defaults"]["scaling"]["target"] = json!(0.5);
     }
+    // Credentials are for the platform's own Prometheus.
+    if input["prometheus"]["authRef"].is_object() {
+        take(fields, "scaling.prometheusAddress");
+    }
+    // Somebody else's series are for those who have none.
+    if input["monitoring"]["kind"] != "None" {
+        take(input, "monitoring.external");
+    }
     if fields["scaling"]["enabled"] != true {
         return;
     }
     // An autoscaler needs series, and what wakes a model needs a queue.
-    if input["monitoring"]["kind"] == "None" {
+    if input["monitoring"]["kind"] == "None" && !input["monitoring"]["external"].is_object() {
         take(input, "monitoring.kind");
     }
     if input["monitoring"]["endpointPicker"] == "Disabled" {

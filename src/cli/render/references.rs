@@ -3,6 +3,7 @@
 //! Looks at the objects alone, whoever made them: nothing here knows how a stack is put together, so a picture or a
 //! check made from it shows what would happen and not what was meant.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -184,6 +185,7 @@ impl Search<'_> {
             "InferencePool" | "PodDisruptionBudget" => {
                 self.select_pods("selector", &labels(manifest, "/spec/selector/matchLabels"));
             }
+            "PodMonitor" => self.select_pods("selector", &labels(manifest, "/spec/selector/matchLabels")),
             "ServiceMonitor" => {
                 let selector = labels(manifest, "/spec/selector/matchLabels");
                 self.select("selector", "Service", &selector, |object| {
@@ -266,8 +268,33 @@ impl Search<'_> {
 }
 
 /// Labels that the series of a monitor carry for sure, in Prometheus' spelling; `None` for what is no monitor.
-fn produced(objects: &[Rendered], monitor: usize) -> Option<BTreeSet<(String, &str)>> {
-    let monitor = objects.get(monitor).filter(|object| object.kind() == "ServiceMonitor")?;
+fn produced(objects: &[Rendered], monitor: usize) -> Option<BTreeSet<(String, Cow<'_, str>)>> {
+    let monitor = objects.get(monitor)?;
+    match monitor.kind() {
+        "ServiceMonitor" => by_service(objects, monitor),
+        "PodMonitor" => by_pods(objects, monitor),
+        _ => None,
+    }
+}
+
+/// What prometheus-operator makes of a `PodMonitor`: without a jobLabel the job is the monitor's namespace and name.
+fn by_pods<'a>(objects: &[Rendered], monitor: &'a Rendered) -> Option<BTreeSet<(String, Cow<'a, str>)>> {
+    let selector = labels(&monitor.manifest, "/spec/selector/matchLabels");
+    objects.iter().find(|object| {
+        object.namespace() == monitor.namespace()
+            && object.pod_labels().is_some_and(|labels| contains(&labels, &selector))
+    })?;
+    let job = format!("{}/{}", monitor.namespace(), monitor.name());
+    let written = list(&monitor.manifest, "/spec/podMetricsEndpoints/0/relabelings")
+        .map(|rule| (text(rule, "/targetLabel").to_owned(), Cow::from(text(rule, "/replacement"))));
+    let known = [("namespace", Cow::from(monitor.namespace())), ("job", Cow::from(job))];
+    Some(known.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(written).collect())
+}
+
+fn by_service<'a>(
+    objects: &'a [Rendered],
+    monitor: &'a Rendered,
+) -> Option<BTreeSet<(String, Cow<'a, str>)>> {
     let selector = labels(&monitor.manifest, "/spec/selector/matchLabels");
     let service = objects.iter().find(|object| {
         object.kind() == "Service"
@@ -277,11 +304,11 @@ fn produced(objects: &[Rendered], monitor: usize) -> Option<BTreeSet<(String, &s
     let own = labels(&service.manifest, "/metadata/labels");
     let copied = list(&monitor.manifest, "/spec/targetLabels").filter_map(|label| {
         let label = label.as_str()?;
-        Some((series_label(label), *own.get(label)?))
+        Some((series_label(label), Cow::from(*own.get(label)?)))
     });
     // prometheus-operator sets these on every target; without a jobLabel the job is the Service's name.
     let known = [("namespace", service.namespace()), ("service", service.name()), ("job", service.name())];
-    Some(known.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(copied).collect())
+    Some(known.into_iter().map(|(key, value)| (key.to_owned(), Cow::from(value))).chain(copied).collect())
 }
 
 /// How prometheus-operator writes a Kubernetes label on a series.
@@ -293,12 +320,12 @@ fn series_label(label: &str) -> String {
 const METRIC_LABELS: [&str; 1] = ["inference_pool"];
 
 /// The equality matchers of a query that are about targets; all selectors of a query are taken together.
-fn matchers(query: &str) -> BTreeSet<(String, &str)> {
+fn matchers(query: &str) -> BTreeSet<(String, Cow<'_, str>)> {
     let selectors = query.split('{').skip(1).filter_map(|rest| rest.split('}').next());
     let equalities = selectors.flat_map(|selector| selector.split(',')).filter_map(|pair| {
         let (key, value) = pair.split_once('=').filter(|(key, _)| !METRIC_LABELS.contains(&key.trim()))?;
         let value = value.trim().strip_prefix('"')?.strip_suffix('"')?;
-        Some((key.trim().to_owned(), value))
+        Some((key.trim().to_owned(), Cow::from(value)))
     });
     equalities.collect()
 }

@@ -36,7 +36,7 @@ fn events_come_with_changes_only() {
             "NotRequested",
         )
     };
-    let cases = [
+    let cases = vec![
         Case {
             reason: "nothing has changed",
             settings: standard.clone(),

@@ -273,13 +273,15 @@ fn optional_objects_never_hold_back_the_composite() {
             Key::ReplicasHandover,
             Key::ModelPodDisruptionBudget,
             Key::ServiceMonitor,
+            Key::PodMonitor,
             Key::GatewayProxySettingsPolicy,
             Key::EppClusterRoleBindingAuthDelegator,
             Key::EppMetricsServiceAccount,
             Key::EppMetricsToken,
             Key::EppMetricsClusterRole,
             Key::EppMetricsClusterRoleBinding,
-            Key::EppServiceMonitor
+            Key::EppServiceMonitor,
+            Key::EppPodMonitor
         ],
         "nothing is observed, and everything else is not yet"
     );

@@ -16,7 +16,7 @@ use super::{Case, case};
 fn guarded() -> Settings {
     let mut settings = full();
     settings.routing.as_mut().unwrap().picker.metrics_auth = MetricsAuth::Token;
-    settings.monitoring.as_mut().unwrap().endpoint_picker = Toggle::Enabled;
+    settings.monitors().endpoint_picker = Toggle::Enabled;
     settings
 }
 
