@@ -108,12 +108,17 @@ const ODD: usize = 1000;
 const AT_A_TIME: usize = 8;
 
 /// What only the function can refuse, by words of its message, and why no schema could.
-const FUNCTION_ONLY: [(&str, &str); 7] = [
+const FUNCTION_ONLY: [(&str, &str); 8] = [
     ("not supported yet", "the table of what this version cannot do, which shall shrink to nothing"),
     ("must name the provider configuration", "the Input may say that objects are composed directly"),
     ("the platform's policy permits", "the policy is the Input's"),
     ("where the platform routes by host", "what leads to a model is the Input's choice"),
     ("must be there where gateway.enabled is true", "what leads to a model is the Input's choice"),
+    (
+        "must be a whole number from 0 to 2147483647",
+        "a large number that is not whole by less than a billionth of it passes for whole: go-openapi/swag v0.23.0, \
+         IsFloat64AJSONInteger",
+    ),
     ("since Service <name>-", "which Services there are depends on the Input"),
     (
         "have the platform choose the backend Deployment",
