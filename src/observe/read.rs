@@ -41,7 +41,7 @@ pub enum ReadError {
 ///
 /// A live object that is not what its kind promises is no error, but not yet: somebody else's slip must not stop the
 /// repairs of everything else. An Object that cannot be read is one: deciding without it could undo what it says. What
-/// nobody asks for is skipped by its length, and may be anything: `managedFields` alone are half of a live object.
+/// nobody asks for is skipped by its length, and may be anything.
 pub fn read<'a>(
     composite: &[u8],
     resources: impl IntoIterator<Item = (&'a str, &'a [u8])>,
