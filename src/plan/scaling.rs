@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | engine | 1 | the scrape is broken: an error, and `fallback` keeps what runs |
 //! | engine | 0 | no pods and so no targets: zero; targets without series: an error, nobody scales in |
-//! | picker | any | scraped and empty: zero; not scraped: an error, nobody scales in or falls asleep |
+//! | picker | any | scraped and empty: zero; not scraped: an error, nobody scales in, or should fall asleep |
 
 use crate::api::settings::{Backend, Metric, Scaling, Settings, Transport};
 use crate::api::{Duration, ModelName};
