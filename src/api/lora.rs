@@ -7,8 +7,17 @@ use super::settings::{Adapter, Lora};
 /// The engine's own default (vllm-project/vllm v0.13, `vllm/config/lora.py`).
 const DEFAULT_MAX_RANK: u32 = 16;
 
+/// The engine's flag that turns adapters on.
+pub(crate) const ENABLE: &str = "--enable-lora";
+/// Its flag for how many of them share a batch.
+pub(crate) const MAX_ADAPTERS: &str = "--max-loras";
+/// Its flag for the largest rank.
+pub(crate) const MAX_RANK: &str = "--max-lora-rank";
+/// Its flag for their names and paths.
+pub(crate) const MODULES: &str = "--lora-modules";
+
 /// Flags that `lora` sets where it is there.
-const FLAGS: [&str; 4] = ["--enable-lora", "--max-loras", "--max-lora-rank", "--lora-modules"];
+const FLAGS: [&str; 4] = [ENABLE, MAX_ADAPTERS, MAX_RANK, MODULES];
 
 /// What is in effect, and whether it fits what else is asked for.
 pub(super) fn settle(

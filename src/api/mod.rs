@@ -14,7 +14,7 @@ mod coverage_tests;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod llm_inference;
-mod lora;
+pub(crate) mod lora;
 pub mod model_stack;
 mod numbers;
 pub mod operator;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::api::lora::{ENABLE, MAX_ADAPTERS, MAX_RANK, MODULES};
 use crate::api::settings::{Lora, Model};
 
 /// Ranks that the engine makes room for (vllm-project/vllm v0.13 and v0.27.1, `vllm/config/lora.py`).
@@ -20,11 +21,8 @@ struct Module<'a> {
 pub fn arguments(model: &Model) -> Vec<String> {
     let Some(Lora { adapters, max_adapters, max_rank }) = &model.lora else { return Vec::new() };
     let rank = RANKS.into_iter().find(|rank| rank >= max_rank).unwrap_or(*max_rank);
-    let mut arguments = vec![
-        "--enable-lora".to_owned(),
-        format!("--max-loras={max_adapters}"),
-        format!("--max-lora-rank={rank}"),
-    ];
+    let mut arguments =
+        vec![ENABLE.to_owned(), format!("{MAX_ADAPTERS}={max_adapters}"), format!("{MAX_RANK}={rank}")];
     let modules = adapters.iter().filter_map(|adapter| {
         let module = Module { name: &adapter.name, path: &adapter.path, base_model_name: &model.served_name };
         // Three texts can always be written down.
@@ -32,7 +30,7 @@ pub fn arguments(model: &Model) -> Vec<String> {
     });
     let mut modules = modules.peekable();
     if modules.peek().is_some() {
-        arguments.push("--lora-modules".to_owned());
+        arguments.push(MODULES.to_owned());
         arguments.extend(modules);
     }
     arguments

@@ -34,7 +34,7 @@ pub const PICKER_METRICS_PORT: u16 = 9090;
 pub const PICKER_METRICS_CONTAINER_PORT_NAME: &str = "metrics";
 /// Name of the picker's metrics port on its Service.
 pub const PICKER_METRICS_PORT_NAME: &str = "http-metrics";
-/// Where the engines say whether they serve.
+/// Where the engines say whether they serve: once the weights are loaded, and as long as they live.
 pub const HEALTH_PATH: &str = "/health";
 /// Metrics path of engines and picker.
 pub const METRICS_PATH: &str = "/metrics";

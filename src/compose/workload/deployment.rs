@@ -17,15 +17,13 @@ use crate::api::settings::{EnvSource, Model, SecretKey};
 use crate::compose::{labelled, labels, select};
 use crate::plan::keys::Key;
 use crate::plan::lora;
-use crate::plan::names::{ENGINE_PORT, ENGINE_PORT_NAME, MODEL_LABEL, MODEL_SERVICE_PORT};
+use crate::plan::names::{ENGINE_PORT, ENGINE_PORT_NAME, HEALTH_PATH, MODEL_LABEL, MODEL_SERVICE_PORT};
 use crate::plan::{DeploymentPlan, Plan};
 
 use super::{GPU, GPU_MEMORY_UTILIZATION, LINUX, SPAWN, served_names};
 
 /// The engine's container.
 const CONTAINER: &str = "vllm";
-/// Answers once the weights are loaded, and as long as the engine lives.
-const HEALTH: &str = "/health";
 /// Where processes of one replica exchange tensors.
 const SHARED_MEMORY: (&str, &str) = ("shm", "/dev/shm");
 
@@ -210,7 +208,7 @@ fn resources(plan: &Plan) -> ResourceRequirements {
 fn probe(period_seconds: u32, failures: u32) -> Probe {
     Probe {
         http_get: Some(HTTPGetAction {
-            path: Some(HEALTH.to_owned()),
+            path: Some(HEALTH_PATH.to_owned()),
             port: IntOrString::String(ENGINE_PORT_NAME.to_owned()),
             scheme: Some("HTTP".to_owned()),
             ..HTTPGetAction::default()
