@@ -82,7 +82,7 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         Err(condition) => return condition,
     };
     let look = format!(
-        "Look at it: kubectl -n {namespace} describe deployment {name}.",
+        "it: kubectl -n {namespace} describe deployment {name}.",
         namespace = plan.namespace,
         name = plan.name.picker(),
     );
@@ -90,14 +90,19 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     // Where one of several leads, the Deployment controller always gives up on the others in the end.
     let all_can_be_ready = !routing.picker.elects_leader();
     if let Some(gave_up) = gave_up(live).filter(|_| all_can_be_ready || !served_before) {
-        let message = format!("Endpoint picker: {object} does not come up: {}. {look}", quote(gave_up));
+        let message = format!(
+            "Endpoint picker: {object} does not come up: {word}, {why}. Look at {look}",
+            word = gave_up.reason,
+            why = quote(&gave_up.message)
+        );
         return Condition::new(KIND, Reason::NotServing, message);
     }
     if served_before {
-        let message = format!("Endpoint picker: {object} has no available replica. {look}");
+        let message = format!("Endpoint picker: {object} has no available replica. Look at {look}");
         return Condition::new(KIND, Reason::NotServing, message);
     }
-    let message = format!("Endpoint picker: {object} starts. If this takes longer than a minute: {look}");
+    let message =
+        format!("Endpoint picker: {object} starts. If this takes longer than a minute, look at {look}");
     Condition::new(KIND, Reason::Starting, message)
 }
 

@@ -1,16 +1,15 @@
 //! What Kubernetes' Deployment controller says of a rollout, whoever's Deployment it is.
 
-use crate::observe::{DeploymentFacts, Facts, Live};
+use crate::observe::{ConditionFacts, DeploymentFacts, Facts, Live};
 
 /// The controller's last word on a rollout: `Progressing` is False, `ProgressDeadlineExceeded`.
-pub(super) fn gave_up(live: &Live) -> Option<&str> {
+pub(super) fn gave_up(live: &Live) -> Option<&ConditionFacts> {
     let Facts::Deployment(facts) = &live.facts else { return None };
     facts
         .conditions
         .iter()
         .find(|condition| condition.kind == "Progressing" && condition.status == "False")
         .filter(|_| is_current(live, facts))
-        .map(|condition| condition.message.as_str())
 }
 
 /// Whether the controller speaks of the present generation.

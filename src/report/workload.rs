@@ -7,7 +7,7 @@ use crate::plan::{Plan, ScalingPlan};
 use super::conditions::{Condition, ConditionType};
 use super::reasons::Reason;
 use super::rollout;
-use super::state::{name, notes, state};
+use super::state::{name, notes, quote, state};
 
 const KIND: ConditionType = ConditionType::WorkloadReady;
 
@@ -102,25 +102,33 @@ fn starting(plan: &Plan, observed: &Observed, live: &Live, object: &str) -> (Rea
         namespace = plan.namespace,
         labels = labels.collect::<Vec<_>>().join(","),
     );
-    if gave_up(live) || served_before(observed) {
-        return (Reason::NotServing, format!("{object} has none of {wanted} available. Look at {look}"));
+    let gave_up = gave_up(live);
+    if gave_up.is_some() || served_before(observed) {
+        let why = gave_up.map_or_else(String::new, |why| format!(": {}", quote(&why)));
+        return (Reason::NotServing, format!("{object} has none of {wanted} available{why}. Look at {look}"));
     }
     let message =
         format!("{object} starts {wanted}. If this takes longer than spec.scaling.coldStart, look at {look}");
     (Reason::Starting, message)
 }
 
-/// Whether its controller expects nothing of the present pods any more.
-fn gave_up(live: &Live) -> bool {
+/// Why its controller expects nothing of the present pods any more, where it does not.
+fn gave_up(live: &Live) -> Option<String> {
     match &live.facts {
-        Facts::VllmRuntime(facts) => facts.model_status.as_deref() == Some("NotReady"),
-        Facts::Deployment(_) => rollout::gave_up(live).is_some(),
+        Facts::VllmRuntime(facts) => {
+            let word = facts.model_status.as_deref().filter(|word| *word == "NotReady")?;
+            Some(format!("its operator says that modelStatus is {word}"))
+        }
+        Facts::Deployment(_) => {
+            let why = rollout::gave_up(live)?;
+            Some(format!("{}, {}", why.reason, quote(&why.message)))
+        }
         Facts::Exists
         | Facts::Replicas(_)
         | Facts::Parents(_)
         | Facts::ScaledObject(_)
         | Facts::AiGatewayRoute(_)
-        | Facts::Gateway(_) => false,
+        | Facts::Gateway(_) => None,
     }
 }
 

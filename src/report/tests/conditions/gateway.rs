@@ -10,8 +10,7 @@ use crate::plan::keys::Key;
 use crate::report::ConditionType::GatewayReady;
 use crate::report::Reason;
 use crate::report::fixtures::{
-    HOST, accepted, ancestor, full, gateway, healthy, made, not_made, own_route, route, spoken_of,
-    with_criticality,
+    HOST, accepted, ancestor, full, healthy, made, not_made, own_route, route, spoken_of, with_criticality,
 };
 
 use super::{Case, case};
@@ -22,39 +21,11 @@ pub(super) fn cases() -> Vec<Case> {
     let standard = || with_criticality(Criticality::Standard);
     let no_listener = ("Accepted", "False", "NoMatchingListenerHostname", "no listener takes it.");
     let no_service = ("ResolvedRefs", "False", "BackendNotFound", "no Service llama");
-    let no_pools = ("Accepted", "False", "NotSupportedByParent", "no such backend");
-    let no_lua = ("Accepted", "False", "Invalid", "Lua is disabled.");
     let permitted = ("Accepted", "True", "Accepted", "");
-    let for_the_route = ("Accepted", "False", "HTTPRouteNotAccepted", "see the route");
     let mut placeholder =
         spoken_of(&json!({}), 2, &[("ResolvedRefs", "False", "InvalidExtensionRef", "no Service")]);
     placeholder["status"]["parents"][0]["parentRef"] = json!({"kind": "Status", "name": "default"});
-    let mut unprogrammed = gateway();
-    unprogrammed["status"]["conditions"][0] = json!({
-        "type": "Programmed", "status": "False", "reason": "AddressNotAssigned", "message": "no address",
-    });
     vec![
-        case(
-            "found and accepted",
-            standard(),
-            healthy(),
-            (GatewayReady, Reason::Accepted),
-            &["Gateway envoy-gateway-system/eg", HOST, "InferencePool team-a/llama"],
-        ),
-        case(
-            "without a load balancer the data plane still answers inside the cluster",
-            standard(),
-            healthy().holding(Key::Gateway, unprogrammed),
-            (GatewayReady, Reason::Accepted),
-            &["Programmed is False, AddressNotAssigned: no address"],
-        ),
-        case(
-            "nothing names the objective on this implementation",
-            full(),
-            healthy(),
-            (GatewayReady, Reason::PriorityNotEnforced),
-            &["spec.criticality has no effect"],
-        ),
         case(
             "sheddable is a priority too",
             with_criticality(Criticality::Sheddable),
@@ -133,18 +104,6 @@ pub(super) fn cases() -> Vec<Case> {
             healthy(),
             (GatewayReady, Reason::Accepted),
             &["sends requests"],
-        ),
-        case(
-            "Envoy Gateway does not permit scripts, and answers with 500",
-            full().scripted(),
-            healthy().holding(Key::GatewayExtensionPolicy, ancestor(2, &no_lua)),
-            (GatewayReady, Reason::ExtensionPolicyFailed),
-            &[
-                "EnvoyExtensionPolicy team-a/llama",
-                "500",
-                "Invalid: Lua is disabled. Permit",
-                "gateway.priorityHook to None",
-            ],
         ),
         case(
             "Envoy Gateway speaks of a former script",
@@ -229,14 +188,6 @@ pub(super) fn cases() -> Vec<Case> {
             (GatewayReady, Reason::ObjectNotSynced),
             &["ConfigMap team-a/llama-adapters cannot be reconciled: forbidden"],
         ),
-        case("no routing", llm(), cluster(), (GatewayReady, Reason::NotRequested), &["spec.host"]),
-        case(
-            "nothing is observed",
-            full(),
-            cluster(),
-            (GatewayReady, Reason::Creating),
-            &["InferencePool team-a/llama"],
-        ),
         case(
             "everything but the Gateway itself is observed",
             full(),
@@ -259,42 +210,12 @@ pub(super) fn cases() -> Vec<Case> {
             &["HTTPRoute team-a/llama as it is wanted"],
         ),
         case(
-            "there is no such Gateway",
-            full(),
-            healthy().broken(Key::Gateway, NOT_FOUND),
-            (GatewayReady, Reason::NoGateway),
-            &["there is no Gateway envoy-gateway-system/eg", "spec.gateway.ref"],
-        ),
-        case(
             "there is no Gateway API",
             full(),
             cluster()
                 .broken(Key::Gateway, "observe failed: cannot get object: no matches for kind \"Gateway\""),
             (GatewayReady, Reason::NoGateway),
             &["no matches for kind"],
-        ),
-        case(
-            "the provider may not read it",
-            full(),
-            healthy().broken(Key::Gateway, "observe failed: cannot get object: forbidden"),
-            (GatewayReady, Reason::ObjectNotSynced),
-            &["Gateway envoy-gateway-system/eg cannot be reconciled", "forbidden"],
-        ),
-        case(
-            "not a Gateway as we know it",
-            full(),
-            healthy().holding(Key::Gateway, json!({"spec": {"listeners": "all"}})),
-            (GatewayReady, Reason::ObjectUnreadable),
-            &["spec.listeners"],
-        ),
-        case(
-            "the Gateway does not know pools",
-            full(),
-            healthy().holding(Key::InferencePool, spoken_of(&json!({}), 2, &[no_pools])),
-            (GatewayReady, Reason::InferencePoolFailed),
-            &[
-                "refuses InferencePool team-a/llama: Accepted is False, NotSupportedByParent: no such backend.",
-            ],
         ),
         case(
             "the cluster does not know pools",
@@ -316,15 +237,6 @@ pub(super) fn cases() -> Vec<Case> {
             healthy().holding(Key::HttpRoute, route(&[no_listener])),
             (GatewayReady, Reason::HttpRouteFailed),
             &["HTTPRoute team-a/llama: Accepted is False, NoMatchingListenerHostname: no listener takes it."],
-        ),
-        case(
-            "a pool that is refused for its route's sake points at the route",
-            full(),
-            healthy()
-                .holding(Key::InferencePool, spoken_of(&json!({}), 2, &[for_the_route]))
-                .holding(Key::HttpRoute, route(&[no_listener])),
-            (GatewayReady, Reason::HttpRouteFailed),
-            &["NoMatchingListenerHostname"],
         ),
         case(
             "the route cannot be applied",

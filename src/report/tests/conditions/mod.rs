@@ -1,12 +1,10 @@
-//! Every reason of the catalogue, and what its message must have.
+//! What tells one case of a reason from another, and what its message must have; `tests/scenarios` has every reason.
 #![expect(clippy::too_many_lines, reason = "tables")]
 
 mod gateway;
 mod picker;
 mod scaling;
 mod workload;
-
-use std::collections::BTreeSet;
 
 use serde_json::json;
 
@@ -153,19 +151,6 @@ fn a_stopped_model_whose_autoscaler_is_withheld_does_not_blame_the_spec() {
     let got = condition(&report, WorkloadReady);
     assert_eq!(got.reason, Reason::Stopped);
     assert!(got.message.contains("withheld: see ScalingReady"), "{:?}", got.message);
-}
-
-#[test]
-fn every_reason_of_the_catalogue_is_in_a_table_and_nothing_else_is() {
-    let mut shown: BTreeSet<(ConditionType, Reason)> =
-        cases().into_iter().map(|case| (case.kind, case.want)).collect();
-    shown.extend(
-        [invalid(""), fatal("")].into_iter().flatten().map(|condition| (condition.kind, condition.reason)),
-    );
-    shown.insert((ScalingReady, Reason::HandoverPending));
-    let catalogue: BTreeSet<(ConditionType, Reason)> =
-        CATALOGUE.iter().flat_map(|(kind, reasons)| reasons.iter().map(|reason| (*kind, *reason))).collect();
-    assert_eq!(shown, catalogue);
 }
 
 /// The page is for people; this keeps it from lagging behind.

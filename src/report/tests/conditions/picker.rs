@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::api::fixtures::llm;
 use crate::api::settings::{MetricsAuth, Settings, Toggle};
 use crate::observe::fixtures::cluster;
 use crate::plan::keys::Key;
@@ -47,13 +46,6 @@ pub(super) fn cases() -> Vec<Case> {
     });
     vec![
         case(
-            "available",
-            full(),
-            with(deployment(1)),
-            (EndpointPickerReady, Reason::Available),
-            &["answers"],
-        ),
-        case(
             "available, though the objective is refused",
             full(),
             healthy().broken(Key::InferenceObjective, "no matches for kind \"InferenceObjective\""),
@@ -75,28 +67,6 @@ pub(super) fn cases() -> Vec<Case> {
             &[
                 "ClusterRoleBinding team-a.llama-epp-auth-delegator cannot be reconciled: create failed: forbidden.",
             ],
-        ),
-        case("no routing", llm(), cluster(), (EndpointPickerReady, Reason::NotRequested), &["spec.host"]),
-        case(
-            "nothing is observed",
-            full(),
-            cluster(),
-            (EndpointPickerReady, Reason::Creating),
-            &["Deployment team-a/llama-epp"],
-        ),
-        case(
-            "no pod is up yet",
-            full(),
-            with(deployment(0)),
-            (EndpointPickerReady, Reason::Starting),
-            &["starts"],
-        ),
-        case(
-            "it answered before",
-            full(),
-            with(deployment(0)).before("EndpointPickerReady", "True", "Available"),
-            (EndpointPickerReady, Reason::NotServing),
-            &["describe deployment llama-epp"],
         ),
         case(
             "the Deployment controller gave up",
@@ -146,13 +116,6 @@ pub(super) fn cases() -> Vec<Case> {
             with(deployment(0)).broken(Key::EppRolePoolReader, "create failed: forbidden"),
             (EndpointPickerReady, Reason::ObjectNotSynced),
             &["Role team-a/llama-epp-pool-reader"],
-        ),
-        case(
-            "not a Deployment as we know it",
-            full(),
-            with(json!({"status": []})),
-            (EndpointPickerReady, Reason::ObjectUnreadable),
-            &["status.atProvider.manifest.status"],
         ),
     ]
 }

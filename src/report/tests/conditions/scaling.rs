@@ -1,7 +1,5 @@
 //! Does the number of replicas follow the load?
 
-use serde_json::json;
-
 use crate::api::fixtures::llm;
 use crate::api::settings::Implementation;
 use crate::observe::fixtures::cluster;
@@ -23,13 +21,6 @@ pub(super) fn cases() -> Vec<Case> {
     let unscalable = format!("{target}the server could not find the requested resource");
     let absent = format!("{target}vllmruntimes.production-stack.vllm.ai \"llama\" not found");
     vec![
-        case(
-            "KEDA works on it",
-            full(),
-            with(&[ready]),
-            (ScalingReady, Reason::ScalerReady),
-            &["between 1 and 4"],
-        ),
         case(
             "the gateway waits as long as the route lets it",
             asleep(3600),
@@ -59,13 +50,6 @@ pub(super) fn cases() -> Vec<Case> {
             &["nobody has shown how long GKE holds a request", "try again"],
         ),
         case(
-            "with a fallback KEDA stays Ready while it is blind",
-            full(),
-            with(&[ready, ("Fallback", "True", "FallbackExists", "At least one trigger is falling back")]),
-            (ScalingReady, Reason::MetricsUnavailable),
-            &["FallbackExists", "prometheusAddress"],
-        ),
-        case(
             "since 2.20.2 it stays Ready while the HPA is blind",
             full(),
             with(&[ready, ("HPAActive", "False", "HPAMetricsUnavailable", "cannot fetch")]),
@@ -82,21 +66,6 @@ pub(super) fn cases() -> Vec<Case> {
             ]),
             (ScalingReady, Reason::ScalerReady),
             &["KEDA keeps VLLMRuntime team-a/llama"],
-        ),
-        case("no scaling", llm(), cluster(), (ScalingReady, Reason::NotRequested), &["spec.scaling.enabled"]),
-        case(
-            "nothing is observed",
-            full(),
-            cluster(),
-            (ScalingReady, Reason::Creating),
-            &["ScaledObject team-a/llama"],
-        ),
-        case(
-            "KEDA has not looked at it",
-            full(),
-            with(&[]),
-            (ScalingReady, Reason::Pending),
-            &["operator runs"],
         ),
         case(
             "KEDA has only initialised its conditions",
@@ -123,13 +92,6 @@ pub(super) fn cases() -> Vec<Case> {
             &["Set spec.host"],
         ),
         case(
-            "it stays true while KEDA works on it",
-            llm().scaled(0, 4),
-            with(&[ready]),
-            (ScalingReady, Reason::NoWakeUp),
-            &["nothing can wake it"],
-        ),
-        case(
             "what is broken goes first",
             llm().scaled(0, 4),
             cluster().broken(Key::ScaledObject, NO_KIND),
@@ -137,32 +99,11 @@ pub(super) fn cases() -> Vec<Case> {
             &["Install KEDA"],
         ),
         case(
-            "the cluster has no KEDA",
-            full(),
-            cluster().broken(Key::ScaledObject, NO_KIND),
-            (ScalingReady, Reason::ScalerNotInstalled),
-            &["does not know ScaledObject team-a/llama", "keda.sh/v1alpha1"],
-        ),
-        case(
             "KEDA's webhook refuses it",
             full(),
             cluster().broken(Key::ScaledObject, "admission webhook denied the request"),
             (ScalingReady, Reason::ObjectNotSynced),
             &["admission webhook denied the request"],
-        ),
-        case(
-            "not a ScaledObject as we know it",
-            full(),
-            cluster().holding(Key::ScaledObject, json!({"status": {"conditions": "none"}})),
-            (ScalingReady, Reason::ObjectUnreadable),
-            &["status.conditions"],
-        ),
-        case(
-            "no trigger works",
-            full(),
-            with(&[("Ready", "False", "TriggerError", "Triggers are not working")]),
-            (ScalingReady, Reason::TriggerFailed),
-            &["TriggerError: Triggers are not working", "Prometheus"],
         ),
         case(
             "some triggers do not work",
@@ -180,18 +121,6 @@ pub(super) fn cases() -> Vec<Case> {
             ),
             (ScalingReady, Reason::TargetNotScalable),
             &["0.1.12"],
-        ),
-        case(
-            "KEDA has another objection",
-            full(),
-            with(&[(
-                "Ready",
-                "False",
-                "ScaledObjectCheckFailed",
-                "failed to ensure HPA is correctly created",
-            )]),
-            (ScalingReady, Reason::ScalerFailed),
-            &["failed to ensure HPA", "events of the ScaledObject"],
         ),
     ]
 }
