@@ -1,6 +1,6 @@
 //! The four conditions, and which reasons each can have.
 
-use super::reasons::{Reason, Truth};
+use super::reasons::{Outlook, Reason, Truth};
 
 /// A condition of the composite. Crossplane keeps `Ready`, `Synced` and a few more for itself; these are ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +19,10 @@ impl ConditionType {
     /// All of them, from the model outwards.
     pub const ALL: [Self; 4] =
         [Self::WorkloadReady, Self::EndpointPickerReady, Self::GatewayReady, Self::ScalingReady];
+
+    /// All of them as a request meets them, and the autoscaler last: the first that is False is where to begin.
+    pub const IN_THE_WAY: [Self; 4] =
+        [Self::GatewayReady, Self::EndpointPickerReady, Self::WorkloadReady, Self::ScalingReady];
 
     /// As the composite shows it.
     pub const fn as_str(self) -> &'static str {
@@ -52,6 +56,14 @@ impl Condition {
     pub const fn truth(&self) -> Truth {
         self.reason.truth()
     }
+}
+
+/// Of what is found in a request's way, the first that somebody has to mend, else the first that is under way: what comes
+/// after that may be no more than its consequence.
+pub(super) fn first(found: Vec<Condition>) -> Option<Condition> {
+    let at =
+        found.iter().position(|condition| condition.reason.outlook() == Outlook::Broken).unwrap_or_default();
+    found.into_iter().nth(at)
 }
 
 /// Which reasons each condition can have.

@@ -28,15 +28,18 @@ pub enum Severity {
     Warning,
 }
 
-/// What has changed, by the conditions that the observed composite carries.
+/// What has changed, by the conditions that the observed composite carries. In the order of a request's way: of many
+/// events Crossplane writes the first.
 pub(super) fn events(
     plan: &Plan,
     observed: &Observed,
     conditions: &[Condition; 4],
     url: Option<&str>,
 ) -> Vec<Event> {
-    let mut events: Vec<Event> =
-        conditions.iter().filter_map(|condition| transition(condition, observed)).collect();
+    let in_the_way = ConditionType::IN_THE_WAY
+        .into_iter()
+        .filter_map(|kind| conditions.iter().find(|condition| condition.kind == kind));
+    let mut events: Vec<Event> = in_the_way.filter_map(|condition| transition(condition, observed)).collect();
     events.extend(ingress_can_go(plan, observed, conditions, url));
     events
 }

@@ -5,7 +5,7 @@ use crate::observe::{Acceptance, ConditionFacts, Facts, Live, Observed};
 use crate::plan::keys::Key;
 use crate::plan::{Plan, RoutingPlan};
 
-use super::conditions::{Condition, ConditionType};
+use super::conditions::{Condition, ConditionType, first};
 use super::readiness;
 use super::reasons::Reason;
 use super::state::{State, is_unknown_kind, name, notes, quote, state};
@@ -37,74 +37,36 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     decide(plan, routing, observed).unwrap_or_else(|condition| condition)
 }
 
-/// `Err` is only the shorter way out.
+/// Everything in a request's way, in that order. `Err` is only the shorter way out.
 fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Condition, Condition> {
     let gateway = name(plan, Key::Gateway);
-    let missing = match state(observed, Key::Gateway) {
-        State::Missing => Some(String::new()),
-        State::NotSynced(why) if is_missing(why) || is_unknown_kind(why) => Some(format!(": {}", quote(why))),
-        State::Absent | State::NotSynced(_) | State::Unreadable(_) | State::Live(_) => None,
-    };
-    if let Some(why) = missing {
-        let message = format!(
-            "Routing: there is no {gateway} on the target cluster{why}. Install it, or have the platform's Input, or \
-             spec.gateway.ref, name the one that is there."
-        );
-        return Err(Condition::new(KIND, Reason::NoGateway, message));
-    }
-
-    let pool = stage(plan, routing, observed, Key::InferencePool, Reason::InferencePoolFailed)?;
     let route_key = routing.route_key();
-    if routing.has_own_route() {
-        made_by_own_controller(plan, observed)?;
+    let pool = stage(plan, routing, observed, Key::InferencePool, Reason::InferencePoolFailed);
+    let mut route = stage(plan, routing, observed, route_key, Reason::HttpRouteFailed);
+    if routing.has_own_route()
+        && let Err(condition) = made_by_own_controller(plan, observed)
+    {
+        route = Err(condition);
     }
-    let route = stage(plan, routing, observed, route_key, Reason::HttpRouteFailed)?;
-    // A Gateway refuses a pool for its route's sake (GIE v1.3.1, `HTTPRouteNotAccepted`): then the route says why.
-    let refusals = match (&pool, &route) {
-        (Stage::Refused(word, why), _) if why.reason != "HTTPRouteNotAccepted" => Some((word, why)),
-        (_, Stage::Refused(word, why)) | (Stage::Refused(word, why), _) => Some((word, why)),
-        _ => None,
-    };
-    if let Some((reason, why)) = refusals {
-        let key = if *reason == Reason::InferencePoolFailed { Key::InferencePool } else { route_key };
-        let message = format!(
-            "Routing: {gateway} refuses {object}: {kind} is False, {word}: {text}.",
-            object = name(plan, key),
-            kind = why.kind,
-            word = why.reason,
-            text = quote(&why.message),
-        );
-        return Err(Condition::new(KIND, *reason, message));
+    let mut route_found = stands(plan, &gateway, route_key, &route).err();
+    let mut pool_found = stands(plan, &gateway, Key::InferencePool, &pool).err();
+    // What a route refers to may be what is wrong with it, as a Gateway refuses a pool for its route's sake (GIE v1.3.1,
+    // `HTTPRouteNotAccepted`).
+    if is_refused(&route, |why| why.kind == "ResolvedRefs")
+        && !is_refused(&pool, |why| why.reason == "HTTPRouteNotAccepted")
+    {
+        std::mem::swap(&mut route_found, &mut pool_found);
     }
 
-    let needed = routing.companions().into_iter().filter(|key| !readiness::is_optional(*key));
-    for companion in needed {
-        state(observed, companion).live(plan, KIND, "Routing", &name(plan, companion))?;
+    let mut found = vec![looked_at(plan, observed, &gateway).err(), route_found, pool_found];
+    for companion in routing.companions().into_iter().filter(|key| !readiness::is_optional(*key)) {
+        found.push(state(observed, companion).live(plan, KIND, "Routing", &name(plan, companion)).err());
     }
     if routing.companions().contains(&Key::GatewayExtensionPolicy) {
-        acts(plan, routing, observed)?;
+        found.push(acts(plan, routing, observed).err());
     }
-    if let Err(condition) = state(observed, Key::Gateway).live(plan, KIND, "Routing", &gateway) {
-        return Err(if condition.reason == Reason::Creating { looked_up(plan, &gateway) } else { condition });
-    }
-    if route == Stage::Early {
-        let message = format!(
-            "Routing: {route} leads to the Service of {workload} too, which is not there yet. It comes with the model \
-             servers.",
-            route = name(plan, route_key),
-            workload = name(plan, plan.workload_key()),
-        );
-        return Err(Condition::new(KIND, Reason::Pending, message));
-    }
-    for (key, stage) in [(route_key, &route), (Key::InferencePool, &pool)] {
-        if *stage == Stage::Waiting {
-            let message = format!(
-                "Routing: {gateway} has not said anything about {object} as it is wanted. If this lasts, see whether \
-                 its controller runs and is set up for InferencePools.",
-                object = name(plan, key),
-            );
-            return Err(Condition::new(KIND, Reason::Pending, message));
-        }
+    if let Some(first) = first(found.into_iter().flatten().collect()) {
+        return Err(first);
     }
 
     let accepted = format!(
@@ -121,6 +83,61 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
         + &notes(plan, observed, &routing.companions())
         + &programmed(observed).unwrap_or_default();
     Ok(Condition::new(KIND, reason, accepted + &more))
+}
+
+/// Whether the Gateway is there and can be looked at.
+fn looked_at(plan: &Plan, observed: &Observed, gateway: &str) -> Result<(), Condition> {
+    let found = state(observed, Key::Gateway);
+    let missing = match found {
+        State::Missing => Some(String::new()),
+        State::NotSynced(why) if is_missing(why) || is_unknown_kind(why) => Some(format!(": {}", quote(why))),
+        State::Absent | State::NotSynced(_) | State::Unreadable(_) | State::Live(_) => None,
+    };
+    if let Some(why) = missing {
+        let message = format!(
+            "Routing: there is no {gateway} on the target cluster{why}. Install it, or have the platform's Input, or \
+             spec.gateway.ref, name the one that is there."
+        );
+        return Err(Condition::new(KIND, Reason::NoGateway, message));
+    }
+    match found.live(plan, KIND, "Routing", gateway) {
+        Ok(_) => Ok(()),
+        Err(condition) if condition.reason == Reason::Creating => Err(looked_up(plan, gateway)),
+        Err(condition) => Err(condition),
+    }
+}
+
+/// Whether nothing is to be said against a route or pool.
+fn stands(plan: &Plan, gateway: &str, key: Key, stage: &Result<Stage, Condition>) -> Result<(), Condition> {
+    let object = name(plan, key);
+    let (reason, message) = match stage {
+        Ok(Stage::Accepted) => return Ok(()),
+        Err(condition) => return Err(condition.clone()),
+        Ok(Stage::Refused(reason, why)) => (
+            *reason,
+            format!(
+                "Routing: {gateway} refuses {object}: {kind} is False, {word}: {text}.",
+                kind = why.kind,
+                word = why.reason,
+                text = quote(&why.message),
+            ),
+        ),
+        Ok(Stage::Early(missing)) => {
+            (Reason::Pending, format!("Routing: {object} leads to {missing}, which is not there yet."))
+        }
+        Ok(Stage::Waiting) => (
+            Reason::Pending,
+            format!(
+                "Routing: {gateway} has not said anything about {object} as it is wanted. If this lasts, see whether its \
+                 controller runs and is set up for InferencePools."
+            ),
+        ),
+    };
+    Err(Condition::new(KIND, reason, message))
+}
+
+fn is_refused(stage: &Result<Stage, Condition>, by: impl Fn(&ConditionFacts) -> bool) -> bool {
+    matches!(stage, Ok(Stage::Refused(_, why)) if by(why))
 }
 
 /// Whether the policy that makes priorities act is accepted. Where it is refused, Envoy Gateway answers every request of
@@ -272,8 +289,8 @@ fn looked_up(plan: &Plan, gateway: &str) -> Condition {
 #[derive(Debug, PartialEq)]
 enum Stage {
     Waiting,
-    /// It is refused for something that comes with the model servers.
-    Early,
+    /// It is refused for something that is on its way.
+    Early(String),
     Accepted,
     Refused(Reason, ConditionFacts),
 }
@@ -291,25 +308,43 @@ fn stage(
     if key == routing.route_key() && !serves_hosts(routing, live) {
         return Ok(Stage::Waiting);
     }
-    Ok(match (live.acceptance(&routing.gateway), live.placeholder_complaint()) {
-        (Acceptance::Refused(why), _) if is_early(plan, observed, &why) => Stage::Early,
-        (Acceptance::Refused(why), _) => Stage::Refused(failed, why),
-        (Acceptance::Waiting, Some(why)) => Stage::Refused(failed, why.clone()),
-        (Acceptance::Waiting, None) => Stage::Waiting,
-        (Acceptance::Accepted, _) => Stage::Accepted,
+    let why = match (live.acceptance(&routing.gateway), live.placeholder_complaint()) {
+        (Acceptance::Accepted, _) => return Ok(Stage::Accepted),
+        (Acceptance::Waiting, None) => return Ok(Stage::Waiting),
+        (Acceptance::Waiting, Some(why)) => why.clone(),
+        (Acceptance::Refused(why), _) => why,
+    };
+    Ok(match awaited(plan, observed, key, &why) {
+        Some(missing) => Stage::Early(missing),
+        None => Stage::Refused(failed, why),
     })
 }
 
-/// Whether a route is refused for the model servers' Service, which nobody has made yet.
+/// What a route or pool is refused for, where that is on its way: the pool, the picker's Service or the model servers'.
 ///
-/// `BackendNotFound` is Gateway API's word for it. The operator makes the Service before it says anything about the
-/// runtime (vllm-project/production-stack operator 0.1.12, `operator/internal/controller/vllmruntime_controller.go`).
-fn is_early(plan: &Plan, observed: &Observed, why: &ConditionFacts) -> bool {
-    let is_there = match observed.live(plan.workload_key()).map(|live| &live.facts) {
+/// `BackendNotFound` is Gateway API's word for a route, `InvalidExtensionRef` the inference extension's for a pool. The
+/// operator makes its Service before it says anything about the runtime (vllm-project/production-stack operator 0.1.12,
+/// `operator/internal/controller/vllmruntime_controller.go`).
+fn awaited(plan: &Plan, observed: &Observed, key: Key, why: &ConditionFacts) -> Option<String> {
+    let is_awaited = |key| plan.has(key) && matches!(state(observed, key), State::Absent | State::Missing);
+    if why.kind != "ResolvedRefs" {
+        return None;
+    }
+    if key == Key::InferencePool {
+        let is_early = why.reason == "InvalidExtensionRef" && is_awaited(Key::EppService);
+        return is_early.then(|| name(plan, Key::EppService));
+    }
+    if why.reason != "BackendNotFound" {
+        return None;
+    }
+    if is_awaited(Key::InferencePool) {
+        return Some(name(plan, Key::InferencePool));
+    }
+    let is_served = match observed.live(plan.workload_key()).map(|live| &live.facts) {
         Some(Facts::VllmRuntime(facts)) => facts.counts || facts.model_status.is_some(),
         _ => observed.live(Key::ModelService).is_some(),
     };
-    why.kind == "ResolvedRefs" && why.reason == "BackendNotFound" && !is_there
+    (!is_served).then(|| format!("the Service of {}", name(plan, plan.workload_key())))
 }
 
 /// A route that still serves the former host answers nobody who asks for the present one.

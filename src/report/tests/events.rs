@@ -146,6 +146,38 @@ fn events_come_with_changes_only() {
     }
 }
 
+/// One layer after the other is mended, from the Gateway on: what is told first is always the next one.
+#[test]
+fn what_is_told_first_is_the_first_thing_in_a_requests_way_that_is_broken() {
+    let why = "update failed: cannot apply object: forbidden";
+    let whole = healthy();
+    let layers = [
+        (Key::Gateway, "Gateway envoy-gateway-system/eg", "ObjectNotSynced"),
+        (Key::HttpRoute, "HTTPRoute team-a/llama", "HTTPRouteFailed"),
+        (Key::InferencePool, "InferencePool team-a/llama", "InferencePoolFailed"),
+        (Key::EppDeployment, "Deployment team-a/llama-epp", "ObjectNotSynced"),
+        (Key::VllmRuntime, "VLLMRuntime team-a/llama", "ObjectNotSynced"),
+        (Key::ScaledObject, "ScaledObject team-a/llama", "ObjectNotSynced"),
+    ];
+    for mended in 0..=layers.len() {
+        let broken = layers[mended..].iter();
+        let cluster = broken
+            .fold(whole.clone(), |cluster, (key, _, _)| cluster.broken(*key, why))
+            .before("WorkloadReady", "True", "Available")
+            .before("EndpointPickerReady", "True", "Available")
+            .before("GatewayReady", "True", "Accepted")
+            .before("ScalingReady", "True", "ScalerReady");
+        let told = said(&with_criticality(Criticality::Standard), &cluster).events;
+        let Some((_, object, reason)) = layers.get(mended) else {
+            assert_eq!(told, [], "all is well again");
+            continue;
+        };
+        assert_eq!((told[0].severity, told[0].reason), (Severity::Warning, *reason), "{object}");
+        let want = format!("{object} cannot be reconciled: update failed: cannot apply object: forbidden.");
+        assert!(told[0].message.contains(&want), "{:?}", told[0].message);
+    }
+}
+
 #[test]
 fn an_ingress_can_go_once_the_route_is_accepted() {
     let settings = with_ingress(with_criticality(Criticality::Standard));

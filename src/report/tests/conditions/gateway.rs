@@ -21,6 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
     let standard = || with_criticality(Criticality::Standard);
     let no_listener = ("Accepted", "False", "NoMatchingListenerHostname", "no listener takes it.");
     let no_service = ("ResolvedRefs", "False", "BackendNotFound", "no Service llama");
+    let no_picker = ("ResolvedRefs", "False", "InvalidExtensionRef", "no Service");
     let permitted = ("Accepted", "True", "Accepted", "");
     let mut placeholder =
         spoken_of(&json!({}), 2, &[("ResolvedRefs", "False", "InvalidExtensionRef", "no Service")]);
@@ -76,6 +77,50 @@ pub(super) fn cases() -> Vec<Case> {
                 .holding(Key::HttpRoute, route(&[no_service])),
             (GatewayReady, Reason::Pending),
             &["HTTPRoute team-a/llama", "VLLMRuntime team-a/llama", "not there yet"],
+        ),
+        case(
+            "the pool that the route leads to is on its way",
+            full(),
+            healthy()
+                .holding(Key::InferencePool, Value::Null)
+                .holding(Key::HttpRoute, route(&[("ResolvedRefs", "False", "BackendNotFound", "no pool")])),
+            (GatewayReady, Reason::Pending),
+            &["HTTPRoute team-a/llama leads to InferencePool team-a/llama, which is not there yet"],
+        ),
+        case(
+            "the cluster refuses the pool that the route leads to",
+            full(),
+            healthy()
+                .broken(Key::InferencePool, "create failed: forbidden")
+                .holding(Key::HttpRoute, route(&[("ResolvedRefs", "False", "BackendNotFound", "no pool")])),
+            (GatewayReady, Reason::InferencePoolFailed),
+            &["InferencePool team-a/llama cannot be reconciled: create failed: forbidden"],
+        ),
+        case(
+            "the pool's picker is on its way",
+            full(),
+            healthy()
+                .holding(Key::EppService, Value::Null)
+                .holding(Key::InferencePool, spoken_of(&json!({}), 2, &[no_picker])),
+            (GatewayReady, Reason::Pending),
+            &["InferencePool team-a/llama leads to Service team-a/llama-epp, which is not there yet"],
+        ),
+        case(
+            "the picker is there, and the pool does not find it",
+            full(),
+            healthy().holding(Key::InferencePool, spoken_of(&json!({}), 2, &[no_picker])),
+            (GatewayReady, Reason::InferencePoolFailed),
+            &["ResolvedRefs is False, InvalidExtensionRef: no Service"],
+        ),
+        case(
+            "what somebody has to mend goes before what is under way",
+            full(),
+            healthy()
+                .holding(Key::Gateway, Value::Null)
+                .holding(Key::HttpRoute, route(&[no_listener]))
+                .holding(Key::InferencePool, Value::Null),
+            (GatewayReady, Reason::HttpRouteFailed),
+            &["NoMatchingListenerHostname"],
         ),
         case(
             "the model servers are there, and their Service is not",

@@ -88,7 +88,7 @@ fn an_autoscaler_that_would_do_harm_is_withheld_and_says_so() {
 fn without_objects_messages_speak_of_none() {
     let settings = full().direct();
     let nothing = said(&settings, &cluster());
-    for kind in [WorkloadReady, EndpointPickerReady, GatewayReady, ScalingReady] {
+    for kind in [WorkloadReady, EndpointPickerReady, ScalingReady] {
         let got = condition(&nothing, kind);
         assert_eq!(got.reason, Reason::Creating);
         assert!(!got.message.contains(" Object ") && !got.message.contains("provider"), "{:?}", got.message);
