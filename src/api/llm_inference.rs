@@ -71,8 +71,8 @@ object! {
         /// What to scale on: requests that wait at the engines, the used fraction of their KV cache, or latency.
         /// Default: the platform's, else queue-depth.
         "metric" metric: Metric,
-        /// The value per replica to aim at: waiting requests for queue-depth, a fraction for kv-cache. Default: the
-        /// platform's for the same metric, else 3 for queue-depth and 0.8 for kv-cache.
+        /// The value per replica to aim at: waiting requests for queue-depth, a fraction of at most 0.9 for
+        /// kv-cache. Default: the platform's for the same metric, else 3 for queue-depth and 0.8 for kv-cache.
         "target" target: Real<Target>,
         /// The objective that metric latency keeps.
         "latency" latency: LatencyObjective,

@@ -68,14 +68,15 @@ pub(super) fn scaling_defaults(defaults: &ScalingDefaults, node: Node<'_>, probl
 
 fn fraction(metric: Option<Metric>, target: Option<&Real<Target>>, node: Node<'_>, problems: &mut Problems) {
     let (Some(Metric::KvCache), Some(target)) = (metric, target) else { return };
-    if target.0 > 1.0 {
-        problems.add(&node.path_of("target"), target.0.to_string(), NO_FRACTION);
+    if target.0 > MOST_OF_A_CACHE {
+        problems.add(&node.path_of("target"), target.0.to_string(), NEVER_REACHED);
     }
 }
 
-/// What a target of `kv-cache` has to be.
-pub(super) const NO_FRACTION: &str =
-    "must be a fraction of the cache, at most 1, where the metric is kv-cache";
+/// The largest target of `kv-cache`: a full one is beyond the autoscaler's tolerance of 10 % (Kubernetes 1.35,
+/// `--horizontal-pod-autoscaler-tolerance`).
+pub(super) const MOST_OF_A_CACHE: f64 = 0.9;
+pub(super) const NEVER_REACHED: &str = "must be at most 0.9 where the metric is kv-cache: the autoscaler lets a tenth more pass, and no cache is more than full";
 
 /// Twin of `ENV_VARIABLE`.
 pub(super) fn env_variable(variable: &EnvVariable, node: Node<'_>, problems: &mut Problems) {
@@ -180,8 +181,8 @@ mod cel {
     ];
 
     pub(in crate::api) const SCALING: [Rule; 1] = [rule(
-        "!has(self.metric) || self.metric != 'kv-cache' || !has(self.target) || self.target <= 1.0",
-        "must be a fraction of the cache, at most 1, where the metric is kv-cache",
+        "!has(self.metric) || self.metric != 'kv-cache' || !has(self.target) || self.target <= 0.9",
+        "must be at most 0.9 where the metric is kv-cache: the autoscaler lets a tenth more pass, and no cache is more than full",
     )
     .at(".target")];
 

@@ -29,8 +29,10 @@ pub(super) fn scaling(
     let stack::Prometheus { address, auth_ref } = prometheus;
     let meant_for = default_metric.unwrap_or(xr::Metric::QueueDepth);
     let metric = metric.unwrap_or(meant_for);
-    if let Some(target) = target.filter(|target| metric == xr::Metric::KvCache && target.0 > 1.0) {
-        problems.add(&Path::dotted("scaling.target"), target.0.to_string(), rules::NO_FRACTION);
+    if let Some(target) =
+        target.filter(|target| metric == xr::Metric::KvCache && target.0 > rules::MOST_OF_A_CACHE)
+    {
+        problems.add(&Path::dotted("scaling.target"), target.0.to_string(), rules::NEVER_REACHED);
     }
     let has_credentials = auth_ref.is_some();
     let credentials = auth_ref.and_then(|auth_ref| credentials(auth_ref, input));

@@ -108,7 +108,8 @@ fn every_bad_input_is_told_what_would_be_right() {
         (json!({"scaling": {"enabled": "yes"}}), r#"spec.scaling.enabled is "yes": must be true or false"#),
         (
             json!({"scaling": {"metric": "kv-cache", "target": 3}}),
-            "spec.scaling.target is 3: must be a fraction of the cache, at most 1, where the metric is kv-cache",
+            "spec.scaling.target is 3: must be at most 0.9 where the metric is kv-cache: the autoscaler \
+             lets a tenth more pass, and no cache is more than full",
         ),
         (
             json!({"scaling": {"coldStart": "10"}}),

@@ -511,17 +511,17 @@ fn fit_backend(fields: &mut Value, input: &mut Value) {
 }
 
 fn fit_scaling(fields: &mut Value, input: &mut Value) {
-    // A target of the KV cache is a fraction of it, whoever chooses the metric.
+    // A target of the KV cache is one that a full cache is well above, whoever chooses the metric.
     let default_metric = input["defaults"]["scaling"]["metric"].clone();
     let metric = match &fields["scaling"]["metric"] {
         Value::Null => default_metric.clone(),
         metric => metric.clone(),
     };
-    let is_no_fraction = |scaling: &Value| scaling["target"].as_f64().is_some_and(|target| target > 1.0);
-    if metric == "kv-cache" && is_no_fraction(&fields["scaling"]) {
+    let is_never_reached = |scaling: &Value| scaling["target"].as_f64().is_some_and(|target| target > 0.9);
+    if metric == "kv-cache" && is_never_reached(&fields["scaling"]) {
         fields["scaling"]["target"] = json!(0.5);
     }
-    if default_metric == "kv-cache" && is_no_fraction(&input["defaults"]["scaling"]) {
+    if default_metric == "kv-cache" && is_never_reached(&input["defaults"]["scaling"]) {
         input["defaults"]["scaling"]["target"] = json!(0.5);
     }
     // Credentials are for the platform's own Prometheus.

@@ -52,7 +52,11 @@ const REFUSED: [(&str, &str, &str); 33] = [
         r#""gpu-utilization""#,
         r#"supported values: "queue-depth", "kv-cache", "latency""#,
     ),
-    ("spec.scaling", r#"{"metric": "kv-cache", "target": 2}"#, "must be a fraction of the cache, at most 1"),
+    (
+        "spec.scaling",
+        r#"{"metric": "kv-cache", "target": 2}"#,
+        "must be at most 0.9 where the metric is kv-cache",
+    ),
     ("spec.scaling.coldStart", r#""0s""#, "must be a duration from 1s to 24h"),
     ("spec.scaling.coldStart", r#""10 minutes""#, "spec.scaling.coldStart in body should match"),
     (
