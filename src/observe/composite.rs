@@ -19,13 +19,14 @@ struct Status {
 }
 
 #[derive(Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 #[derive(Default)]
 struct Condition {
     #[serde(rename = "type")]
     kind: String,
     status: String,
     reason: String,
+    last_transition_time: Option<String>,
 }
 
 impl Composite {
@@ -33,7 +34,9 @@ impl Composite {
         let conditions = self.status.map(|status| status.conditions).unwrap_or_default();
         conditions
             .into_iter()
-            .map(|Condition { kind, status, reason }| (kind, ObservedCondition { status, reason }))
+            .map(|Condition { kind, status, reason, last_transition_time: since }| {
+                (kind, ObservedCondition { status, reason, since })
+            })
             .collect()
     }
 }

@@ -55,6 +55,13 @@ impl Cluster {
         self
     }
 
+    /// The same, with the time at which Crossplane wrote it.
+    pub(crate) fn since(mut self, kind: &str, status: &str, reason: &str, time: &str) -> Self {
+        let condition = json!({"type": kind, "status": status, "reason": reason, "lastTransitionTime": time});
+        self.conditions.push(condition);
+        self
+    }
+
     /// As read from a request.
     pub(crate) fn observed(&self) -> Observed {
         let composite = to_struct(&json!({"status": {"conditions": self.conditions}})).unwrap();

@@ -59,6 +59,7 @@ struct Data {
 struct Metadata {
     generation: Option<i64>,
     resource_version: Option<String>,
+    creation_timestamp: Option<String>,
     #[serde(default, deserialize_with = "owner")]
     annotations: Option<String>,
     #[serde(default, deserialize_with = "replicas::managers")]
@@ -69,12 +70,18 @@ impl<S: Default, T: Default> Manifest<S, T> {
     /// What the object says.
     pub(super) fn live<K: Kind<Spec = S, Status = T>>(self) -> Live {
         let Self { metadata, spec, status, data } = self;
-        let Metadata { generation, resource_version, annotations: owner, managed_fields: replicas_managers } =
-            metadata;
+        let Metadata {
+            generation,
+            resource_version,
+            creation_timestamp: created,
+            annotations: owner,
+            managed_fields: replicas_managers,
+        } = metadata;
         let spec = spec.unwrap_or_default();
         Live {
             generation,
             resource_version,
+            created,
             owner,
             replicas_managers,
             shows_token: data.is_some_and(|data| data.token.is_some()),

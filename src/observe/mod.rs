@@ -139,6 +139,8 @@ pub struct Live {
     pub generation: Option<i64>,
     /// `metadata.resourceVersion`.
     pub resource_version: Option<String>,
+    /// `metadata.creationTimestamp`.
+    pub created: Option<String>,
     /// The owner annotation of this project, if any.
     pub owner: Option<String>,
     /// Who else would keep the replica count where it is, were one of them to let go of it.
@@ -166,7 +168,7 @@ pub enum Facts {
     /// `status.parents` of an `InferencePool` or `HTTPRoute`, `status.ancestors` of a policy.
     Parents(Vec<Parent>),
     /// The autoscaler.
-    ScaledObject(Vec<ConditionFacts>),
+    ScaledObject(ScaledObjectFacts),
     /// Envoy AI Gateway's own route.
     AiGatewayRoute(Vec<ConditionFacts>),
     /// The Gateway.
@@ -186,9 +188,21 @@ pub struct VllmRuntimeFacts {
     pub available_replicas: Option<u32>,
     /// `status.modelStatus`.
     pub model_status: Option<String>,
+    /// `status.lastUpdated`: when its operator looked at it last.
+    pub last_updated: Option<String>,
     /// Whether the operator writes counts at all (from 0.1.11): it omits a count of zero, so absence alone says
     /// nothing. `status.selector` comes with them and is never empty.
     pub counts: bool,
+}
+
+/// A `ScaledObject`'s facts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScaledObjectFacts {
+    /// `status.conditions`.
+    pub conditions: Vec<ConditionFacts>,
+    /// `status.lastActiveTime`: while there is something to do, KEDA writes it at every poll (v2.20.2,
+    /// `scale_scaledobjects.go`).
+    pub last_active: Option<String>,
 }
 
 /// A Deployment's facts.
@@ -243,6 +257,9 @@ pub struct ObservedCondition {
     pub status: String,
     /// Machine word.
     pub reason: String,
+    /// `lastTransitionTime`: since when Crossplane has it just as it is, message included (crossplane-runtime v2.3.3,
+    /// `ConditionedStatus.SetConditions`).
+    pub since: Option<String>,
 }
 
 /// A Gateway's facts.

@@ -8,7 +8,7 @@ use crate::protocol::{StructError, to_struct};
 use super::fixtures::cluster;
 use super::{
     Asked, ConditionFacts, DeploymentFacts, Facts, Form, GatewayFacts, Listener, Live, Observed,
-    ObservedCondition, ObservedObject, Parent, ReadError, Synced, VllmRuntimeFacts, read,
+    ObservedCondition, ObservedObject, Parent, ReadError, ScaledObjectFacts, Synced, VllmRuntimeFacts, read,
 };
 
 fn observe(key: &str, object: &Value) -> Result<Observed, ReadError> {
@@ -230,7 +230,7 @@ fn each_kind_gives_its_facts() {
             Key::VllmRuntime,
             json!({
                 "spec": {"deploymentConfig": {"replicas": 3, "deploymentStrategy": "RollingUpdate"}},
-                "status": {"replicas": 3, "availableReplicas": 2, "modelStatus": "Updating", "selector": "app=llama"},
+                "status": {"replicas": 3, "availableReplicas": 2, "modelStatus": "Updating", "selector": "app=llama", "lastUpdated": "2026-11-21T04:00:00Z"},
             }),
             Facts::VllmRuntime(VllmRuntimeFacts {
                 spec_replicas: Some(3),
@@ -238,6 +238,7 @@ fn each_kind_gives_its_facts() {
                 replicas: Some(3),
                 available_replicas: Some(2),
                 model_status: Some("Updating".to_owned()),
+                last_updated: Some("2026-11-21T04:00:00Z".to_owned()),
                 counts: true,
             }),
             "a model that grows",
@@ -324,8 +325,11 @@ fn each_kind_gives_its_facts() {
         ),
         (
             Key::ScaledObject,
-            json!({"status": {"conditions": plain}}),
-            Facts::ScaledObject(vec![condition("Ready", None)]),
+            json!({"status": {"conditions": plain, "lastActiveTime": "2026-11-21T04:00:00Z"}}),
+            Facts::ScaledObject(ScaledObjectFacts {
+                conditions: vec![condition("Ready", None)],
+                last_active: Some("2026-11-21T04:00:00Z".to_owned()),
+            }),
             "the autoscaler",
         ),
         (
@@ -355,11 +359,17 @@ fn each_kind_gives_its_facts() {
     for (key, mut live, facts, reason) in cases {
         live["metadata"] = json!({
             "generation": 4,
+            "creationTimestamp": "2026-11-21T03:00:00Z",
             "annotations": {"a/b": "c", "inference.devopstoolkit.ai/owner": "team-a/llama"},
             "managedFields": [{"fieldsV1": {"f:spec": {}}}],
         });
-        let want =
-            Live { generation: Some(4), owner: Some("team-a/llama".to_owned()), facts, ..Live::default() };
+        let want = Live {
+            generation: Some(4),
+            created: Some("2026-11-21T03:00:00Z".to_owned()),
+            owner: Some("team-a/llama".to_owned()),
+            facts,
+            ..Live::default()
+        };
         assert_eq!(cluster().holding(key, live).observed().live(key), Some(&want), "{reason}");
     }
 }
@@ -491,7 +501,7 @@ fn an_object_that_is_nested_too_deep_is_an_error_where_somebody_looks() {
 #[test]
 fn the_composite_tells_its_conditions() {
     let observed = cluster().before("WorkloadReady", "True", "Available").observed();
-    let want = ObservedCondition { status: "True".to_owned(), reason: "Available".to_owned() };
+    let want = ObservedCondition { status: "True".to_owned(), reason: "Available".to_owned(), since: None };
     assert_eq!(observed.conditions.get("WorkloadReady"), Some(&want));
 
     let composite = to_struct(&json!({"status": {"conditions": "none"}})).unwrap();

@@ -29,6 +29,7 @@ pub(super) struct Status {
     /// The operator's own word.
     #[serde(rename = "modelStatus")]
     word: Option<String>,
+    last_updated: Option<String>,
     selector: Option<IgnoredAny>,
 }
 
@@ -39,7 +40,7 @@ impl Kind for VllmRuntime {
     fn facts(Spec { deployment_config }: Spec, status: Status) -> Facts {
         let DeploymentConfig { replicas: spec_replicas, deployment_strategy } =
             deployment_config.unwrap_or_default();
-        let Status { replicas, available_replicas, word: model_status, selector } = status;
+        let Status { replicas, available_replicas, word: model_status, last_updated, selector } = status;
         Facts::VllmRuntime(VllmRuntimeFacts {
             spec_replicas,
             has_deployment_strategy: deployment_strategy.is_some(),
@@ -47,6 +48,7 @@ impl Kind for VllmRuntime {
             replicas,
             available_replicas,
             model_status,
+            last_updated,
         })
     }
 }

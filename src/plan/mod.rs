@@ -79,6 +79,8 @@ pub struct WorkloadPlan {
     pub memory: String,
     /// What the platform writes on their pods.
     pub pod_annotations: BTreeMap<String, String>,
+    /// The longest that a replica takes from nothing to ready.
+    pub cold_start: Duration,
     /// What runs them.
     pub backend: BackendPlan,
 }

@@ -69,6 +69,7 @@ pub(super) fn decide(settings: &Settings, replicas: Option<u32>) -> Result<Workl
         cpu: runtime.cpu.clone().unwrap_or_else(|| (CPU_PER_GPU * units).to_string()),
         memory: runtime.memory.clone().unwrap_or_else(|| format!("{}Gi", MEMORY_GIB_PER_GPU * units)),
         pod_annotations: pod_annotations.clone(),
+        cold_start: *cold_start,
         backend,
     })
 }

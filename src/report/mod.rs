@@ -8,6 +8,7 @@ use crate::observe::Observed;
 use crate::plan::Plan;
 use crate::plan::keys::Key;
 
+mod cold_start;
 mod conditions;
 mod events;
 #[cfg(test)]

@@ -178,6 +178,6 @@ fn failure(ready: &ConditionFacts) -> (Reason, &'static str) {
 }
 
 fn word<'a>(live: &'a Live, kind: &str) -> Option<&'a ConditionFacts> {
-    let Facts::ScaledObject(conditions) = &live.facts else { return None };
-    conditions.iter().find(|condition| condition.kind == kind)
+    let Facts::ScaledObject(facts) = &live.facts else { return None };
+    facts.conditions.iter().find(|condition| condition.kind == kind)
 }

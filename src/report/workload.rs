@@ -4,6 +4,7 @@ use crate::observe::{Facts, Live, Observed, VllmRuntimeFacts};
 use crate::plan::keys::Key;
 use crate::plan::{Plan, ScalingPlan};
 
+use super::cold_start;
 use super::conditions::{Condition, ConditionType};
 use super::reasons::Reason;
 use super::rollout;
@@ -102,34 +103,36 @@ fn starting(plan: &Plan, observed: &Observed, live: &Live, object: &str) -> (Rea
         namespace = plan.namespace,
         labels = labels.collect::<Vec<_>>().join(","),
     );
-    let gave_up = gave_up(live);
-    if gave_up.is_some() || served_before(observed) {
-        let why = gave_up.map_or_else(String::new, |why| format!(": {}", quote(&why)));
-        return (Reason::NotServing, format!("{object} has none of {wanted} available{why}. Look at {look}"));
+    let none = |more: &str| {
+        let why = visible_reason(live).map_or_else(String::new, |why| format!(": {}", quote(&why)));
+        (Reason::NotServing, format!("{object} has none of {wanted} available{more}{why}. Look at {look}"))
+    };
+    if gave_up(live) || served_before(observed) {
+        return none("");
+    }
+    if cold_start::is_over(plan, observed, live) {
+        return none(&format!(", and the {} of spec.scaling.coldStart are over", plan.workload.cold_start));
     }
     let message =
         format!("{object} starts {wanted}. If this takes longer than spec.scaling.coldStart, look at {look}");
     (Reason::Starting, message)
 }
 
-/// Why its controller expects nothing of the present pods any more, where it does not.
-fn gave_up(live: &Live) -> Option<String> {
-    match &live.facts {
-        Facts::VllmRuntime(facts) => {
-            let word = facts.model_status.as_deref().filter(|word| *word == "NotReady")?;
-            Some(format!("its operator says that modelStatus is {word}"))
-        }
-        Facts::Deployment(_) => {
-            let why = rollout::gave_up(live)?;
-            Some(format!("{}, {}", why.reason, quote(&why.message)))
-        }
-        Facts::Exists
-        | Facts::Replicas(_)
-        | Facts::Parents(_)
-        | Facts::ScaledObject(_)
-        | Facts::AiGatewayRoute(_)
-        | Facts::Gateway(_) => None,
-    }
+/// Whether its controller expects nothing of the present pods any more.
+fn gave_up(live: &Live) -> bool {
+    word(live) == Some("NotReady") || rollout::gave_up(live).is_some()
+}
+
+/// What its controller says while none is available.
+fn visible_reason(live: &Live) -> Option<String> {
+    let rollout = rollout::gave_up(live).map(|why| format!("{}, {}", why.reason, why.message));
+    rollout.or_else(|| word(live).map(|word| format!("its operator says that modelStatus is {word}")))
+}
+
+/// The operator's word for the model.
+fn word(live: &Live) -> Option<&str> {
+    let Facts::VllmRuntime(facts) = &live.facts else { return None };
+    facts.model_status.as_deref()
 }
 
 /// How many serve, where it is said. A Deployment, and an operator that counts, omit a count of zero.

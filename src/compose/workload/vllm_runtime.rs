@@ -27,7 +27,8 @@ pub(super) fn vllm_runtime(
     operator: Operator,
     image: &plan::Image,
 ) -> Resource<VllmRuntimeSpec> {
-    let WorkloadPlan { model, replicas, cpu, memory, pod_annotations, backend: _ } = &plan.workload;
+    let WorkloadPlan { model, replicas, cpu, memory, pod_annotations, cold_start: _, backend: _ } =
+        &plan.workload;
     let runtime = &model.runtime;
     let tensor_parallel = (model.gpu > 1).then_some(i32::from(model.gpu));
     let served = Model {

@@ -1,5 +1,6 @@
 //! Conditions, status and events, each with its reason.
 
+mod cold_start;
 mod conditions;
 mod events;
 mod readiness;

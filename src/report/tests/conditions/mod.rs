@@ -6,6 +6,8 @@ mod picker;
 mod scaling;
 mod workload;
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::api::fixtures::llm;
@@ -180,6 +182,18 @@ fn the_documented_catalogue_is_this_one() {
         })
         .collect();
     assert_eq!(documented, catalogue);
+
+    let rest =
+        page.lines().find(|line| line.starts_with("Nothing changes by itself while all reasons are among"));
+    let rests: BTreeSet<&str> =
+        rest.unwrap().split('`').skip(1).step_by(2).filter(|word| *word != "ttl.settled").collect();
+    let reasons = CATALOGUE.iter().flat_map(|(_, reasons)| *reasons);
+    let settled: BTreeSet<&str> = reasons
+        // A Fatal result is not asked about again by its time to live.
+        .filter(|reason| reason.is_settled() && !matches!(reason, Reason::InvalidSpec | Reason::FatalError))
+        .map(|reason| reason.as_str())
+        .collect();
+    assert_eq!(rests, settled);
 }
 
 #[test]
