@@ -310,6 +310,7 @@ impl Stack<'_> {
             ("ClusterRoleBinding", &["roleRef", "subjects"]),
             ("Secret", &["account"]),
             ("Deployment", &["serviceAccountName", "volumes"]),
+            ("PrometheusRule", &["rules"]),
             ("ScaledObject", &["scaleTargetRef", "triggers"]),
             ("Ingress", &["backend"]),
         ]);

@@ -48,6 +48,7 @@ pub(crate) fn llm() -> Settings {
             interval: Duration::from_seconds(15),
             endpoint_picker: Toggle::Auto,
         }),
+        rules: None,
         disruption_budget: true,
         pod_annotations: BTreeMap::new(),
         labels: BTreeMap::new(),

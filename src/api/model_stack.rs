@@ -288,15 +288,15 @@ object! {
     struct Monitoring {
         /// What makes Prometheus scrape a model. A model that scales needs one, or external. Default: ServiceMonitor.
         "kind" kind: MonitoringKind,
-        /// Labels by which Prometheus selects monitors. Default: release: kube-prometheus-stack.
+        /// Labels by which Prometheus selects monitors and alerts. Default: release: kube-prometheus-stack.
         "labels" labels: Map<QualifiedName, Text<LabelValue>, 32>,
         /// How often. Default: 15s.
         "interval" interval: Interval,
-        /// Whether the Endpoint Picker is scraped. Default: Auto, which is where a model may sleep.
+        /// Whether the Endpoint Picker is scraped. Default: Auto, which is where the autoscaler asks it or alerts do.
         "endpointPicker" endpoint_picker: Toggle,
         /// Series that someone else scrapes, where kind is None.
         "external" external: ExternalMonitoring,
-        /// Whether every model gets recording rules and alerts. Default: false.
+        /// Whether every model gets alerts, by a PrometheusRule. Default: false.
         "rules" rules: bool,
     }
 }

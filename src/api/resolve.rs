@@ -141,7 +141,7 @@ pub(super) fn settle(
         problems,
         input,
     );
-    let monitoring = scaling::monitoring(monitoring.unwrap_or_default(), input);
+    let (monitoring, rules) = scaling::monitoring(monitoring.unwrap_or_default(), input);
     if let Some(name) = &identity.name {
         check_name(name, backend, &monitoring, routing.is_some(), problems);
     }
@@ -174,6 +174,7 @@ pub(super) fn settle(
         routing,
         ingress_host: ingress_host.map(|host| host.0),
         monitoring,
+        rules,
         disruption_budget: hardening.unwrap_or_default().pod_disruption_budget.unwrap_or(true),
         pod_annotations: backend::pod_annotations(backend, nodes.unwrap_or_default(), input),
         labels: labels.map(texts).unwrap_or_default(),

@@ -1,5 +1,7 @@
 //! How a model scales, and where the series come from that it scales on.
 
+use std::collections::BTreeMap;
+
 use super::llm_inference as xr;
 use super::model_stack as stack;
 use super::problem::{Path, Problems, Step};
@@ -95,12 +97,25 @@ fn credentials(auth_ref: stack::AuthReference, input: &mut Problems) -> Option<C
 /// Labels that queries write themselves: a second value for one would select nothing.
 const PINNED_LABELS: [&str; 2] = ["namespace", "pod"];
 
-/// Where the series come from.
-pub(super) fn monitoring(monitoring: stack::Monitoring, input: &mut Problems) -> Monitoring {
-    let stack::Monitoring { kind, labels, interval, endpoint_picker, external, rules: _ } = monitoring;
+/// Where the series come from, and by which labels Prometheus selects alerts about them, where there are any.
+pub(super) fn monitoring(
+    monitoring: stack::Monitoring,
+    input: &mut Problems,
+) -> (Monitoring, Option<BTreeMap<String, String>>) {
+    let stack::Monitoring { kind, labels, interval, endpoint_picker, external, rules } = monitoring;
+    let (label, value) = DEFAULT_MONITOR_LABEL;
+    let labels = labels.map_or_else(|| [(label.to_owned(), value.to_owned())].into(), texts);
+    let rules = rules.unwrap_or_default().then(|| labels.clone());
     let kind = match kind.unwrap_or(stack::MonitoringKind::ServiceMonitor) {
         stack::MonitoringKind::None => {
-            let Some(stack::ExternalMonitoring { selector }) = external else { return Monitoring::None };
+            let Some(stack::ExternalMonitoring { selector }) = external else {
+                if rules.is_some() {
+                    let want = "must be left out where monitoring.kind is None, since alerts would ask for series that \
+                                nobody scrapes; if somebody else does, monitoring.external has to say which these are";
+                    input.add(&Path::dotted("monitoring.rules"), "true", want);
+                }
+                return (Monitoring::None, None);
+            };
             let selector = selector.map(texts).unwrap_or_default();
             for label in selector.keys() {
                 let want = if PINNED_LABELS.contains(&label.as_str()) {
@@ -112,7 +127,7 @@ pub(super) fn monitoring(monitoring: stack::Monitoring, input: &mut Problems) ->
                 };
                 input.add(&Path::fields(&["monitoring", "external", "selector", label]), "set", want);
             }
-            return Monitoring::External(selector);
+            return (Monitoring::External(selector), rules);
         }
         stack::MonitoringKind::ServiceMonitor => MonitorKind::ServiceMonitor,
         stack::MonitoringKind::PodMonitor => MonitorKind::PodMonitor,
@@ -121,13 +136,13 @@ pub(super) fn monitoring(monitoring: stack::Monitoring, input: &mut Problems) ->
         let want = "must be left out unless monitoring.kind is None: the series would be there twice";
         input.add(&Path::dotted("monitoring.external"), "set", want);
     }
-    let (label, value) = DEFAULT_MONITOR_LABEL;
-    Monitoring::Monitors(Monitors {
+    let monitors = Monitors {
         kind,
-        labels: labels.map_or_else(|| [(label.to_owned(), value.to_owned())].into(), texts),
+        labels,
         interval: interval.map_or(Duration::from_seconds(15), |it| it.0),
         endpoint_picker: endpoint_picker.unwrap_or(Toggle::Auto),
-    })
+    };
+    (Monitoring::Monitors(monitors), rules)
 }
 
 #[cfg(test)]
@@ -231,6 +246,34 @@ mod tests {
             [
                 "Input spec.monitoring.external.selector.1a is set: must not start with a digit, as no label of a \
               series does"
+            ]
+        );
+    }
+
+    #[test]
+    fn alerts_need_series_that_somebody_scrapes() {
+        let monitoring = |fields: Value| Some(input(json!({"monitoring": fields})));
+        let model = || composite(json!({}));
+        let label = |value: &str| Some([("release".to_owned(), value.to_owned())].into());
+        let cases = [
+            (json!({"rules": true}), label("kube-prometheus-stack"), "selected as the monitors are"),
+            (json!({"rules": true, "labels": {"release": "p"}}), label("p"), "as the platform says"),
+            (json!({"rules": false}), None, "not asked for"),
+            (
+                json!({"rules": true, "kind": "None", "external": {}}),
+                label("kube-prometheus-stack"),
+                "by others",
+            ),
+            (json!({"kind": "None", "external": {}, "labels": {"release": "p"}}), None, "nor here"),
+        ];
+        for (fields, want, reason) in cases {
+            assert_eq!(settings(model(), monitoring(fields)).rules, want, "{reason}");
+        }
+        assert_eq!(
+            problems(model(), monitoring(json!({"rules": true, "kind": "None"}))),
+            [
+                "Input spec.monitoring.rules is true: must be left out where monitoring.kind is None, since alerts would \
+                 ask for series that nobody scrapes; if somebody else does, monitoring.external has to say which these are"
             ]
         );
     }

@@ -36,6 +36,8 @@ pub struct Settings {
     pub ingress_host: Option<Host>,
     /// Where the model's series come from.
     pub monitoring: Monitoring,
+    /// Present where alerts are wanted: labels that make Prometheus select them.
+    pub rules: Option<BTreeMap<String, String>>,
     /// Whether the engines get a `PodDisruptionBudget`.
     pub disruption_budget: bool,
     /// Annotations of the engines' pods, which node autoscalers heed.

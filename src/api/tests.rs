@@ -300,14 +300,17 @@ fn every_problem_is_told_at_once_and_in_order() {
         composite(json!({"maxReplicas": 0, "gpu": 99, "runtime": {"dtype": "int4"}, "host": "a b"}));
     bad["metadata"]["name"] = json!("3-qwen");
     assert_eq!(
-        problems(bad, Some(input(json!({"ttl": {"pending": "1ms"}, "monitoring": {"rules": true}})))),
+        problems(
+            bad,
+            Some(input(json!({"ttl": {"pending": "1ms"}, "monitoring": {"endpointPicker": "Maybe"}})))
+        ),
         [
             r#"metadata.name is "3-qwen": must consist of lower-case letters, digits and dashes, and start with a letter, since it becomes the name of a Service"#,
             "spec.gpu is 99: must be a whole number from 0 to 16",
             r#"spec.host is "a b": must be a hostname such as llama.example.com, and no IP address"#,
             "spec.maxReplicas is 0: must be a whole number from 1 to 1000",
             r#"spec.runtime.dtype is "int4": must be auto, bfloat16, float, float16, float32 or half"#,
-            "Input spec.monitoring.rules is true: not supported yet, leave it out",
+            r#"Input spec.monitoring.endpointPicker is "Maybe": must be Auto, Enabled or Disabled"#,
             r#"Input spec.ttl.pending is "1ms": must be a duration from 1s to 24h, such as 90s, 10m or 1h30m"#,
         ]
     );

@@ -46,7 +46,6 @@ pub(super) const TABLE: &[Unsupported] = &[
     input("gateway.implementation", When::Is(&["Auto"]), "name what implements the Gateway"),
     input("gateway.discovery", When::True, "name the Gateway in gateway.ref"),
     input("gateway.discoveryLabel", When::Set, "name the Gateway in gateway.ref"),
-    input("monitoring.rules", When::True, "leave it out"),
     input("hardening.networkPolicy", When::True, "leave it out"),
 ];
 

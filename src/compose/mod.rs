@@ -125,6 +125,9 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         Key::EppPodMonitor => pods
             .filter(|monitoring| monitoring.picker)
             .map(|monitoring| monitoring::picker_pod_monitor(plan, monitoring).into()),
+        Key::PrometheusRule => {
+            plan.rules.as_ref().map(|rules| monitoring::prometheus_rule(plan, rules).into())
+        }
         Key::ScaledObject => match &plan.scaling {
             ScalingPlan::On(scaled_object) => Some(scaling::scaled_object(plan, scaled_object).into()),
             ScalingPlan::Off | ScalingPlan::Withheld(_) => None,

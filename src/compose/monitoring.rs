@@ -1,4 +1,4 @@
-//! What gets the series into Prometheus that the autoscaler asks for.
+//! What gets the series into Prometheus that the autoscaler asks for, and what it tells people about them.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::kinds::Resource;
 use crate::kinds::prometheus_operator::{
-    Authorization, Endpoint, PodMetricsEndpoint, PodMonitorSpec, Relabeling, SecretKeySelector,
-    ServiceMonitorSpec,
+    AlertingRule, Authorization, Endpoint, PodMetricsEndpoint, PodMonitorSpec, PrometheusRuleSpec,
+    Relabeling, RuleGroup, SecretKeySelector, ServiceMonitorSpec,
 };
 use crate::plan::keys::Key;
 use crate::plan::names::{
     ENDPOINT_PICKER, ENGINE_PORT, ENGINE_PORT_NAME, METRICS_PATH, MODEL_LABEL, MODEL_SERVER,
     PICKER_METRICS_CONTAINER_PORT_NAME, PICKER_METRICS_PORT_NAME, series_label,
 };
-use crate::plan::{MonitoringPlan, Plan};
+use crate::plan::{Alert, MonitoringPlan, Plan, RulesPlan, Severity};
 
 use super::picker_metrics::TOKEN_KEY;
 use super::{labelled, select};
@@ -124,4 +124,30 @@ fn pods(
             }],
         },
     )
+}
+
+/// Alerts.
+pub(super) fn prometheus_rule(plan: &Plan, rules: &RulesPlan) -> Resource<PrometheusRuleSpec> {
+    let RulesPlan { labels, group, alert_labels, alerts } = rules;
+    let rules = alerts.iter().map(|alert| {
+        let Alert { name, expr, lasts, severity, summary, description } = alert;
+        let severity = match severity {
+            Severity::Critical => "critical",
+            Severity::Warning => "warning",
+        };
+        let mut labels = alert_labels.clone();
+        labels.insert("severity".to_owned(), severity.to_owned());
+        AlertingRule {
+            alert: name,
+            expr: expr.clone(),
+            lasts: lasts.map(|lasts| lasts.to_string()),
+            labels,
+            annotations: BTreeMap::from([
+                ("summary", (*summary).to_owned()),
+                ("description", description.clone()),
+            ]),
+        }
+    });
+    let groups = vec![RuleGroup { name: group.clone(), rules: rules.collect() }];
+    Resource::new(labelled(plan, Key::PrometheusRule, labels.clone()), PrometheusRuleSpec { groups })
 }

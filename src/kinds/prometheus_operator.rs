@@ -1,5 +1,7 @@
 //! `monitoring.coreos.com`: prometheus-operator/prometheus-operator v0.93.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Serialize;
 
@@ -97,4 +99,41 @@ pub struct Relabeling {
     pub target_label: String,
     /// Its value.
     pub replacement: String,
+}
+
+/// `PrometheusRule`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PrometheusRuleSpec {
+    /// What is evaluated together.
+    pub groups: Vec<RuleGroup>,
+}
+
+impl Kind for PrometheusRuleSpec {
+    const API_VERSION: &'static str = "monitoring.coreos.com/v1";
+    const KIND: &'static str = "PrometheusRule";
+}
+
+/// Rules that are evaluated together.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RuleGroup {
+    /// Its name.
+    pub name: String,
+    /// One after the other.
+    pub rules: Vec<AlertingRule>,
+}
+
+/// An alert.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AlertingRule {
+    /// Its name.
+    pub alert: &'static str,
+    /// Raised for each element that this gives.
+    pub expr: String,
+    /// For how long it has to be there first.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<String>,
+    /// What routes it.
+    pub labels: BTreeMap<String, String>,
+    /// What people read.
+    pub annotations: BTreeMap<&'static str, String>,
 }

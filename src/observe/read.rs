@@ -121,6 +121,7 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
         | Key::EppMetricsClusterRole
         | Key::EppMetricsClusterRoleBinding
         | Key::EppPodMonitor
+        | Key::PrometheusRule
         | Key::Ingress => object_of::<Existing>(form, bytes),
     }
 }

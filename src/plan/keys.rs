@@ -79,6 +79,8 @@ pub enum Key {
     EppServiceMonitor,
     /// Scrapes the picker itself.
     EppPodMonitor,
+    /// Alerts.
+    PrometheusRule,
     /// The autoscaler.
     ScaledObject,
     /// The Gateway, observed only.
@@ -89,7 +91,7 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::VllmRuntime,
         Self::ModelDeployment,
         Self::ModelService,
@@ -128,6 +130,7 @@ impl Key {
         Self::EppMetricsClusterRoleBinding,
         Self::EppServiceMonitor,
         Self::EppPodMonitor,
+        Self::PrometheusRule,
         Self::ScaledObject,
         Self::Gateway,
         Self::Ingress,
@@ -177,6 +180,7 @@ impl Key {
             Self::EppMetricsClusterRoleBinding => "epp_metrics_cluster_role_binding",
             Self::EppServiceMonitor => "epp_service_monitor",
             Self::EppPodMonitor => "epp_pod_monitor",
+            Self::PrometheusRule => "prometheus_rule",
             Self::ScaledObject => "scaled_object",
             Self::Gateway => "gateway",
             Self::Ingress => "ingress",
@@ -237,6 +241,7 @@ mod tests {
                 "epp_metrics_cluster_role_binding",
                 "epp_service_monitor",
                 "epp_pod_monitor",
+                "prometheus_rule",
                 "scaled_object",
                 "gateway",
                 "ingress",

@@ -15,6 +15,7 @@ use crate::observe::Observed;
 use self::keys::Key;
 use self::names::{APP_LABEL, COMPONENT_LABEL, MODEL_LABEL, MODEL_SERVER};
 
+mod alerts;
 mod checks;
 pub mod endpoint_picker;
 pub mod gateway;
@@ -50,6 +51,8 @@ pub struct Plan {
     pub workload: WorkloadPlan,
     /// Present where monitors of ours have the engines scraped.
     pub monitoring: Option<MonitoringPlan>,
+    /// Present where there are alerts.
+    pub rules: Option<RulesPlan>,
     /// Present where requests come through a Gateway.
     pub routing: Option<RoutingPlan>,
     /// The autoscaler, or why there is none.
@@ -145,6 +148,45 @@ pub struct MonitoringPlan {
     pub interval: Duration,
     /// Whether the picker is scraped too.
     pub picker: bool,
+}
+
+/// Alerts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RulesPlan {
+    /// Labels that make Prometheus select them.
+    pub labels: BTreeMap<String, String>,
+    /// What Prometheus calls them together.
+    pub group: String,
+    /// Labels of every alert, by which it is known whose it is.
+    pub alert_labels: BTreeMap<String, String>,
+    /// At least one.
+    pub alerts: Vec<Alert>,
+}
+
+/// One alert.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alert {
+    /// Unique in the stack.
+    pub name: &'static str,
+    /// `PromQL`: raised for each element.
+    pub expr: String,
+    /// For how long there has to be one.
+    pub lasts: Option<Duration>,
+    /// Who is told.
+    pub severity: Severity,
+    /// What is wrong, without numbers.
+    pub summary: &'static str,
+    /// What that means, in Prometheus' template language.
+    pub description: String,
+}
+
+/// Who is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Somebody, at once.
+    Critical,
+    /// Somebody, in time.
+    Warning,
 }
 
 /// The autoscaler, or why there is none.
@@ -332,6 +374,7 @@ impl Plan {
             Key::EppPodMonitor => {
                 self.scraped_by(MonitorKind::PodMonitor).is_some_and(|monitoring| monitoring.picker)
             }
+            Key::PrometheusRule => self.rules.is_some(),
             Key::ScaledObject => matches!(self.scaling, ScalingPlan::On(_)),
             Key::Ingress => self.ingress != IngressPlan::Absent,
         }
@@ -347,6 +390,7 @@ impl Plan {
             | Key::ModelPodDisruptionBudget
             | Key::ServiceMonitor
             | Key::PodMonitor
+            | Key::PrometheusRule
             | Key::InferencePool
             | Key::HttpRoute
             | Key::GatewayHealthCheckPolicy
@@ -407,9 +451,12 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
     let picker = routing.as_ref().map(|routing| &routing.picker);
     let asks_picker = scaling::asks_picker(settings, picker);
     let monitoring = match &settings.monitoring {
-        Monitoring::Monitors(monitors) => plan_monitoring(monitors, picker.is_some(), asks_picker)
-            .map_err(|found| problems.push(found))
-            .ok(),
+        Monitoring::Monitors(monitors) => {
+            let alerted = settings.rules.is_some();
+            plan_monitoring(monitors, picker.is_some(), asks_picker, alerted)
+                .map_err(|found| problems.push(found))
+                .ok()
+        }
         Monitoring::None | Monitoring::External(_) => None,
     };
     let series = series::Series::of(settings);
@@ -423,6 +470,7 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
     }
     let scaling::Decision { replicas, seen_at, handover, scaling } =
         scaling::decide(settings, observed, picker, series.as_ref());
+    let rules = alerts::decide(settings, picker, monitoring.as_ref(), series.as_ref());
     let workload = workload::decide(settings, replicas).map_err(|found| problems.extend(found)).ok();
     let Some(workload) = workload.filter(|_| problems.is_empty()) else { return Err(problems) };
     Ok(Plan {
@@ -435,6 +483,7 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
         annotations: settings.annotations.clone(),
         workload,
         monitoring,
+        rules,
         ingress: ingress::decide(settings, routing.as_ref(), observed),
         routing,
         scaling,
@@ -459,15 +508,16 @@ fn owner(composite: &Composite) -> String {
     format!("{}/{}", composite.namespace.as_deref().unwrap_or_default(), composite.name)
 }
 
-/// A picker that the autoscaler asks must be scraped.
+/// A picker that the autoscaler asks must be scraped; one that only alerts ask may be.
 fn plan_monitoring(
     monitors: &Monitors,
     routed: bool,
     autoscaler_asks: bool,
+    alerted: bool,
 ) -> Result<MonitoringPlan, Problem> {
     let Monitors { kind, labels, interval, endpoint_picker } = monitors;
     let picker = match endpoint_picker {
-        Toggle::Auto => autoscaler_asks,
+        Toggle::Auto => autoscaler_asks || routed && alerted,
         Toggle::Enabled => routed,
         Toggle::Disabled if autoscaler_asks => {
             return Err(checks::input(

@@ -13,7 +13,7 @@ use crate::observe::{Facts, Observed};
 use super::endpoint_picker::{Family, PickerPlan};
 use super::handover::{self, Handover};
 use super::keys::Key;
-use super::series::Series;
+use super::series::{Series, vllm};
 use super::{ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
 
 /// KEDA's default (v2.20, `scaledobject_types.go`), and the least we sleep after.
@@ -24,7 +24,7 @@ const COOLDOWN_MARGIN_SECONDS: u32 = 60;
 const POLLING_INTERVAL_SECONDS: u32 = 15;
 
 /// Waiting requests per replica.
-const QUEUE_DEPTH_TARGET: f64 = 3.0;
+pub(super) const QUEUE_DEPTH_TARGET: f64 = 3.0;
 /// KV cache fraction per replica.
 const KV_CACHE_TARGET: f64 = 0.8;
 /// Requests held in the picker, per replica (llm-d's guide for queues in the picker).
@@ -150,8 +150,8 @@ fn zero(cold_start: Duration) -> ZeroPlan {
 /// replicas.
 fn engine(series: &Series<'_>, scaling: &Scaling, sleeps: bool) -> Trigger {
     let (name, metric, target) = match scaling.metric {
-        Metric::QueueDepth => ("queue-depth", "vllm:num_requests_waiting", QUEUE_DEPTH_TARGET),
-        Metric::KvCache => ("kv-cache", "vllm:kv_cache_usage_perc", KV_CACHE_TARGET),
+        Metric::QueueDepth => ("queue-depth", vllm::WAITING, QUEUE_DEPTH_TARGET),
+        Metric::KvCache => ("kv-cache", vllm::KV_CACHE, KV_CACHE_TARGET),
     };
     let selector = series.engine();
     let mut query = format!("sum({metric}{{{selector}}})");

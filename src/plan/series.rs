@@ -7,6 +7,16 @@ use crate::api::{ModelName, Namespace};
 
 use super::names::{MODEL_LABEL, series_label};
 
+/// Series of the engines (vllm-project/vllm v0.27.1, `vllm/v1/metrics/loggers.py`).
+pub(super) mod vllm {
+    /// Requests that wait, a gauge.
+    pub(in crate::plan) const WAITING: &str = "vllm:num_requests_waiting";
+    /// How much of the KV cache is in use, a gauge from 0 to 1.
+    pub(in crate::plan) const KV_CACHE: &str = "vllm:kv_cache_usage_perc";
+    /// Requests that lost their place in the KV cache to another one, a counter.
+    pub(in crate::plan) const PREEMPTIONS: &str = "vllm:num_preemptions_total";
+}
+
 /// A pod's generated name is its owner's, cut to this length, and five letters or digits (Kubernetes 1.35,
 /// `apiserver/pkg/storage/names/generate.go`).
 const GENERATED_FROM_MAX: usize = 58;

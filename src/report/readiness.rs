@@ -148,6 +148,7 @@ pub const fn rule(key: Key) -> Rule {
         | Key::EppMetricsClusterRole
         | Key::EppMetricsClusterRoleBinding
         | Key::EppPodMonitor
+        | Key::PrometheusRule
         | Key::GatewayProxySettingsPolicy => (EXISTS, Judgement::Always),
     };
     Rule { cel_query, judgement }

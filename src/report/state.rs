@@ -120,6 +120,7 @@ pub(super) fn name(plan: &Plan, key: Key) -> String {
         Key::ModelPodDisruptionBudget => "PodDisruptionBudget",
         Key::ServiceMonitor | Key::EppServiceMonitor => "ServiceMonitor",
         Key::PodMonitor | Key::EppPodMonitor => "PodMonitor",
+        Key::PrometheusRule => "PrometheusRule",
         Key::InferencePool => "InferencePool",
         Key::InferenceObjective => "InferenceObjective",
         Key::HttpRoute | Key::AiGatewayHttpRoute => "HTTPRoute",

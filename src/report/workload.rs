@@ -87,6 +87,7 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         Key::ModelMetricsService,
         Key::ServiceMonitor,
         Key::PodMonitor,
+        Key::PrometheusRule,
         Key::ModelPodDisruptionBudget,
         Key::Ingress,
     ];

@@ -359,7 +359,7 @@ fn input_fields() -> Fields {
         ("monitoring.interval", text("[1-9][0-9]?s")),
         ("monitoring.endpointPicker", one_of(&["Auto", "Enabled", "Disabled"])),
         ("monitoring.external.selector", labels()),
-        ("monitoring.rules", Just(json!(false)).boxed()),
+        ("monitoring.rules", flag()),
         ("prometheus.address", text("https?://[a-z]{1,10}:[1-9][0-9]{3}")),
         ("prometheus.authRef", credentials()),
         ("hardening.networkPolicy", Just(json!(false)).boxed()),
@@ -531,6 +531,10 @@ fn fit_scaling(fields: &mut Value, input: &mut Value) {
     // Somebody else's series are for those who have none.
     if input["monitoring"]["kind"] != "None" {
         take(input, "monitoring.external");
+    }
+    // Alerts need series.
+    if input["monitoring"]["kind"] == "None" && !input["monitoring"]["external"].is_object() {
+        take(input, "monitoring.rules");
     }
     if fields["scaling"]["enabled"] != true {
         return;

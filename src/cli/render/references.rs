@@ -196,19 +196,27 @@ impl Search<'_> {
         }
     }
 
-    /// Triggers that read what a monitor scrapes.
+    /// Triggers and alerts that read what monitors scrape.
     fn series(&mut self) {
         for trigger in list(&self.object.manifest, "/spec/triggers") {
-            let query = text(trigger, "/metadata/query");
-            let asked = matchers(query);
+            self.asks("triggers", text(trigger, "/metadata/query"));
+        }
+        for rule in list(&self.object.manifest, "/spec/groups").flat_map(|group| list(group, "/rules")) {
+            self.asks("rules", text(rule, "/expr"));
+        }
+    }
+
+    /// Each selector of a query is a question of its own, and has to be some monitor's.
+    fn asks(&mut self, field: &'static str, query: &str) {
+        for asked in selectors(query) {
             let makers: Vec<usize> = (0..self.objects.len())
                 .filter(|&index| produced(self.objects, index).is_some_and(|labels| asked.is_subset(&labels)))
                 .collect();
-            if !asked.is_empty() && makers.is_empty() {
-                self.add("triggers", Target::Outside { kind: "series".to_owned(), name: query.to_owned() });
+            if makers.is_empty() {
+                self.add(field, Target::Outside { kind: "series".to_owned(), name: query.to_owned() });
             }
             for maker in makers {
-                self.add("triggers", Target::Inside(maker));
+                self.add(field, Target::Inside(maker));
             }
         }
     }
@@ -268,7 +276,7 @@ impl Search<'_> {
 }
 
 /// Labels that the series of a monitor carry for sure, in Prometheus' spelling; `None` for what is no monitor.
-fn produced(objects: &[Rendered], monitor: usize) -> Option<BTreeSet<(String, Cow<'_, str>)>> {
+fn produced(objects: &[Rendered], monitor: usize) -> Option<BTreeSet<Matcher<'_>>> {
     let monitor = objects.get(monitor)?;
     match monitor.kind() {
         "ServiceMonitor" => by_service(objects, monitor),
@@ -278,7 +286,7 @@ fn produced(objects: &[Rendered], monitor: usize) -> Option<BTreeSet<(String, Co
 }
 
 /// What prometheus-operator makes of a `PodMonitor`: without a jobLabel the job is the monitor's namespace and name.
-fn by_pods<'a>(objects: &[Rendered], monitor: &'a Rendered) -> Option<BTreeSet<(String, Cow<'a, str>)>> {
+fn by_pods<'a>(objects: &[Rendered], monitor: &'a Rendered) -> Option<BTreeSet<Matcher<'a>>> {
     let selector = labels(&monitor.manifest, "/spec/selector/matchLabels");
     objects.iter().find(|object| {
         object.namespace() == monitor.namespace()
@@ -291,10 +299,7 @@ fn by_pods<'a>(objects: &[Rendered], monitor: &'a Rendered) -> Option<BTreeSet<(
     Some(known.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(written).collect())
 }
 
-fn by_service<'a>(
-    objects: &'a [Rendered],
-    monitor: &'a Rendered,
-) -> Option<BTreeSet<(String, Cow<'a, str>)>> {
+fn by_service<'a>(objects: &'a [Rendered], monitor: &'a Rendered) -> Option<BTreeSet<Matcher<'a>>> {
     let selector = labels(&monitor.manifest, "/spec/selector/matchLabels");
     let service = objects.iter().find(|object| {
         object.kind() == "Service"
@@ -319,15 +324,21 @@ fn series_label(label: &str) -> String {
 /// Labels that come with a metric and not from its target.
 const METRIC_LABELS: [&str; 1] = ["inference_pool"];
 
-/// The equality matchers of a query that are about targets; all selectors of a query are taken together.
-fn matchers(query: &str) -> BTreeSet<(String, Cow<'_, str>)> {
-    let selectors = query.split('{').skip(1).filter_map(|rest| rest.split('}').next());
-    let equalities = selectors.flat_map(|selector| selector.split(',')).filter_map(|pair| {
+/// A label of a series, and its value.
+type Matcher<'a> = (String, Cow<'a, str>);
+
+/// Of each selector of a query, the equality matchers that are about targets.
+fn selectors(query: &str) -> BTreeSet<BTreeSet<Matcher<'_>>> {
+    query.split('{').skip(1).filter_map(|rest| rest.split('}').next()).map(matchers).collect()
+}
+
+fn matchers(selector: &str) -> BTreeSet<Matcher<'_>> {
+    let pairs = selector.split(',').filter_map(|pair| {
         let (key, value) = pair.split_once('=').filter(|(key, _)| !METRIC_LABELS.contains(&key.trim()))?;
         let value = value.trim().strip_prefix('"')?.strip_suffix('"')?;
         Some((key.trim().to_owned(), Cow::from(value)))
     });
-    equalities.collect()
+    pairs.collect()
 }
 
 fn contains(labels: &Labels<'_>, selector: &Labels<'_>) -> bool {
@@ -485,6 +496,10 @@ mod tests {
             let triggers = json!([{ "metadata": { "query": query } }]);
             object("ScaledObject", "llama", json!({ "spec": { "triggers": triggers } }))
         };
+        let alert = |query: &str| {
+            let groups = json!([{ "name": "g", "rules": [{ "alert": "A", "expr": query }] }]);
+            object("PrometheusRule", "llama", json!({ "spec": { "groups": groups } }))
+        };
         let cases = [
             (
                 r#"sum(a{namespace="models",x_io_model="llama",job="llama-metrics"})"#,
@@ -493,19 +508,26 @@ mod tests {
             ),
             (r#"sum(a{x_io_model="llama",inference_pool="p"})"#, true, "a metric may have labels of its own"),
             (r#"sum(a{x_io_model="other"})"#, false, "another model"),
-            (r#"sum(a{job="llama-metrics"}) or sum(up{job="other"})"#, false, "every selector counts"),
             (r#"sum(a{part="engine"})"#, false, "a label that is not copied is not on the series"),
         ];
+        let (service, monitor) = (&service, &monitor);
+        let leads = |reader: Rendered| {
+            told(&[reader, monitor.clone(), service.clone(), object("VLLMRuntime", "llama", json!({}))])
+        };
+        let rest = ["selector -> Service", "selector -> VLLMRuntime"];
         for (query, found, reason) in cases {
-            let objects =
-                [scaled(query), monitor.clone(), service.clone(), object("VLLMRuntime", "llama", json!({}))];
-            let want = if found {
-                "triggers -> ServiceMonitor".to_owned()
-            } else {
-                format!("triggers -> series {query}?")
-            };
-            assert_eq!(told(&objects), [&want, "selector -> Service", "selector -> VLLMRuntime"], "{reason}");
+            for (reader, field) in [(scaled(query), "triggers"), (alert(query), "rules")] {
+                let want = if found {
+                    format!("{field} -> ServiceMonitor")
+                } else {
+                    format!("{field} -> series {query}?")
+                };
+                assert_eq!(leads(reader), [&want, rest[0], rest[1]], "{field}: {reason}");
+            }
         }
+        let both = r#"sum(a{job="llama-metrics"}) or sum(up{job="other"})"#;
+        let want = ["triggers -> ServiceMonitor".to_owned(), format!("triggers -> series {both}?")];
+        assert_eq!(leads(scaled(both))[..2], want, "every selector counts");
     }
 
     #[test]

@@ -41,6 +41,12 @@ pub struct Traits {
     pub queue_metric: &'static str,
     /// Requests that the pool works on.
     pub running_metric: &'static str,
+    /// Requests that were handed on.
+    pub request_metric: &'static str,
+    /// Requests that failed, in the picker or after it; labelled `error_code`.
+    pub error_metric: &'static str,
+    /// How long requests waited, a histogram; labelled `inference_pool` and `outcome`.
+    pub wait_metric: &'static str,
     /// Paths whose requests the picker understands. It refuses all others, or takes them for what they are not.
     pub paths: &'static [&'static str],
     /// Request headers that the picker trusts.
@@ -128,6 +134,9 @@ const GIE_1_3: Traits = Traits {
     // GIE v1.3.1, `pkg/epp/metrics/metrics.go`.
     queue_metric: "inference_extension_flow_control_queue_size",
     running_metric: "inference_objective_running_requests",
+    request_metric: "inference_objective_request_total",
+    error_metric: "inference_objective_request_error_total",
+    wait_metric: "inference_extension_flow_control_request_queue_duration_seconds",
     // GIE v1.3.1, `pkg/epp/util/request/body.go`: whatever the path is, a body needs `prompt` or `messages`.
     paths: &["/v1/completions", "/v1/chat/completions"],
     headers: GATEWAY_HEADERS,
@@ -175,6 +184,9 @@ const LLM_D_0_9: Traits = Traits {
     // LDR v0.9.0, `pkg/epp/metrics/llm_d_router_metrics.go`; the old series are still written beside them.
     queue_metric: "llm_d_epp_flow_control_queue_size",
     running_metric: "llm_d_epp_request_running",
+    request_metric: "llm_d_epp_request_total",
+    error_metric: "llm_d_epp_request_error_total",
+    wait_metric: "llm_d_epp_flow_control_request_queue_duration_seconds",
     // LDR v0.9.0, `pkg/epp/framework/plugins/requesthandling/parsers`: openai, anthropic and vllmhttp, all three built in.
     paths: &[
         "/v1/completions",

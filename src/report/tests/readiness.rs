@@ -281,7 +281,8 @@ fn optional_objects_never_hold_back_the_composite() {
             Key::EppMetricsClusterRole,
             Key::EppMetricsClusterRoleBinding,
             Key::EppServiceMonitor,
-            Key::EppPodMonitor
+            Key::EppPodMonitor,
+            Key::PrometheusRule,
         ],
         "nothing is observed, and everything else is not yet"
     );

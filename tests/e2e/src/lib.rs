@@ -37,6 +37,8 @@ pub mod picker;
 #[cfg(feature = "controlplane")]
 pub mod playground;
 pub mod process;
+#[cfg(feature = "controlplane")]
+pub mod promtool;
 pub mod readme;
 pub mod registry;
 pub mod release;

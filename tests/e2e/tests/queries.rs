@@ -3,15 +3,9 @@
 //! KEDA takes exactly one element, and with `ignoreNullValues: "false"` no element is an error: then nobody scales in
 //! and nobody falls asleep.
 
-use std::process::Command;
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use e2e::controlplane::cluster::text;
-use e2e::render::{self, Answer};
-use e2e::tools::PROMTOOL;
-use e2e::wrapped::delivered;
-use e2e::{process, workspace};
+use e2e::promtool::{self, Model, composed};
 use serde_json::{Value, json};
 
 /// One state of the world, and what a query reads in it.
@@ -23,48 +17,8 @@ struct Case {
     reason: &'static str,
 }
 
-/// Series of one model, as the monitors label them.
-struct Model {
-    namespace: &'static str,
-    name: &'static str,
-}
-
-impl Model {
-    const fn of(namespace: &'static str, name: &'static str) -> Self {
-        Self { namespace, name }
-    }
-
-    fn series(&self, metric: &str, job: &str, more: &str) -> String {
-        let Self { namespace, name } = self;
-        format!(
-            r#"{metric}{{namespace="{namespace}",inference_devopstoolkit_ai_model="{name}",job="{name}-{job}"{more}}}"#
-        )
-    }
-
-    fn engine(&self, metric: &str, pod: &str) -> String {
-        self.series(metric, "metrics", &format!(r#",pod="{pod}""#))
-    }
-
-    fn picker(&self, metric: &str, more: &str) -> String {
-        self.series(metric, "epp", more)
-    }
-}
-
-/// The `ScaledObject` of an example, by the same command that people preview with.
 fn triggers(scenario: &str) -> Result<Vec<Value>> {
-    let scenarios = render::scenarios(&workspace::root().join("examples"))?;
-    let scenario = scenarios
-        .into_iter()
-        .find(|candidate| candidate.name == scenario)
-        .with_context(|| format!("there is no example {scenario}"))?;
-    let Answer::Rendered(rendered) = render::preview(&workspace::function()?, &scenario)? else {
-        anyhow::bail!("{} is refused", scenario.name);
-    };
-    let manifests = rendered.composed.iter().filter_map(delivered).map(|delivered| delivered.manifest);
-    let scaled_object = manifests
-        .into_iter()
-        .find(|manifest| text(manifest, "/kind") == "ScaledObject")
-        .context("the example has no ScaledObject")?;
+    let scaled_object = composed(scenario, "ScaledObject")?;
     let triggers = scaled_object.pointer("/spec/triggers").and_then(Value::as_array).cloned();
     triggers.context("the ScaledObject has no triggers")
 }
@@ -103,14 +57,7 @@ fn check(scenario: &str, cases: &[Case]) -> Result<()> {
         ensure!(asked.contains(&name), "no case asks the trigger {name} of {scenario}");
     }
 
-    let directory = tempfile::tempdir()?;
-    let file = directory.path().join("queries.yaml");
-    // JSON is YAML.
-    let content = json!({"rule_files": [], "evaluation_interval": "15s", "tests": tests});
-    std::fs::write(&file, content.to_string())?;
-    let mut promtool = Command::new(PROMTOOL.path()?);
-    promtool.args(["test", "rules"]).arg(&file);
-    process::run(&mut promtool, Duration::from_mins(2))?.success("promtool").map(drop)
+    promtool::test(None, &tests)
 }
 
 #[test]
