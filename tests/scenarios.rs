@@ -1,7 +1,8 @@
 //! Every reason of the catalogue, from observed state as the real systems write it.
 //!
 //! A folder of `tests/scenarios` is a reason, a file in it a scene that leads there, and the `.snap` beside it all that
-//! the function then says. Read before it is accepted: `INSTA_UPDATE=new cargo test`.
+//! the function then says. `life.yaml` is one scene after another, and `life.snap` reads like a story. Read before they are
+//! accepted: `INSTA_UPDATE=new cargo test`.
 
 #![allow(
     clippy::expect_used,
@@ -20,8 +21,10 @@ use std::path::{Path, PathBuf};
 
 use function_inference::cluster::report as cluster;
 use function_inference::report::CATALOGUE;
+use serde::Deserialize;
+use serde_json::Value;
 
-use scene::{Said, Scene};
+use scene::{Changes, Said, Scene};
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<PathBuf> =
@@ -87,4 +90,38 @@ fn every_reason_of_the_catalogue_has_a_scenario_that_leads_to_it() {
             assert!(!is_left, "{}: no scene leads to it", file.display());
         }
     }
+}
+
+/// The scenes of a life, in their order.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Life {
+    /// How the composite resource differs from `model.yaml`.
+    composite: Value,
+    /// Its Input.
+    input: Value,
+    steps: Vec<Scene>,
+}
+
+#[test]
+fn the_life_of_a_model_is_told_step_by_step() {
+    let life: Life = scene::read(&scene::folder().join("life.yaml"));
+    let mut story = String::new();
+    let mut before: Option<scene::Answer> = None;
+    for mut step in life.steps {
+        step.input = Some(life.input.clone());
+        let mut composite = scene::merged(scene::merged(step.written(), &life.composite), &step.composite);
+        if let Some(before) = before.as_ref().and_then(|before| before.composite.as_ref()) {
+            composite["status"] = before["status"].clone();
+        }
+        let answer = step.play_with(&composite);
+        assert_eq!(answer.deleted, [""; 0], "{}: nothing is ever withdrawn", step.what);
+        let told = match &before {
+            None => answer.to_string(),
+            Some(before) => Changes(&answer, before).to_string(),
+        };
+        story += &format!("{}\n\n{told}\n", step.what);
+        before = Some(answer);
+    }
+    golden(&scene::folder(), "life", story.trim_end());
 }

@@ -297,10 +297,27 @@ impl Answer {
 /// As a golden file has it.
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.tell(f, None)
+    }
+}
+
+/// The same, without what was so before.
+pub(crate) struct Changes<'a>(pub(crate) &'a Answer, pub(crate) &'a Answer);
+
+impl fmt::Display for Changes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(answer, before) = self;
+        answer.tell(f, Some(before))
+    }
+}
+
+impl Answer {
+    fn tell(&self, f: &mut fmt::Formatter<'_>, before: Option<&Self>) -> fmt::Result {
         writeln!(f, "Ready: {}", self.ready())?;
         let ttl = self.response.meta.as_ref().and_then(|meta| meta.ttl).unwrap();
         writeln!(f, "asked again in: {} s", ttl.seconds)?;
-        for condition in &self.response.conditions {
+        let told = before.map(|before| before.response.conditions.as_slice()).unwrap_or_default();
+        for condition in self.response.conditions.iter().filter(|condition| !told.contains(condition)) {
             let status = match condition.status() {
                 Status::ConditionTrue => "True",
                 Status::ConditionFalse => "False",
@@ -326,14 +343,21 @@ impl fmt::Display for Answer {
         if !self.deleted.is_empty() {
             writeln!(f, "no longer wanted: {}", self.deleted.join(", "))?;
         }
-        if let Some(composite) = &self.composite {
-            let mut status = composite["status"].clone();
-            status.as_object_mut().unwrap().remove("conditions");
-            if status != json!({}) {
-                writeln!(f, "status: {status}")?;
-            }
+        let status = self.status();
+        if status != Value::Null && before.is_none_or(|before| before.status() != status) {
+            writeln!(f, "status: {status}")?;
         }
         Ok(())
+    }
+
+    /// What is in the composite resource's status beside the conditions.
+    fn status(&self) -> Value {
+        let mut status =
+            self.composite.as_ref().map(|composite| composite["status"].clone()).unwrap_or_default();
+        if let Some(fields) = status.as_object_mut() {
+            fields.remove("conditions");
+        }
+        if status == json!({}) { Value::Null } else { status }
     }
 }
 
