@@ -21,11 +21,12 @@ pub(super) fn is_over(plan: &Plan, observed: &Observed, live: &Live) -> bool {
     past().unwrap_or_default()
 }
 
-/// When the start began: with the workload itself, or, when it is said of an older one that slept, when that was first
-/// said. KEDA puts no model to sleep that is younger than a cold start (`initialCooldownPeriod`), so age tells them apart.
+/// When the start began: with the workload itself, or, where that is older than a start may take, when it was first said.
+/// KEDA puts no model to sleep that is younger (`initialCooldownPeriod`).
 fn begin(plan: &Plan, observed: &Observed, live: &Live) -> Option<Timestamp> {
     let before = observed.conditions.get(ConditionType::WorkloadReady.as_str())?;
-    let said = time(before.since.as_ref()).filter(|_| before.reason == Reason::Starting.as_str())?;
+    let starts = [Reason::Starting, Reason::Waking].iter().any(|reason| reason.as_str() == before.reason);
+    let said = time(before.since.as_ref()).filter(|_| starts)?;
     let made = time(live.created.as_ref())?;
     let age = said.as_millisecond().saturating_sub(made.as_millisecond());
     Some(if age < limit(plan) { made } else { said })

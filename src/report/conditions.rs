@@ -75,6 +75,7 @@ pub const CATALOGUE: [(ConditionType, &[Reason]); 4] = [
             Reason::ScaledToZero,
             Reason::Creating,
             Reason::Starting,
+            Reason::Waking,
             Reason::NotServing,
             Reason::Stopped,
             Reason::ObjectNotSynced,

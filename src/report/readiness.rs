@@ -173,7 +173,10 @@ pub(super) const fn only_exists(key: Key) -> bool {
 pub fn is_ready(key: Key, plan: &Plan, observed: &Observed) -> bool {
     match (rule(key).judgement, state(observed, key)) {
         (Judgement::Always, _) | (Judgement::Exists, State::Live(_) | State::Unreadable(_)) => true,
-        (Judgement::Says(judge), State::Live(live)) => judge(plan, live),
+        // Whether it has slept is told by the composite, and not by the object, which the provider goes on to look at.
+        (Judgement::Says(judge), State::Live(live)) => {
+            judge(plan, live) || key == plan.workload_key() && workload::is_waited_for(plan, observed, live)
+        }
         (Judgement::Exists, State::Absent | State::Missing | State::NotSynced(_))
         | (Judgement::Says(_), State::Absent | State::Missing | State::NotSynced(_) | State::Unreadable(_)) => {
             false

@@ -53,6 +53,8 @@ pub enum Reason {
     Creating,
     /// The object is there, its pods are not up yet. Wait; if it lasts, look at the pods.
     Starting,
+    /// A model that slept starts for a request. Wait; if it lasts, look at the pods.
+    Waking,
     /// The object is there, its controller has not said anything about it. Wait; if it lasts, see if it runs.
     Pending,
     /// provider-kubernetes cannot reconcile the Object. Do what its message says.
@@ -133,6 +135,7 @@ impl Reason {
             Self::FatalError => ("FatalError", Unknown, Settled),
             Self::Creating => ("Creating", False, UnderWay),
             Self::Starting => ("Starting", False, UnderWay),
+            Self::Waking => ("Waking", False, UnderWay),
             Self::Pending => ("Pending", False, UnderWay),
             Self::ObjectNotSynced => ("ObjectNotSynced", False, Broken),
             Self::ObjectUnreadable => ("ObjectUnreadable", False, Broken),

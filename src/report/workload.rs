@@ -114,9 +114,21 @@ fn starting(plan: &Plan, observed: &Observed, live: &Live, object: &str) -> (Rea
     if cold_start::is_over(plan, observed, live) {
         return none(&format!(", and the {} of spec.scaling.coldStart are over", plan.workload.cold_start));
     }
-    let message =
-        format!("{object} starts {wanted}. If this takes longer than spec.scaling.coldStart, look at {look}");
-    (Reason::Starting, message)
+    let (reason, what) = match (slept_before(observed), wakes(plan)) {
+        (false, _) => (Reason::Starting, format!("{object} starts {wanted}.")),
+        (true, true) => (Reason::Waking, format!("{object} wakes with {wanted}, and requests wait for it.")),
+        (true, false) => (Reason::Waking, format!("{object} wakes with {wanted}.")),
+    };
+    (reason, format!("{what} If this takes longer than spec.scaling.coldStart, look at {look}"))
+}
+
+/// Whether requests wait for a model that wakes, as they do for one that sleeps.
+pub(super) fn is_waited_for(plan: &Plan, observed: &Observed, live: &Live) -> bool {
+    serving(plan, live) == Serving::No
+        && wakes(plan)
+        && slept_before(observed)
+        && !gave_up(live)
+        && !cold_start::is_over(plan, observed, live)
 }
 
 /// Whether its controller expects nothing of the present pods any more.
@@ -188,7 +200,14 @@ fn is_available(facts: &VllmRuntimeFacts) -> bool {
 }
 
 fn served_before(observed: &Observed) -> bool {
-    observed.conditions.get(KIND.as_str()).is_some_and(|before| {
-        [Reason::Available, Reason::NotServing].iter().any(|reason| reason.as_str() == before.reason)
-    })
+    was(observed, [Reason::Available, Reason::NotServing])
+}
+
+fn slept_before(observed: &Observed) -> bool {
+    was(observed, [Reason::ScaledToZero, Reason::Waking])
+}
+
+fn was(observed: &Observed, reasons: [Reason; 2]) -> bool {
+    let before = observed.conditions.get(KIND.as_str());
+    before.is_some_and(|before| reasons.iter().any(|reason| reason.as_str() == before.reason))
 }

@@ -39,6 +39,14 @@ fn a_start_is_given_up_on_once_somebody_has_looked_after_its_time() {
             &at(said),
         )
     };
+    let wakes = |looked: &str, said: &str| {
+        healthy().holding(Key::VllmRuntime, looked_at(looked)).since(
+            "WorkloadReady",
+            "False",
+            "Waking",
+            &at(said),
+        )
+    };
     let cases = [
         (starts("04:00:05", "04:00:20"), Reason::Starting, "the first look"),
         (starts("04:09:59", "04:00:20"), Reason::Starting, "there is time"),
@@ -53,10 +61,11 @@ fn a_start_is_given_up_on_once_somebody_has_looked_after_its_time() {
             Reason::Starting,
             "it is said once before it is given up on",
         ),
-        (starts("09:00:30", "09:00:20"), Reason::Starting, "it slept for hours, and wakes"),
-        (polled(starts("09:00:30", "09:00:20"), "09:10:19"), Reason::Starting, "and there is time"),
+        (starts("09:00:30", "09:00:20"), Reason::Starting, "it was stopped for hours, and is started"),
+        (wakes("09:00:30", "09:00:20"), Reason::Waking, "it slept for hours, and wakes"),
+        (polled(wakes("09:00:30", "09:00:20"), "09:10:19"), Reason::Waking, "and there is time"),
         (
-            polled(starts("09:00:30", "09:00:20"), "09:10:20"),
+            polled(wakes("09:00:30", "09:00:20"), "09:10:20"),
             Reason::NotServing,
             "requests wait, and KEDA has seen them for as long as a cold start takes",
         ),

@@ -117,7 +117,7 @@ fn events_come_with_changes_only() {
                 .before("EndpointPickerReady", "True", "Available")
                 .before("GatewayReady", "True", "PriorityNotEnforced")
                 .before("ScalingReady", "True", "ScalerReady"),
-            want: vec![(Severity::Normal, "Starting")],
+            want: vec![(Severity::Normal, "Waking")],
         },
         Case {
             reason: "routing was switched off: that was asked for",

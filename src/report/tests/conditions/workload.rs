@@ -40,8 +40,8 @@ pub(super) fn cases() -> Vec<Case> {
             "a model that wakes up",
             asleep(600),
             runtime_only(1, 0).before("WorkloadReady", "True", "ScaledToZero"),
-            (WorkloadReady, Reason::Starting),
-            &["starts 1 wanted replica."],
+            (WorkloadReady, Reason::Waking),
+            &["wakes with 1 wanted replica, and requests wait for it."],
         ),
         case(
             "it stays so until it serves again",
