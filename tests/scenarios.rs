@@ -106,7 +106,7 @@ struct Life {
 #[test]
 fn the_life_of_a_model_is_told_step_by_step() {
     let life: Life = scene::read(&scene::folder().join("life.yaml"));
-    let mut story = String::new();
+    let mut story = Vec::new();
     let mut before: Option<scene::Answer> = None;
     for mut step in life.steps {
         step.input = Some(life.input.clone());
@@ -120,8 +120,8 @@ fn the_life_of_a_model_is_told_step_by_step() {
             None => answer.to_string(),
             Some(before) => Changes(&answer, before).to_string(),
         };
-        story += &format!("{}\n\n{told}\n", step.what);
+        story.push(format!("{}\n\n{told}", step.what));
         before = Some(answer);
     }
-    golden(&scene::folder(), "life", story.trim_end());
+    golden(&scene::folder(), "life", story.join("\n").trim_end());
 }
