@@ -1,8 +1,8 @@
 //! Adapters that are served beside the model.
 
 use super::llm_inference as xr;
-use super::problem::{Path, Problems, Step};
-use super::settings::{Adapter, Lora};
+use super::problem::{Path, Problems, Source, Step};
+use super::settings::{Adapter, Lora, Runtime};
 
 /// The engine's own default (vllm-project/vllm v0.13, `vllm/config/lora.py`).
 const DEFAULT_MAX_RANK: u32 = 16;
@@ -19,13 +19,21 @@ pub(crate) const MODULES: &str = "--lora-modules";
 /// Flags that `lora` sets where it is there.
 const FLAGS: [&str; 4] = [ENABLE, MAX_ADAPTERS, MAX_RANK, MODULES];
 
+/// Whoever says arguments for the engine must not say these.
+pub(super) fn check_arguments(runtime: &Runtime, problems: &mut Problems, input: &mut Problems) {
+    let (base, problems) = match runtime.args_source {
+        Source::Composite => ("runtime.args", problems),
+        Source::Input => ("defaults.runtime.args", input),
+    };
+    for (index, flag) in runtime.arguments_that_set(|flag| FLAGS.contains(&flag)) {
+        let mut path = Path::dotted(base);
+        path.0.push(Step::Index(index));
+        problems.add(&path, flag, "must not be there for a model with lora, which sets it");
+    }
+}
+
 /// What is in effect, and whether it fits what else is asked for.
-pub(super) fn settle(
-    lora: xr::Lora,
-    names: [&Option<String>; 2],
-    arguments: &[String],
-    problems: &mut Problems,
-) -> Lora {
+pub(super) fn settle(lora: xr::Lora, names: [&Option<String>; 2], problems: &mut Problems) -> Lora {
     let xr::Lora { adapters, max_adapters, max_rank } = lora;
     let adapters = adapters.map(|adapters| adapters.0).unwrap_or_default();
     for (index, xr::Adapter { name, path: _ }) in adapters.iter().enumerate() {
@@ -34,13 +42,6 @@ pub(super) fn settle(
             let mut path = Path::dotted("lora.adapters");
             path.0.extend([Step::Index(index), Step::Field("name".to_owned())]);
             problems.add(&path, format!("{:?}", name.0), "must not be the name of the model itself");
-        }
-    }
-    for argument in arguments {
-        let flag = argument.split('=').next().unwrap_or(argument).replace('_', "-");
-        if FLAGS.contains(&flag.as_str()) {
-            let want = "must not have this flag where lora is there, which sets it";
-            problems.add(&Path::dotted("runtime.args"), format!("{flag:?}"), want);
         }
     }
     let adapters: Vec<Adapter> = adapters
@@ -61,7 +62,7 @@ mod tests {
     use serde_json::json;
 
     use crate::api::settings::{Adapter, Lora};
-    use crate::api::tests::{composite, problems, settings};
+    use crate::api::tests::{composite, input, problems, settings};
 
     #[test]
     fn room_follows_from_the_adapters() {
@@ -98,12 +99,23 @@ mod tests {
             ),
             (
                 json!({"lora": adapters("a"), "runtime": {"args": ["--max_loras=3"]}}),
-                "spec.runtime.args is \"--max-loras\": must not have this flag where lora is there, which sets it",
+                "spec.runtime.args[0] is --max-loras: must not be there for a model with lora, which sets it",
             ),
         ];
         for (fields, want) in cases {
             assert_eq!(problems(composite(fields), None), [want]);
         }
+        let platform =
+            || Some(input(json!({"defaults": {"runtime": {"args": ["--seed=1", "--enable-lora"]}}})));
+        assert_eq!(
+            problems(composite(json!({"lora": adapters("a")})), platform()),
+            [
+                "Input spec.defaults.runtime.args[1] is --enable-lora: must not be there for a model with lora, which sets it"
+            ],
+            "the platform's arguments are the platform's to correct"
+        );
+        let own = json!({"lora": adapters("a"), "runtime": {"args": []}});
+        assert_eq!(problems(composite(own), platform()), [""; 0], "they are not in effect");
         let alone = json!({"runtime": {"args": ["--enable-lora"]}});
         assert_eq!(
             problems(composite(alone), None),

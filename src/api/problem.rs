@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::shape::Shape;
 
 /// Which document a problem is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Source {
     /// The composite resource.
+    #[default]
     Composite,
     /// The pipeline step's Input.
     Input,

@@ -9,7 +9,7 @@ use super::llm_inference::Spec;
 use super::lora;
 use super::model_stack as stack;
 use super::model_stack::StackSpec;
-use super::problem::{Path, Problems};
+use super::problem::{Path, Problems, Source};
 use super::reach::{check_environment, check_image, check_name, namespace, transport};
 use super::reading::Map;
 use super::routing::{self, PlatformGateway, gateway_ref};
@@ -119,7 +119,10 @@ pub(super) fn settle(
     let alias = own_gateway.alias(&gateway, served_name.as_deref(), problems);
 
     let runtime = settle_runtime(runtime, runtime_defaults);
-    let lora = lora.map(|lora| lora::settle(lora, [&served_name, &alias], &runtime.args, problems));
+    let lora = lora.map(|lora| {
+        lora::check_arguments(&runtime, problems, input);
+        lora::settle(lora, [&served_name, &alias], problems)
+    });
 
     let min = min_replicas.map_or(1, |min| min.0);
     let replicas = Replicas {
@@ -206,6 +209,7 @@ fn settle_runtime(runtime: xr::Runtime, defaults: xr::Runtime) -> Runtime {
         node_selector,
         tolerations,
     } = runtime;
+    let args_source = if args.is_some() { Source::Composite } else { Source::Input };
     let env = env.or(defaults.env).map(|env| env.0).unwrap_or_default();
     let tolerations = tolerations.or(defaults.tolerations).map(|list| list.0).unwrap_or_default();
     Runtime {
@@ -216,6 +220,7 @@ fn settle_runtime(runtime: xr::Runtime, defaults: xr::Runtime) -> Runtime {
             .or(defaults.args)
             .map(|args| args.0.into_iter().map(|arg| arg.0).collect())
             .unwrap_or_default(),
+        args_source,
         env: env.into_iter().filter_map(env_variable).collect(),
         dtype: dtype.or(defaults.dtype).map(|dtype| dtype.as_str().to_owned()),
         max_model_len: max_model_len.or(defaults.max_model_len).and_then(|it| i32::try_from(it.0).ok()),

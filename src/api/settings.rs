@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
 use serde::Deserialize;
 
 use super::operator::Operator;
-use super::{Duration, Host, ModelName, Namespace};
+use super::{Duration, Host, ModelName, Namespace, Source};
 
 /// A model stack, as asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,6 +182,8 @@ pub struct Runtime {
     pub memory: Option<String>,
     /// Extra engine arguments.
     pub args: Vec<String>,
+    /// Whose they are: only one of the two says them all.
+    pub args_source: Source,
     /// Extra environment.
     pub env: Vec<EnvVariable>,
     /// Weight and activation type; `None` = `auto`.
@@ -198,6 +200,17 @@ pub struct Runtime {
     pub node_selector: BTreeMap<String, String>,
     /// Pod tolerations.
     pub tolerations: Vec<Toleration>,
+}
+
+impl Runtime {
+    /// Arguments that set one of some flags, as the engine takes them: `--a_b=c` sets `--a-b`. With its place in the list.
+    pub(crate) fn arguments_that_set<'a>(
+        &'a self,
+        is_meant: impl Fn(&str) -> bool + 'a,
+    ) -> impl Iterator<Item = (usize, String)> + 'a {
+        let flags = self.args.iter().map(|argument| argument.split('=').next().unwrap_or(argument));
+        flags.map(|flag| flag.replace('_', "-")).enumerate().filter(move |(_, flag)| is_meant(flag))
+    }
 }
 
 /// An environment variable.

@@ -1,19 +1,26 @@
 //! What the settings alone, or the live model, forbid.
 
 use crate::api::settings::{Backend, Delivery, MetricsAuth, Settings, Target, Transport};
-use crate::api::{Path, Problem, Source};
+use crate::api::{Path, Problem, Source, Step};
 use crate::observe::{Form, Observed};
 
 use super::keys::Key;
 
 /// A field of the composite that cannot be what it is.
-pub(super) fn composite(path: &str, seen: impl std::fmt::Debug, want: impl Into<String>) -> Problem {
+fn composite(path: &str, seen: impl std::fmt::Debug, want: impl Into<String>) -> Problem {
     problem(Source::Composite, path, format!("{seen:?}"), want.into())
 }
 
 /// A list of the composite that is too long.
 pub(super) fn composite_list(path: &str, length: usize, want: String) -> Problem {
     problem(Source::Composite, path, format!("a list of {length}"), want)
+}
+
+/// An entry of a list that cannot be what it is.
+pub(super) fn entry(source: Source, path: &str, index: usize, seen: String, want: &str) -> Problem {
+    let mut found = problem(source, path, seen, want.to_owned());
+    found.path.0.push(Step::Index(index));
+    found
 }
 
 /// A field of the Input that cannot be what it is.

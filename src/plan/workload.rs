@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::api::settings::{Backend, Model, Settings};
-use crate::api::{Duration, Problem};
+use crate::api::{Duration, Problem, Source};
 
-use super::checks::composite;
+use super::checks;
 use super::{BackendPlan, DeploymentPlan, Drain, Image, WorkloadPlan};
 
 /// The vLLM operator starts `/opt/venv/bin/vllm`, which exists in this image and not in the stock one.
@@ -104,12 +104,15 @@ fn deployment(image: &str, cold_start: Duration) -> DeploymentPlan {
 
 /// Arguments that repeat a flag which this release of the engine is given anyway.
 fn repeated(settings: &Settings, model: &Model, deployment: &DeploymentPlan) -> Vec<Problem> {
-    let path = format!("{}.runtime.args", settings.composite.spec_path);
-    let flags = model.runtime.args.iter().map(|argument| argument.split('=').next().unwrap_or(argument));
-    flags
-        .map(|flag| flag.replace('_', "-"))
-        .filter(|flag| deployment.release_flags.contains_key(flag.as_str()))
-        .map(|flag| composite(&path, flag, "must not have this flag, which the function sets for this image"))
+    let runtime = &model.runtime;
+    let path = match runtime.args_source {
+        Source::Composite => format!("{}.runtime.args", settings.composite.spec_path),
+        Source::Input => "spec.defaults.runtime.args".to_owned(),
+    };
+    let want = "must not be there, since the function sets it for this image";
+    runtime
+        .arguments_that_set(|flag| deployment.release_flags.contains_key(flag))
+        .map(|(index, flag)| checks::entry(runtime.args_source, &path, index, flag, want))
         .collect()
 }
 
@@ -138,9 +141,9 @@ fn vllm_release(reference: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::api::Duration;
     use crate::api::fixtures::llm;
     use crate::api::settings::Backend;
+    use crate::api::{Duration, Source};
 
     use super::{decide, deployment, split_image, vllm_release};
 
@@ -208,8 +211,17 @@ mod tests {
         let problems = decide(&settings, Some(1)).unwrap_err();
         assert_eq!(problems.len(), 1);
         assert!(
-            problems[0].to_string().starts_with("spec.runtime.args is \"--shutdown-timeout\": "),
+            problems[0].to_string().starts_with("spec.runtime.args[0] is --shutdown-timeout: "),
             "{}",
+            problems[0]
+        );
+        settings.model.runtime.args_source = Source::Input;
+        let problems = decide(&settings, Some(1)).unwrap_err();
+        assert!(
+            problems[0]
+                .to_string()
+                .starts_with("Input spec.defaults.runtime.args[0] is --shutdown-timeout: "),
+            "the platform's to correct: {}",
             problems[0]
         );
 
