@@ -7,9 +7,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-/// Clock ticks per second in `/proc`: what Linux tells programs on every architecture that Rust builds for.
-const TICKS_PER_SECOND: f64 = 100.0;
-
 /// A server listens within milliseconds; this is for a machine that does much else.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
@@ -26,7 +23,7 @@ pub struct Server {
 /// What a process has used.
 #[derive(Debug, Clone, Copy)]
 pub struct Used {
-    /// User and system time of all its threads, gone ones included.
+    /// User and system time of its threads.
     pub cpu: Duration,
     /// Resident memory at this moment, in bytes.
     pub resident: u64,
@@ -65,9 +62,16 @@ impl Server {
             let path = dir.join(name);
             std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
         };
-        let (stat, status) = (read("stat")?, read("status")?);
+        let status = read("status")?;
+        // The kernel counts these in nanoseconds, and the times of a whole process in hundredths of a second. A thread
+        // that ends takes its time with it: these servers' threads stay.
+        let mut cpu = Duration::ZERO;
+        for thread in std::fs::read_dir(dir.join("task"))? {
+            let schedstat = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            cpu += time_running(&schedstat).context("/proc/…/task/…/schedstat has no time")?;
+        }
         Ok(Used {
-            cpu: cpu(&stat).context("/proc/…/stat has no times")?,
+            cpu,
             resident: memory(&status, "VmRSS:").context("/proc/…/status has no VmRSS")?,
             peak: memory(&status, "VmHWM:").context("/proc/…/status has no VmHWM")?,
             files: std::fs::read_dir(dir.join("fd"))?.count(),
@@ -82,11 +86,9 @@ impl Drop for Server {
     }
 }
 
-/// Fields 14 and 15 of proc(5)'s stat; the second field, the name, may hold spaces, and ends with a bracket.
-fn cpu(stat: &str) -> Option<Duration> {
-    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
-    Some(Duration::from_secs_f64((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND))
+/// The first number of a thread's schedstat (Linux, Documentation/scheduler/sched-stats.rst).
+fn time_running(schedstat: &str) -> Option<Duration> {
+    schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
 fn memory(status: &str, name: &str) -> Option<u64> {
@@ -100,8 +102,7 @@ mod tests {
 
     #[test]
     fn times_and_memory_are_read_as_the_kernel_writes_them() {
-        let stat = "42 (a (b) c) S 1 1 1 0 -1 4194304 1 0 0 0 150 50 0 0 20 0 4 0 1 1 1";
-        assert_eq!(cpu(stat), Some(Duration::from_secs(2)));
+        assert_eq!(time_running("2000000000 2496649 1\n"), Some(Duration::from_secs(2)));
         assert_eq!(memory("Name:\tx\nVmRSS:\t    1024 kB\n", "VmRSS:"), Some(1024 * 1024));
     }
 }

@@ -15,9 +15,9 @@ const FIELD_MANAGER: &str = "apiextensions.crossplane.io/composed";
 /// What an object says of itself first.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Head {
-    api_version: Option<String>,
-    kind: Option<String>,
+struct Head<'a> {
+    api_version: Option<&'a str>,
+    kind: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +39,7 @@ impl Form {
         let Head { api_version, kind } = from_struct(bytes)?;
         let api_version = api_version.unwrap_or_default();
         let is_in = |group: &str| api_version.split('/').next() == Some(group);
-        Ok(match kind.as_deref() {
+        Ok(match kind {
             Some(OBJECT) if is_in(NAMESPACED_GROUP) => Self::NamespacedObject,
             Some(OBJECT) if is_in(CLUSTER_GROUP) => Self::ClusterObject,
             Some(_) | None => Self::Direct,

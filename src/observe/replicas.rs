@@ -37,10 +37,10 @@ impl Kind for Replicas {
 /// One entry of `metadata.managedFields`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ManagedFields {
-    manager: Option<String>,
-    operation: Option<String>,
-    subresource: Option<String>,
+struct ManagedFields<'a> {
+    manager: Option<&'a str>,
+    operation: Option<&'a str>,
+    subresource: Option<&'a str>,
     fields_v1: Option<FieldsV1>,
 }
 
@@ -70,11 +70,10 @@ struct ConfigFields {
 /// be an old provider's, whose entry it takes over into its own (provider-kubernetes v1.2.1,
 /// `maybeUpgradeFieldManagers`).
 pub(super) fn managers<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeSet<String>, D::Error> {
-    let entries: Option<Vec<ManagedFields>> = Option::deserialize(from)?;
-    let holds = |entry: &ManagedFields| {
-        entry.operation.as_deref() == Some("Apply") || entry.subresource.as_deref() == Some("scale")
-    };
-    let has_replicas = |entry: &ManagedFields| {
+    let entries: Option<Vec<ManagedFields<'de>>> = Option::deserialize(from)?;
+    let holds =
+        |entry: &ManagedFields<'_>| entry.operation == Some("Apply") || entry.subresource == Some("scale");
+    let has_replicas = |entry: &ManagedFields<'_>| {
         let spec = entry.fields_v1.as_ref().and_then(|fields| fields.spec.as_ref());
         spec.is_some_and(|spec| {
             spec.replicas.is_some()
@@ -85,6 +84,6 @@ pub(super) fn managers<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeSet<St
         .unwrap_or_default()
         .into_iter()
         .filter(|entry| holds(entry) && has_replicas(entry))
-        .filter_map(|entry| entry.manager)
+        .filter_map(|entry| entry.manager.map(str::to_owned))
         .collect())
 }

@@ -78,7 +78,7 @@ impl<'de> Value<'_, 'de> {
             Kind::Bool(bit) => visitor.visit_bool(bit),
             Kind::Object(body) => {
                 let depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
-                Object::within(body, depth, self.fields, |object| visitor.visit_map(object))
+                Object::within(body, depth, self.fields, |_| true, |object| visitor.visit_map(object))
             }
             Kind::List(body) => {
                 let depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
@@ -125,6 +125,25 @@ impl<'de> serde::Deserializer<'de> for Value<'_, 'de> {
         visitor.visit_newtype_struct(self)
     }
 
+    /// What the struct does not know is skipped, not visited: a type that refuses unknown fields does not hear of them.
+    fn deserialize_struct<V: Visitor<'de>>(
+        mut self,
+        _name: &'static str,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, StructError> {
+        match self.kind()? {
+            Kind::Object(body) => {
+                let depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
+                let is_known = |key: &[u8]| names.iter().any(|name| name.as_bytes() == key);
+                Object::within(body, depth, self.fields, is_known, |object| visitor.visit_map(object))
+            }
+            kind @ (Kind::Null | Kind::Number(_) | Kind::String(_) | Kind::Bool(_) | Kind::List(_)) => {
+                self.visit(kind, visitor)
+            }
+        }
+    }
+
     /// A string is a variant without content, an object with one field is a variant and its content.
     fn deserialize_enum<V: Visitor<'de>>(
         mut self,
@@ -136,7 +155,7 @@ impl<'de> serde::Deserializer<'de> for Value<'_, 'de> {
             Kind::String(bytes) => visitor.visit_enum(BorrowedStrDeserializer::new(text(bytes)?)),
             Kind::Object(body) => {
                 let depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
-                Object::within(body, depth, self.fields, |object| visitor.visit_enum(object))
+                Object::within(body, depth, self.fields, |_| true, |object| visitor.visit_enum(object))
             }
             kind @ (Kind::Null | Kind::Number(_) | Kind::Bool(_) | Kind::List(_)) => {
                 self.visit(kind, visitor)
@@ -150,7 +169,7 @@ impl<'de> serde::Deserializer<'de> for Value<'_, 'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier
+        tuple_struct map identifier
     }
 }
 
@@ -173,6 +192,15 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
         self.outermost().deserialize_newtype_struct(name, visitor)
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, StructError> {
+        self.outermost().deserialize_struct(name, fields, visitor)
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
@@ -188,7 +216,7 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
-        tuple tuple_struct map struct identifier
+        tuple tuple_struct map identifier
     }
 }
 
@@ -204,15 +232,16 @@ struct Object<'a, 'de> {
 }
 
 impl<'a, 'de> Object<'a, 'de> {
-    /// Reads an object's fields, and forgets them when the visitor is done.
+    /// Reads those of an object's fields that are wanted, and forgets them when the visitor is done.
     fn within<T>(
         body: Body<'de>,
         depth: u8,
         fields: &'a mut Vec<ObjectField<'de>>,
+        is_wanted: impl Fn(&[u8]) -> bool,
         visit: impl FnOnce(Object<'_, 'de>) -> Result<T, StructError>,
     ) -> Result<T, StructError> {
         let start = fields.len();
-        let result = match collect(body, fields) {
+        let result = match collect(body, fields, is_wanted) {
             Ok(()) => visit(Object { fields: &mut *fields, next: start, depth }),
             Err(error) => Err(error),
         };
@@ -239,13 +268,22 @@ impl<'a, 'de> Object<'a, 'de> {
     }
 }
 
-/// Adds an object's fields in the order of their keys; of entries with the same key the last stays last.
-fn collect<'de>(body: Body<'de>, fields: &mut Vec<ObjectField<'de>>) -> Result<(), StructError> {
+/// Adds the wanted fields of an object in the order of their keys; of entries with the same key the last stays last.
+fn collect<'de>(
+    body: Body<'de>,
+    fields: &mut Vec<ObjectField<'de>>,
+    is_wanted: impl Fn(&[u8]) -> bool,
+) -> Result<(), StructError> {
     let start = fields.len();
     for field in body.fields() {
         let field = field?;
         match (field.number, field.payload) {
-            (1, Payload::Bytes(entry)) => fields.push(ObjectField::read(entry)?),
+            (1, Payload::Bytes(entry)) => {
+                let field = ObjectField::read(entry)?;
+                if is_wanted(field.key) {
+                    fields.push(field);
+                }
+            }
             (1, _) => return Err(StructError::Malformed),
             _ => {}
         }

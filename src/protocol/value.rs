@@ -1,7 +1,7 @@
 //! The messages of `google.protobuf.Struct`, one level at a time, by the rules by which protobuf merges them.
 
 use super::error::StructError;
-use super::wire::{Body, Payload};
+use super::wire::{Body, Payload, entry, only};
 
 /// One field of an object: the key is not checked before it is visited.
 #[derive(Debug, Default)]
@@ -13,7 +13,16 @@ pub(super) struct ObjectField<'de> {
 
 impl<'de> ObjectField<'de> {
     /// From an entry of `Struct.fields`.
-    pub(super) fn read(entry: &'de [u8]) -> Result<Self, StructError> {
+    #[inline]
+    pub(super) fn read(bytes: &'de [u8]) -> Result<Self, StructError> {
+        match entry(bytes) {
+            Some((key, value)) => Ok(Self { key, value: Body::One(value) }),
+            None => Self::read_any(bytes),
+        }
+    }
+
+    /// Whatever a sender may make of an entry.
+    fn read_any(entry: &'de [u8]) -> Result<Self, StructError> {
         let mut read = Self::default();
         for field in Body::One(entry).fields() {
             let field = field?;
@@ -43,7 +52,21 @@ pub(super) enum Kind<'de> {
 
 impl<'de> Kind<'de> {
     /// Of a oneof the last field counts, unless the one before is the same message: then they merge.
+    #[inline]
     pub(super) fn of(value: Body<'de>) -> Result<Self, StructError> {
+        if let Body::One(bytes) = value {
+            match only(bytes) {
+                Some((3, text)) => return Ok(Self::String(text)),
+                Some((5, object)) => return Ok(Self::Object(Body::One(object))),
+                Some((6, list)) => return Ok(Self::List(Body::One(list))),
+                Some(_) | None => {}
+            }
+        }
+        Self::of_any(value)
+    }
+
+    /// Of whatever a sender may make of a value.
+    fn of_any(value: Body<'de>) -> Result<Self, StructError> {
         let mut kind = Self::Null;
         for field in value.fields() {
             let field = field?;

@@ -5,6 +5,9 @@ use super::error::StructError;
 /// Groups inside groups that are skipped before giving up. Nobody has sent groups since proto3; prost skips them too.
 const GROUP_DEPTH: u8 = 100;
 
+/// The wire type of what follows its length.
+const LENGTH: u8 = 2;
+
 /// What a field carries.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Payload<'a> {
@@ -75,6 +78,7 @@ pub(super) struct Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<Field<'a>, StructError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         while self.part.is_empty() {
             self.part = self.parts.next()?;
@@ -89,10 +93,20 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+#[inline]
 fn field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
     let start = *rest;
-    let (number, wire_type) = tag(rest)?;
-    let payload = payload(rest, number, wire_type, GROUP_DEPTH)?;
+    // Nearly all have a tag of one byte and a length.
+    let (number, payload) = match start {
+        [tag @ 0x08..0x80, left @ ..] if tag & 7 == LENGTH => {
+            *rest = left;
+            (u32::from(tag >> 3), Payload::Bytes(delimited(rest)?))
+        }
+        _ => {
+            let (number, wire_type) = tag(rest)?;
+            (number, payload(rest, number, wire_type, GROUP_DEPTH)?)
+        }
+    };
     let raw = start.get(..start.len() - rest.len())?;
     Some(Field { number, payload, raw })
 }
@@ -107,10 +121,7 @@ fn payload<'a>(rest: &mut &'a [u8], number: u32, wire_type: u32, depth: u8) -> O
     match wire_type {
         0 => varint(rest).map(Payload::Varint),
         1 => take(rest, 8)?.try_into().ok().map(Payload::Fixed64),
-        2 => {
-            let len = usize::try_from(varint(rest)?).ok()?;
-            take(rest, len).map(Payload::Bytes)
-        }
+        2 => delimited(rest).map(Payload::Bytes),
         3 => skip_group(rest, number, depth.checked_sub(1)?).map(|()| Payload::Other),
         5 => take(rest, 4).map(|_| Payload::Other),
         // 4 ends a group that has not begun; 6 and 7 do not exist.
@@ -129,6 +140,34 @@ fn skip_group(rest: &mut &[u8], group: u32, depth: u8) -> Option<()> {
     }
 }
 
+/// What follows its length.
+#[inline]
+fn delimited<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = usize::try_from(varint(rest)?).ok()?;
+    take(rest, len)
+}
+
+/// A map entry as everybody writes it: the key, the value, and nothing else.
+#[inline]
+pub(super) fn entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    const KEY: u8 = 1 << 3 | LENGTH;
+    const VALUE: u8 = 2 << 3 | LENGTH;
+    let (&KEY, mut rest) = bytes.split_first()? else { return None };
+    let key = delimited(&mut rest)?;
+    let (&VALUE, mut rest) = rest.split_first()? else { return None };
+    let value = delimited(&mut rest)?;
+    rest.is_empty().then_some((key, value))
+}
+
+/// A message that is one field with a length, as everybody writes a oneof: the field's number and content.
+#[inline]
+pub(super) fn only(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let (&tag, mut rest) = bytes.split_first()?;
+    let content = delimited(&mut rest)?;
+    (tag < 0x80 && tag & 7 == LENGTH && rest.is_empty()).then_some((tag >> 3, content))
+}
+
+#[inline]
 fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
     let (taken, left) = rest.split_at_checked(len)?;
     *rest = left;
@@ -137,12 +176,18 @@ fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
 
 #[inline]
 fn varint(rest: &mut &[u8]) -> Option<u64> {
-    // Tags and most lengths.
-    if let [byte @ 0..0x80, left @ ..] = *rest {
-        *rest = left;
-        return Some(u64::from(*byte));
+    // Tags and nearly all lengths.
+    match *rest {
+        [byte @ 0..0x80, left @ ..] => {
+            *rest = left;
+            Some(u64::from(*byte))
+        }
+        [low, high @ 0..0x80, left @ ..] => {
+            *rest = left;
+            Some(u64::from(*high) << 7 | u64::from(low & 0x7f))
+        }
+        _ => long_varint(rest),
     }
-    long_varint(rest)
 }
 
 fn long_varint(rest: &mut &[u8]) -> Option<u64> {

@@ -50,7 +50,13 @@ pub(super) struct Open {
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { out: Vec::new(), gaps: Vec::new(), lengths: 0, depth: DEPTH_LIMIT }
+        // Room for what is written most: an Object and what it holds.
+        Self {
+            out: Vec::with_capacity(4 * 1024),
+            gaps: Vec::with_capacity(256),
+            lengths: 0,
+            depth: DEPTH_LIMIT,
+        }
     }
 }
 
