@@ -181,21 +181,17 @@ fn cluster_extension(
 
     let mut observed =
         cluster::Observed { conditions: observe::conditions(&composite)?, ..cluster::Observed::default() };
-    for (key, object) in observed_objects(request, |key| cluster::Key::parse(key).is_some()) {
-        match cluster::Key::parse(key) {
-            Some(key @ cluster::Key::InferencePoolCrd) => {
-                let crd = from_struct(&object)
-                    .map_err(|source| observe::ReadError::Object { key: key.as_str(), source })?;
-                observed.inference_pool_crd = Some(crd);
-            }
-            None => {}
-        }
+    for (name, object) in observed_objects(request, |key| cluster::Key::parse(key).is_some()) {
+        let Some(key) = cluster::Key::parse(name) else { continue };
+        observed
+            .take(key, &object)
+            .map_err(|source| observe::ReadError::Object { key: key.as_str(), source })?;
     }
 
     let cluster::Answer { composed, condition, event } = cluster::extend(&extension, &observed);
     let mut part = desired::Part::default();
-    for cluster::Composed { key, object, ready } in &composed {
-        part.resource(key.as_str(), object, readiness(*ready))
+    for cluster::Composed { key, resource, ready } in &composed {
+        part.resource(key.as_str(), resource, readiness(*ready))
             .map_err(|source| FunctionError::Write { what: key.as_str(), source })?;
     }
     response.meta = Some(meta(request, extension.ttl, condition.reason.is_settled()));

@@ -382,7 +382,7 @@ fn only_condition(response: &wire::RunFunctionResponse) -> (&str, &str) {
 fn the_inputs_kind_chooses_the_job() {
     let apps = json!({"envoyGateway": {"enabled": true}, "gatewayInferenceExtension": {"enabled": true}});
     let response = answer(&cluster_request(&apps, &json!({})));
-    assert_eq!(keys(&response), ["inference_pool_crd"]);
+    assert_eq!(keys(&response), ["body_based_router", "inference_pool_crd"]);
     assert_eq!(only_condition(&response), ("InferenceExtensionReady", "Creating"));
     assert_eq!(response.results, []);
     assert_eq!(response.desired.unwrap().composite, None, "a cluster's status is somebody else's");

@@ -5,12 +5,15 @@
 
 use serde_json::Value;
 
+use super::body_based_router::{self, BodyBasedRouter, ExtensionGateway};
 use super::model_stack::{GROUP, Ttl, VERSION};
 use super::problem::{Path, Problem, Problems, Source, shown};
 use super::read::{Document, Metadata, fields_at};
 use super::reading::{List, Node, Read, choice, object};
 use super::resolve::{Identity, settle_ttl};
-use super::settings::{Extension, InferenceRelease, MissingFlag, ProviderConfigKind, Target, Wanted};
+use super::settings::{
+    Extension, Implementation, InferenceRelease, MissingFlag, ProviderConfigKind, Router, Target, Wanted,
+};
 use super::shape::Shape;
 use super::texts::{FieldPath, ObjectName, SpecPath, Text};
 use super::{model_stack, reach, values};
@@ -41,8 +44,15 @@ object! {
         "providerConfigName" provider_config_name: Text<ObjectName>,
         /// Where a cluster's composite has the name of its provider configuration. Default: its own name.
         "providerConfigNamePath" provider_config_name_path: Text<SpecPath>,
-        /// Release of the inference extension that the CRDs are those of. Default: v1.3.1.
+        /// Release of the inference extension: of its CRDs and its body-based router. Default: v1.3.1.
         "version" version: InferenceRelease,
+        /// What implements the Gateway: it decides what asks the body-based router. Default: EnvoyAIGateway.
+        "implementation" implementation: Implementation,
+        /// The Gateway that routes by the model's name. Required for Istio, Agentgateway and GKE, unless
+        /// bodyBasedRouter.enabled is false.
+        "gateway" gateway: ExtensionGateway,
+        /// What reads the model out of a request's body, so that routes can match it.
+        "bodyBasedRouter" body_based_router: BodyBasedRouter,
         /// Flags beside the block that have to be true. Default: envoyGateway.enabled.
         "prerequisites" prerequisites: List<Text<FieldPath>, 16>,
         /// What happens where one of them is not: Report keeps what is there, adds nothing and says so in a condition;
@@ -89,12 +99,12 @@ pub fn is_asked_for(input: &Document) -> bool {
 
 /// Reads a cluster's composite resource and the step's Input.
 pub fn read(composite: &Document, input: &Document) -> Result<Extension, Vec<Problem>> {
-    let (spec, mut input_problems) = read_spec(input)?;
+    let (spec, router, mut input_problems) = read_spec(input)?;
     if input_problems.doubt(&Path::dotted("specPath")) {
         return Err(input_problems.in_order(ExtensionSpec::SHAPE));
     }
     let mut problems = Problems::new(Source::Composite, Path::dotted(base(&spec)));
-    let extension = settle(composite, spec, &mut problems, &mut input_problems);
+    let extension = settle(composite, spec, router, &mut problems, &mut input_problems);
     let mut found = problems.in_order(Apps::SHAPE);
     found.extend(input_problems.in_order(ExtensionSpec::SHAPE));
     match extension {
@@ -106,7 +116,7 @@ pub fn read(composite: &Document, input: &Document) -> Result<Extension, Vec<Pro
 /// Every problem of an Input that can be seen without a composite.
 pub(super) fn read_input(input: &Document) -> Vec<Problem> {
     match read_spec(input) {
-        Ok((_, problems)) => problems.in_order(ExtensionSpec::SHAPE),
+        Ok((_, _, problems)) => problems.in_order(ExtensionSpec::SHAPE),
         Err(problems) => problems,
     }
 }
@@ -118,7 +128,7 @@ pub(super) const fn input_fields() -> &'static Shape {
 
 /// Where the fields of a cluster's composite are that are ours, and which there are.
 pub(super) fn block_fields(input: &Document) -> (Path, &'static Shape) {
-    let spec = read_spec(input).map(|(spec, _)| spec).unwrap_or_default();
+    let spec = read_spec(input).map(|(spec, _, _)| spec).unwrap_or_default();
     (Path::dotted(base(&spec)).join(&Path::dotted(BLOCK)), Block::SHAPE)
 }
 
@@ -126,17 +136,19 @@ fn base(spec: &ExtensionSpec) -> &str {
     spec.spec_path.as_ref().map_or(DEFAULT_SPEC_PATH, |path| path.0.as_str())
 }
 
-fn read_spec(input: &Document) -> Result<(ExtensionSpec, Problems), Vec<Problem>> {
+/// The Input's fields, those about the router completed: all of its problems can be seen without a composite.
+fn read_spec(input: &Document) -> Result<(ExtensionSpec, Router, Problems), Vec<Problem>> {
     let mut problems = Problems::new(Source::Input, Path::dotted("spec"));
     let known = format!("{GROUP}/{VERSION}");
     if input.api_version.as_str() != Some(&known) {
         problems.add_at(Path::dotted("apiVersion"), shown(&input.api_version), format!("must be {known}"));
         return Err(problems.in_order(ExtensionSpec::SHAPE));
     }
-    if input.spec.is_null() {
-        return Ok((ExtensionSpec::default(), problems));
-    }
-    let spec = ExtensionSpec::read(Node::root(&input.spec), &mut problems).unwrap_or_default();
+    let mut spec = if input.spec.is_null() {
+        ExtensionSpec::default()
+    } else {
+        ExtensionSpec::read(Node::root(&input.spec), &mut problems).unwrap_or_default()
+    };
     if spec.provider_config_name.is_some() && spec.provider_config_name_path.is_some() {
         problems.add(
             &Path::dotted("providerConfigNamePath"),
@@ -144,23 +156,35 @@ fn read_spec(input: &Document) -> Result<(ExtensionSpec, Problems), Vec<Problem>
             "must be left out where providerConfigName is set",
         );
     }
-    Ok((spec, problems))
+    let (gateway, router) = (spec.gateway.take(), spec.body_based_router.take());
+    let router =
+        body_based_router::settle(spec.implementation, gateway, router, release(&spec), &mut problems);
+    Ok((spec, router, problems))
+}
+
+fn release(spec: &ExtensionSpec) -> InferenceRelease {
+    spec.version.unwrap_or(InferenceRelease::V1_3_1)
 }
 
 fn settle(
     composite: &Document,
     spec: ExtensionSpec,
+    router: Router,
     problems: &mut Problems,
     input: &mut Problems,
 ) -> Option<Extension> {
     let base = base(&spec).to_owned();
+    let release = release(&spec);
     let ExtensionSpec {
         spec_path: _,
         target,
         provider_config_kind,
         provider_config_name,
         provider_config_name_path,
-        version,
+        version: _,
+        implementation: _,
+        gateway: _,
+        body_based_router: _,
         prerequisites,
         on_missing,
         ttl,
@@ -216,12 +240,7 @@ fn settle(
             problems.add_at(Path::dotted(path), seen, want);
         }
     }
-    extension.wanted = Some(Wanted {
-        delivery: delivery?,
-        release: version.unwrap_or(InferenceRelease::V1_3_1),
-        enabled,
-        missing,
-    });
+    extension.wanted = Some(Wanted { delivery: delivery?, release, enabled, missing, router });
     Some(extension)
 }
 

@@ -2,7 +2,8 @@ use serde_json::{Value, json};
 
 use super::cluster_extension::{is_asked_for, read};
 use super::settings::{
-    Delivery, Extension, InferenceRelease, MissingFlag, ProviderConfigKind, Target, Wanted,
+    Caller, Chart, Delivery, Extension, GatewayPlace, InferenceRelease, MissingFlag, ProviderConfigKind,
+    Router, Target, Wanted,
 };
 use super::{Document, composite_fields, problems, read_input};
 
@@ -52,6 +53,18 @@ fn the_shortest_input_extends_a_cluster_of_dot_kubernetes() {
             release: InferenceRelease::V1_3_1,
             enabled: "spec.parameters.apps.gatewayInferenceExtension.enabled".to_owned(),
             missing: vec![],
+            router: Router {
+                enabled: true,
+                replicas: 2,
+                namespace: "gateway-api-inference-extension".to_owned(),
+                chart: Chart::InRepository {
+                    repository: "oci://registry.k8s.io/gateway-api-inference-extension/charts".to_owned(),
+                    name: "body-based-routing".to_owned(),
+                    version: "v1.3.1".to_owned(),
+                },
+                values: serde_json::Map::new(),
+                caller: Caller::Unknown,
+            },
         }
     );
 }
@@ -63,6 +76,15 @@ fn every_field_of_the_input_is_heard() {
         "target": "ClusterObject",
         "providerConfigNamePath": "spec.id",
         "version": "v1.5.0",
+        "implementation": "Istio",
+        "gateway": {"name": "inference", "namespace": "gateways"},
+        "bodyBasedRouter": {
+            "enabled": true,
+            "replicas": 3,
+            "namespace": "router",
+            "chart": {"repository": "https://charts.example.com", "name": "router", "version": "1.2.3"},
+            "values": {"bbr": {"image": {"tag": "v9"}}},
+        },
         "prerequisites": ["istio.enabled"],
         "ttl": {"settled": "1h", "pending": "5s"},
     });
@@ -81,6 +103,22 @@ fn every_field_of_the_input_is_heard() {
     assert_eq!(wanted.delivery.provider_config_name, "gpu-eu");
     assert_eq!(wanted.release, InferenceRelease::V1_5_0);
     assert_eq!(wanted.missing, []);
+    let gateway = GatewayPlace { name: "inference".to_owned(), namespace: "gateways".to_owned() };
+    assert_eq!(
+        wanted.router,
+        Router {
+            enabled: true,
+            replicas: 3,
+            namespace: "router".to_owned(),
+            chart: Chart::InRepository {
+                repository: "https://charts.example.com".to_owned(),
+                name: "router".to_owned(),
+                version: "1.2.3".to_owned(),
+            },
+            values: json!({"bbr": {"image": {"tag": "v9"}}}).as_object().unwrap().clone(),
+            caller: Caller::Istio(gateway),
+        }
+    );
 
     let kind = json!({"providerConfigKind": "ClusterProviderConfig", "providerConfigName": "shared"});
     let delivery = read(&cluster(&enabled()), &input(&kind)).unwrap().wanted.unwrap().delivery;
@@ -179,4 +217,93 @@ fn an_input_is_judged_without_a_composite() {
 fn only_the_block_is_ours() {
     let (path, _) = composite_fields(Some(&input(&json!({"specPath": "spec.has"}))));
     assert_eq!(path.to_string(), "spec.has.gatewayInferenceExtension");
+}
+
+fn router(spec: &Value) -> Router {
+    wanted(read(&cluster(&enabled()), &input(spec)).unwrap()).router
+}
+
+#[test]
+fn the_gateway_decides_what_asks_the_router() {
+    let gateway = || GatewayPlace { name: "inference".to_owned(), namespace: "gateways".to_owned() };
+    let cases = [
+        ("EnvoyAIGateway", Caller::Unknown, "gateway-api-inference-extension"),
+        ("Istio", Caller::Istio(gateway()), "gateway-api-inference-extension"),
+        ("Agentgateway", Caller::Agentgateway(gateway()), "gateway-api-inference-extension"),
+        ("GKE", Caller::Gke(gateway()), "gateways"),
+        ("NGINX", Caller::Unknown, "gateway-api-inference-extension"),
+        ("Other", Caller::Unknown, "gateway-api-inference-extension"),
+    ];
+    for (implementation, caller, namespace) in cases {
+        let gateway = json!({"name": "inference", "namespace": "gateways"});
+        let router = router(&json!({"implementation": implementation, "gateway": gateway}));
+        assert_eq!((router.caller, router.namespace.as_str()), (caller, namespace), "{implementation}");
+    }
+}
+
+#[test]
+fn a_chart_may_be_anywhere() {
+    let chart = |chart: Value| router(&json!({"bodyBasedRouter": {"chart": chart}})).chart;
+    let url = "oci://registry.example.com/charts/router:v1";
+    assert_eq!(chart(json!({"url": url})), Chart::At(url.to_owned()));
+    let Chart::InRepository { repository, name, version } = chart(json!({"version": "v1.5.1"})) else {
+        panic!("a version has no place of its own")
+    };
+    assert!(repository.starts_with("oci://registry.k8s.io/"), "{repository}");
+    assert_eq!((name.as_str(), version.as_str()), ("body-based-routing", "v1.5.1"));
+    let Chart::InRepository { version, .. } = router(&json!({"version": "v1.5.0"})).chart else { panic!() };
+    assert_eq!(version, "v1.5.0", "chart and CRDs are of one release");
+}
+
+#[test]
+fn what_is_wrong_with_the_router_is_seen_in_the_input_alone() {
+    let gateway = json!({"name": "inference", "namespace": "gateways"});
+    let cases = [
+        (
+            json!({"implementation": "Istio"}),
+            "Input spec.gateway is missing: must have name and namespace of the Gateway that routes by the model's \
+             name, since implementation is Istio; or set bodyBasedRouter.enabled to false",
+        ),
+        (
+            json!({"implementation": "GKE", "gateway": {"name": "inference"}}),
+            "Input spec.gateway.namespace is missing: it is required",
+        ),
+        (
+            json!({"implementation": "GKE", "gateway": gateway, "bodyBasedRouter": {"namespace": "router"}}),
+            "Input spec.bodyBasedRouter.namespace is \"router\": must be \"gateways\", the Gateway's, since GKE \
+             looks for the router there",
+        ),
+        (
+            json!({"bodyBasedRouter": {"chart": {"url": "oci://a/b", "name": "b"}}}),
+            "Input spec.bodyBasedRouter.chart.name is set: must be left out where url is set",
+        ),
+        (
+            json!({"bodyBasedRouter": {"chart": {"repository": "https://user:word@example.com"}}}),
+            "Input spec.bodyBasedRouter.chart.repository is a URL with credentials, which is not shown: must be an oci, https \
+             or http URL without credentials, such as oci://registry.example.com/charts",
+        ),
+        (
+            json!({"bodyBasedRouter": {"values": {"bbr": {"replicas": 3}}}}),
+            "Input spec.bodyBasedRouter.values.bbr.replicas is set: must be left out, use bodyBasedRouter.replicas",
+        ),
+        (
+            json!({"bodyBasedRouter": {"values": {"provider": {"name": "istio"}}}}),
+            "Input spec.bodyBasedRouter.values.provider is set: must be left out, use implementation",
+        ),
+        (
+            json!({"bodyBasedRouter": {"values": []}}),
+            "Input spec.bodyBasedRouter.values is a list of 0: must be an object",
+        ),
+        (
+            json!({"bodyBasedRouter": {"replicas": 0}}),
+            "Input spec.bodyBasedRouter.replicas is 0: must be a whole number from 1 to 100",
+        ),
+    ];
+    for (spec, want) in cases {
+        let told: Vec<String> = read_input(&input(&spec)).iter().map(ToString::to_string).collect();
+        assert_eq!(told, [want]);
+        assert_eq!(sentences(&cluster(&enabled()), &input(&spec)), [want], "and once with a composite");
+    }
+    let off = json!({"implementation": "Istio", "bodyBasedRouter": {"enabled": false}});
+    assert!(read_input(&input(&off)).is_empty(), "who has no router needs no Gateway for it");
 }

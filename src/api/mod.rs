@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod admission;
 mod backend;
+mod body_based_router;
 pub mod cluster_extension;
 #[cfg(test)]
 mod cluster_extension_tests;

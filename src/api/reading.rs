@@ -162,6 +162,18 @@ impl<T: Read, const MAX: usize> Read for Named<T, MAX> {
     }
 }
 
+/// An object that somebody else understands.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Free(pub(super) JsonMap<String, Value>);
+
+impl Read for Free {
+    const SHAPE: &'static Shape = &Shape::Leaf;
+
+    fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
+        node.object(problems).cloned().map(Self)
+    }
+}
+
 /// An object of at most `MAX` keys that the writer chooses; `K` says which keys are right.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Map<K, V, const MAX: usize>(pub(super) BTreeMap<String, V>, std::marker::PhantomData<K>);
@@ -306,7 +318,7 @@ mod schema {
 
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-    use super::{KeyRule, List, Map, Named};
+    use super::{Free, KeyRule, List, Map, Named};
 
     impl<T: JsonSchema, const MAX: usize> JsonSchema for Named<T, MAX> {
         fn inline_schema() -> bool {
@@ -323,6 +335,18 @@ mod schema {
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["name"],
             })
+        }
+    }
+
+    impl JsonSchema for Free {
+        fn inline_schema() -> bool {
+            true
+        }
+        fn schema_name() -> Cow<'static, str> {
+            "Free".into()
+        }
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
         }
     }
 

@@ -231,7 +231,7 @@ mod tests {
     }
 
     fn walk(schema: &Value, path: &str, is_field: bool) {
-        const KNOWN: [&str; 17] = [
+        const KNOWN: [&str; 18] = [
             "additionalProperties",
             "description",
             "enum",
@@ -248,6 +248,7 @@ mod tests {
             "required",
             "type",
             "x-kubernetes-int-or-string",
+            "x-kubernetes-preserve-unknown-fields",
             "x-kubernetes-validations",
         ];
         let schema = schema.as_object().unwrap();
@@ -259,6 +260,8 @@ mod tests {
         assert!(!is_field || schema.contains_key("description"), "{path} has no description");
         let bounds: &[&str] = match schema.get("type").and_then(Value::as_str) {
             Some("object") if schema.contains_key("additionalProperties") => &["maxProperties"],
+            // Nobody reads more of it than its few known places.
+            Some("object") if schema.contains_key("x-kubernetes-preserve-unknown-fields") => &[],
             Some("object") => &["properties"],
             Some("array") => &["maxItems", "items"],
             Some("integer" | "number") => &["minimum", "maximum"],

@@ -119,6 +119,8 @@ texts! {
     EnvName: 256, Some("^([-_a-zA-Z]|[.][-_a-zA-Z0-9])[-._a-zA-Z0-9]*$"), is_env_name, "the name of an environment variable";
     /// A server's address. Without credentials: it ends up in objects that many may read.
     Url: 2048, Some(concat!("^https?://[^@/?# ", unprintable!(), "]+(/[^@?# ", unprintable!(), "]*)?$")), is_url, "an http or https URL without credentials, such as http://prometheus.monitoring:9090";
+    /// Where a Helm chart or a repository of charts is. Without credentials: many may read it.
+    ChartAddress: 2048, Some(concat!("^(https?|oci)://[^@?# ", unprintable!(), "]+$")), is_chart_address, "an oci, https or http URL without credentials, such as oci://registry.example.com/charts";
     /// A glob of policy.
     Glob: 253, Some(concat!("^[^ ", unprintable!(), "]+$")), is_word, "a pattern without blanks, in which * stands for any characters";
     /// A glob of policy for Gateways.
@@ -361,6 +363,11 @@ fn is_url(text: &str) -> bool {
     rest.is_some_and(|rest| {
         !rest.is_empty() && !rest.starts_with('/') && is_word(rest) && !rest.contains(['@', '?', '#'])
     })
+}
+
+fn is_chart_address(text: &str) -> bool {
+    let rest = ["oci://", "http://", "https://"].into_iter().find_map(|scheme| text.strip_prefix(scheme));
+    rest.is_some_and(|rest| is_word(rest) && !rest.contains(['@', '?', '#']))
 }
 
 fn is_gateway_glob(text: &str) -> bool {

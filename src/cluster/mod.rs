@@ -5,34 +5,68 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::settings::Extension;
+use serde::Serialize;
+
+use crate::api::settings::{Extension, Wanted};
 use crate::deliver;
+use crate::kinds::provider_helm::Release;
 use crate::kinds::provider_kubernetes::Object;
 use crate::observe::ObservedCondition;
+use crate::protocol::{StructError, from_struct};
 use crate::report::Event;
 
 pub mod crds;
+#[cfg(test)]
+mod fixtures;
 pub mod observe;
 pub mod report;
+pub mod router;
 
 pub use crds::CrdManifest;
-pub use observe::ObservedCrd;
+pub use observe::{ObservedCrd, ObservedObject, ObservedRelease};
+pub use router::Companion;
 
 /// Names one composed resource of a cluster extension. Keys are API, as those of a model stack are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// The stable `InferencePool`'s definition.
     InferencePoolCrd,
+    /// The chart of the body-based router.
+    BodyBasedRouter,
+    /// Its Deployment, which the chart makes: looked at.
+    BodyBasedRouterDeployment,
+    /// Keeps drains from taking all of it.
+    BodyBasedRouterDisruptionBudget,
+    /// Has Istio ask it over TLS.
+    BodyBasedRouterDestinationRule,
+    /// Has a Gateway of Istio ask it.
+    BodyBasedRouterFilter,
+    /// Has a Gateway of agentgateway do without it.
+    BodyBasedRouterPolicy,
 }
 
 impl Key {
     /// Every key.
-    pub const ALL: [Self; 1] = [Self::InferencePoolCrd];
+    pub const ALL: [Self; 7] = [
+        Self::InferencePoolCrd,
+        Self::BodyBasedRouter,
+        Self::BodyBasedRouterDeployment,
+        Self::BodyBasedRouterDisruptionBudget,
+        Self::BodyBasedRouterDestinationRule,
+        Self::BodyBasedRouterFilter,
+        Self::BodyBasedRouterPolicy,
+    ];
 
     /// The composition-resource name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InferencePoolCrd => "inference_pool_crd",
+            Self::BodyBasedRouter => "body_based_router",
+            Self::BodyBasedRouterDeployment => "body_based_router_deployment",
+            Self::BodyBasedRouterDisruptionBudget => "body_based_router_disruption_budget",
+            Self::BodyBasedRouterDestinationRule => "body_based_router_destination_rule",
+            Self::BodyBasedRouterFilter => "body_based_router_filter",
+            Self::BodyBasedRouterPolicy => "body_based_router_policy",
         }
     }
 
@@ -47,8 +81,43 @@ impl Key {
 pub struct Observed {
     /// The Object around the `InferencePool`'s definition.
     pub inference_pool_crd: Option<ObservedCrd>,
+    /// The Release of the body-based router.
+    pub router: Option<ObservedRelease>,
+    /// The other Objects, by their keys.
+    pub objects: BTreeMap<Key, ObservedObject>,
     /// The composite's conditions, by type.
     pub conditions: BTreeMap<String, ObservedCondition>,
+}
+
+impl Observed {
+    /// Reads one composed resource.
+    pub fn take(&mut self, key: Key, resource: &[u8]) -> Result<(), StructError> {
+        match key {
+            Key::InferencePoolCrd => self.inference_pool_crd = Some(from_struct(resource)?),
+            Key::BodyBasedRouter => self.router = Some(from_struct(resource)?),
+            Key::BodyBasedRouterDeployment
+            | Key::BodyBasedRouterDisruptionBudget
+            | Key::BodyBasedRouterDestinationRule
+            | Key::BodyBasedRouterFilter
+            | Key::BodyBasedRouterPolicy => {
+                self.objects.insert(key, from_struct(resource)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is such a composed resource.
+    pub fn has(&self, key: Key) -> bool {
+        match key {
+            Key::InferencePoolCrd => self.inference_pool_crd.is_some(),
+            Key::BodyBasedRouter => self.router.is_some(),
+            Key::BodyBasedRouterDeployment
+            | Key::BodyBasedRouterDisruptionBudget
+            | Key::BodyBasedRouterDestinationRule
+            | Key::BodyBasedRouterFilter
+            | Key::BodyBasedRouterPolicy => self.objects.contains_key(&key),
+        }
+    }
 }
 
 /// One composed resource.
@@ -56,10 +125,22 @@ pub struct Observed {
 pub struct Composed {
     /// Its composition-resource name.
     pub key: Key,
-    /// The Object that wraps it.
-    pub object: Object<CrdManifest>,
+    /// The resource.
+    pub resource: Resource,
     /// Whether it is ready.
     pub ready: bool,
+}
+
+/// What Crossplane gets.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Resource {
+    /// An Object around a CRD.
+    Crd(Box<Object<CrdManifest>>),
+    /// A chart.
+    Release(Box<Release>),
+    /// An Object around what stands beside the chart.
+    Companion(Box<Object<Companion>>),
 }
 
 /// What one call comes to.
@@ -75,30 +156,37 @@ pub struct Answer {
 
 /// What the cluster needs, by what was asked for and what is there.
 pub fn extend(extension: &Extension, observed: &Observed) -> Answer {
-    let crd = observed.inference_pool_crd.as_ref();
     let mut composed = Vec::new();
     if let Some(wanted) = &extension.wanted {
-        // While a prerequisite is missing, what exists is kept and nothing is added.
-        let hold = if wanted.missing.is_empty() || crd.is_some_and(|crd| crd.managed) {
-            crds::hold(crd, wanted.release, &extension.owner)
-        } else {
-            crds::Hold::Observe
-        };
-        if wanted.missing.is_empty() || crd.is_some() {
-            composed.push(Composed {
-                key: Key::InferencePoolCrd,
-                object: deliver::object(
-                    &wanted.delivery,
-                    crds::inference_pool(hold, wanted.release, &extension.owner),
-                    Some(hold.management_policies()),
-                    crds::ESTABLISHED,
-                ),
-                ready: crd.and_then(ObservedCrd::live).is_some_and(|live| live.established),
-            });
-        }
+        composed.extend(definition(wanted, observed, &extension.owner));
+        composed.extend(router::compose(wanted, observed, &extension.owner));
     }
-    let condition = report::condition(extension, crd);
+    let condition = report::condition(extension, observed);
     Answer { composed, event: report::event(&condition, &observed.conditions), condition }
+}
+
+/// While a prerequisite is missing, what exists is kept and nothing is added.
+fn definition(wanted: &Wanted, observed: &Observed, owner: &str) -> Option<Composed> {
+    let crd = observed.inference_pool_crd.as_ref();
+    if !wanted.missing.is_empty() && crd.is_none() {
+        return None;
+    }
+    let hold = if wanted.missing.is_empty() || crd.is_some_and(|crd| crd.managed) {
+        crds::hold(crd, wanted.release, owner)
+    } else {
+        crds::Hold::Observe
+    };
+    let object = deliver::object(
+        &wanted.delivery,
+        crds::inference_pool(hold, wanted.release, owner),
+        Some(hold.management_policies()),
+        crds::ESTABLISHED,
+    );
+    Some(Composed {
+        key: Key::InferencePoolCrd,
+        resource: Resource::Crd(Box::new(object)),
+        ready: crd.and_then(ObservedCrd::live).is_some_and(|live| live.established),
+    })
 }
 
 #[cfg(test)]

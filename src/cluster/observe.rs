@@ -1,4 +1,4 @@
-//! What the Object around a CRD says.
+//! What the Objects of an extension say, and the Release of its router.
 
 use std::collections::BTreeMap;
 
@@ -47,6 +47,26 @@ impl ObservedCrd {
     }
 }
 
+/// Any other Object, as observed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObservedObject {
+    /// Whether the provider could reconcile it.
+    pub synced: Option<Synced>,
+    /// How many replicas the live object has that answer.
+    pub available_replicas: Option<u32>,
+}
+
+/// A Release, as observed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObservedRelease {
+    /// Whether the provider could reconcile it.
+    pub synced: Option<Synced>,
+    /// Whether what is installed is what is asked for.
+    pub ready: bool,
+    /// What Helm says of an installation that failed.
+    pub failure: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct Object {
     spec: Option<Spec>,
@@ -88,6 +108,86 @@ struct Metadata {
 struct CrdStatus {
     #[serde(default, deserialize_with = "list")]
     conditions: Vec<ConditionFacts>,
+}
+
+#[derive(Deserialize)]
+struct Release {
+    status: Option<ReleaseStatus>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReleaseStatus {
+    #[serde(default, deserialize_with = "list")]
+    conditions: Vec<ConditionFacts>,
+    at_provider: Option<Installed>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Installed {
+    state: Option<String>,
+    release_description: Option<String>,
+}
+
+/// The Object around anything that has replicas, or nothing to tell.
+#[derive(Deserialize)]
+struct Wrapper {
+    status: Option<WrapperStatus>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WrapperStatus {
+    #[serde(default, deserialize_with = "list")]
+    conditions: Vec<ConditionFacts>,
+    at_provider: Option<Seen>,
+}
+
+#[derive(Deserialize)]
+struct Seen {
+    manifest: Option<Live>,
+}
+
+#[derive(Deserialize)]
+struct Live {
+    status: Option<LiveStatus>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LiveStatus {
+    available_replicas: Option<u32>,
+}
+
+impl<'de> Deserialize<'de> for ObservedObject {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let Some(WrapperStatus { conditions, at_provider }) = Wrapper::deserialize(from)?.status else {
+            return Ok(Self::default());
+        };
+        let live = at_provider.and_then(|seen| seen.manifest?.status);
+        Ok(Self {
+            synced: synced(&conditions),
+            available_replicas: live.and_then(|LiveStatus { available_replicas }| available_replicas),
+        })
+    }
+}
+
+/// What Helm calls an installation that failed (helm.sh/helm/v3, `pkg/release/status.go`).
+const FAILED: &str = "failed";
+
+impl<'de> Deserialize<'de> for ObservedRelease {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let Some(ReleaseStatus { conditions, at_provider }) = Release::deserialize(from)?.status else {
+            return Ok(Self::default());
+        };
+        let failed = at_provider.filter(|installed| installed.state.as_deref() == Some(FAILED));
+        Ok(Self {
+            synced: synced(&conditions),
+            ready: conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True"),
+            failure: failed.map(|installed| installed.release_description.unwrap_or_default()),
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for ObservedCrd {

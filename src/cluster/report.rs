@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::settings::{Extension, MissingFlag};
+use crate::api::settings::{Caller, Extension, GatewayPlace, MissingFlag, Wanted};
 use crate::observe::{ObservedCondition, Synced};
 use crate::report::{Event, Severity, Truth, quote};
 
 use super::crds::{self, Bundle, Hold};
-use super::observe::ObservedCrd;
+use super::{Key, Observed, ObservedCrd, router};
 
 /// The condition's type, on a cluster's composite resource.
 pub const CONDITION: &str = "InferenceExtensionReady";
@@ -17,7 +17,7 @@ pub const CONDITION: &str = "InferenceExtensionReady";
 /// Why the condition has its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// The cluster serves `InferencePool`.
+    /// The cluster serves `InferencePool`, and the router does what it is there for.
     Installed,
     /// The composite does not ask for it.
     NotRequested,
@@ -27,8 +27,12 @@ pub enum Reason {
     Creating,
     /// The CRD is there, and the API server does not serve it.
     Pending,
-    /// The provider cannot reconcile the Object.
+    /// The provider cannot reconcile an Object.
     ObjectNotSynced,
+    /// The body-based router is being installed, or nothing of it answers, or the Gateway does not ask it yet.
+    RouterStarting,
+    /// The body-based router cannot be installed.
+    RouterFailed,
     /// The composite or the Input cannot be used.
     InvalidSpec,
     /// The call ended in a Fatal result for another reason.
@@ -37,13 +41,15 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Installed,
         Self::NotRequested,
         Self::PrerequisiteMissing,
         Self::Creating,
         Self::Pending,
         Self::ObjectNotSynced,
+        Self::RouterStarting,
+        Self::RouterFailed,
         Self::InvalidSpec,
         Self::FatalError,
     ];
@@ -57,6 +63,8 @@ impl Reason {
             Self::Creating => "Creating",
             Self::Pending => "Pending",
             Self::ObjectNotSynced => "ObjectNotSynced",
+            Self::RouterStarting => "RouterStarting",
+            Self::RouterFailed => "RouterFailed",
             Self::InvalidSpec => "InvalidSpec",
             Self::FatalError => "FatalError",
         }
@@ -66,9 +74,12 @@ impl Reason {
     pub const fn truth(self) -> Truth {
         match self {
             Self::Installed => Truth::True,
-            Self::PrerequisiteMissing | Self::Creating | Self::Pending | Self::ObjectNotSynced => {
-                Truth::False
-            }
+            Self::PrerequisiteMissing
+            | Self::Creating
+            | Self::Pending
+            | Self::ObjectNotSynced
+            | Self::RouterStarting
+            | Self::RouterFailed => Truth::False,
             Self::NotRequested | Self::InvalidSpec | Self::FatalError => Truth::Unknown,
         }
     }
@@ -81,7 +92,11 @@ impl Reason {
             | Self::PrerequisiteMissing
             | Self::InvalidSpec
             | Self::FatalError => true,
-            Self::Creating | Self::Pending | Self::ObjectNotSynced => false,
+            Self::Creating
+            | Self::Pending
+            | Self::ObjectNotSynced
+            | Self::RouterStarting
+            | Self::RouterFailed => false,
         }
     }
 
@@ -89,10 +104,13 @@ impl Reason {
     const fn severity(self) -> Option<Severity> {
         match self {
             Self::Installed => Some(Severity::Normal),
-            Self::PrerequisiteMissing | Self::ObjectNotSynced => Some(Severity::Warning),
-            Self::NotRequested | Self::Creating | Self::Pending | Self::InvalidSpec | Self::FatalError => {
-                None
-            }
+            Self::PrerequisiteMissing | Self::ObjectNotSynced | Self::RouterFailed => Some(Severity::Warning),
+            Self::NotRequested
+            | Self::Creating
+            | Self::Pending
+            | Self::RouterStarting
+            | Self::InvalidSpec
+            | Self::FatalError => None,
         }
     }
 }
@@ -108,9 +126,10 @@ pub struct Condition {
 
 /// How messages name it.
 const CRD: &str = "The CRD of InferencePool";
+const ROUTER: &str = "The body-based router";
 
 /// How far the extension has come.
-pub(super) fn condition(extension: &Extension, crd: Option<&ObservedCrd>) -> Condition {
+pub(super) fn condition(extension: &Extension, observed: &Observed) -> Condition {
     let Some(wanted) = &extension.wanted else {
         let message = "The composite does not ask for gatewayInferenceExtension.".to_owned();
         return Condition { reason: Reason::NotRequested, message };
@@ -129,15 +148,25 @@ pub(super) fn condition(extension: &Extension, crd: Option<&ObservedCrd>) -> Con
         return Condition { reason: Reason::PrerequisiteMissing, message };
     }
 
+    let mut parts = vec![definition(wanted, observed, &extension.owner), reading(wanted, observed)];
+    // The first one that is not done decides.
+    if let Some(position) = parts.iter().position(|part| part.reason != Reason::Installed) {
+        return parts.swap_remove(position);
+    }
+    let messages = parts.into_iter().map(|part| part.message).filter(|message| !message.is_empty());
+    Condition { reason: Reason::Installed, message: messages.collect::<Vec<_>>().join(" ") }
+}
+
+fn definition(wanted: &Wanted, observed: &Observed, owner: &str) -> Condition {
+    let crd = observed.inference_pool_crd.as_ref();
     let (reason, message) = match crd {
         Some(crd) if crd.is_absent() => (Reason::Creating, format!("{CRD} is being created.")),
-        Some(ObservedCrd { synced: Some(Synced::False(why)), .. }) => (
-            Reason::ObjectNotSynced,
-            format!("{CRD} cannot be reconciled: {}. Correct that; it is tried again by itself.", quote(why)),
-        ),
+        Some(ObservedCrd { synced: Some(Synced::False(why)), .. }) => {
+            (Reason::ObjectNotSynced, not_synced(CRD, why))
+        }
         _ => match crd.and_then(ObservedCrd::live) {
             Some(live) if live.established => {
-                let hold = crds::hold(crd, wanted.release, &extension.owner);
+                let hold = crds::hold(crd, wanted.release, owner);
                 (Reason::Installed, installed(live.bundle, hold, wanted.release.into()))
             }
             Some(_) => (
@@ -154,6 +183,88 @@ pub(super) fn condition(extension: &Extension, crd: Option<&ObservedCrd>) -> Con
         },
     };
     Condition { reason, message }
+}
+
+fn not_synced(what: &str, why: &str) -> String {
+    format!("{what} cannot be reconciled: {}. Correct that; it is tried again by itself.", quote(why))
+}
+
+fn reading(wanted: &Wanted, observed: &Observed) -> Condition {
+    let (reason, message) = if router::is_wanted(wanted) {
+        chart(wanted, observed).unwrap_or_else(|| connection(wanted, observed))
+    } else if wanted.router.enabled {
+        connection(wanted, observed)
+    } else if observed.has(Key::BodyBasedRouter) {
+        (Reason::Installed, format!("{ROUTER} is being removed."))
+    } else {
+        (Reason::Installed, String::new())
+    };
+    Condition { reason, message }
+}
+
+/// What keeps the router from running.
+fn chart(wanted: &Wanted, observed: &Observed) -> Option<(Reason, String)> {
+    let namespace = &wanted.router.namespace;
+    let release = observed.router.clone().unwrap_or_default();
+    if let Some(Synced::False(why)) = &release.synced {
+        return Some((Reason::RouterFailed, not_synced(ROUTER, why)));
+    }
+    if let Some(why) = &release.failure {
+        let message = format!(
+            "{ROUTER} cannot be installed: {}. Correct that. After a few tries Helm gives up: delete the Release then, \
+             which is made anew.",
+            quote(why)
+        );
+        return Some((Reason::RouterFailed, message));
+    }
+    if !release.ready {
+        let message = format!(
+            "{ROUTER} is being installed. If this lasts, look at the Release that installs it and at provider-helm."
+        );
+        return Some((Reason::RouterStarting, message));
+    }
+    let deployment = Key::BodyBasedRouterDeployment;
+    (!router::is_ready(deployment, observed)).then(|| {
+        let message =
+            format!("{ROUTER} has no available replica. Describe its pods in namespace {namespace}.");
+        (Reason::RouterStarting, message)
+    })
+}
+
+/// Whether the Gateway does its part, once the router runs.
+fn connection(wanted: &Wanted, observed: &Observed) -> (Reason, String) {
+    let Some((key, GatewayPlace { name, namespace })) = router::connection(wanted) else {
+        let asked = match &wanted.router.caller {
+            Caller::Gke(GatewayPlace { name, namespace }) => {
+                format!("{ROUTER} runs, and its chart has Gateway {namespace}/{name} ask it.")
+            }
+            Caller::Unknown | Caller::Istio(_) | Caller::Agentgateway(_) => {
+                format!("{ROUTER} runs; nothing that is composed with it asks it.")
+            }
+        };
+        return (Reason::Installed, asked);
+    };
+    for key in [Key::BodyBasedRouterDestinationRule, key] {
+        if let Some(Synced::False(why)) = observed.objects.get(&key).and_then(|object| object.synced.as_ref())
+        {
+            let what = format!("What connects Gateway {namespace}/{name}, {},", key.as_str());
+            return (Reason::ObjectNotSynced, not_synced(&what, why));
+        }
+    }
+    match (router::is_ready(key, observed), &wanted.router.caller) {
+        (false, _) => (
+            Reason::RouterStarting,
+            format!(
+                "Gateway {namespace}/{name} is being connected. If this lasts, look at provider-kubernetes."
+            ),
+        ),
+        (true, Caller::Agentgateway(_)) => {
+            (Reason::Installed, format!("Gateway {namespace}/{name} reads the model of requests itself."))
+        }
+        (true, Caller::Unknown | Caller::Istio(_) | Caller::Gke(_)) => {
+            (Reason::Installed, format!("{ROUTER} runs, and Gateway {namespace}/{name} asks it."))
+        }
+    }
 }
 
 fn installed(bundle: Option<Bundle>, hold: Hold, release: Bundle) -> String {

@@ -3,34 +3,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::crds::{Bundle, Hold, hold};
-use super::observe::LiveCrd;
+use super::fixtures::{OWNER, extension, live};
 use super::report::{CONDITION, Condition, Reason};
 use super::{Answer, Key, Observed, ObservedCrd, extend};
-use crate::api::Duration;
-use crate::api::settings::{
-    Delivery, Extension, InferenceRelease, MissingFlag, ProviderConfigKind, Target, Ttl, Wanted,
-};
+use crate::api::settings::{Extension, InferenceRelease, MissingFlag};
 use crate::observe::{ObservedCondition, Synced};
 use crate::report::Severity;
-
-const OWNER: &str = "clusters/gpu";
-
-fn extension() -> Extension {
-    Extension {
-        owner: OWNER.to_owned(),
-        wanted: Some(Wanted {
-            delivery: Delivery {
-                target: Target::NamespacedObject,
-                provider_config_kind: ProviderConfigKind::ProviderConfig,
-                provider_config_name: "gpu".to_owned(),
-            },
-            release: InferenceRelease::V1_3_1,
-            enabled: "spec.x.enabled".to_owned(),
-            missing: vec![],
-        }),
-        ttl: Ttl { settled: Duration::from_seconds(600), pending: Duration::from_seconds(30) },
-    }
-}
 
 fn lacking_envoy() -> Extension {
     let mut extension = extension();
@@ -38,19 +16,6 @@ fn lacking_envoy() -> Extension {
         wanted.missing = vec![MissingFlag { path: "spec.y".to_owned(), seen: "false".to_owned() }];
     }
     extension
-}
-
-/// The provider sees this bundle, with this owner mark.
-fn live(bundle: Option<&str>, owner: Option<&str>) -> ObservedCrd {
-    ObservedCrd {
-        synced: Some(Synced::True),
-        managed: false,
-        last_seen: Some(LiveCrd {
-            owner: owner.map(str::to_owned),
-            bundle: bundle.and_then(Bundle::parse),
-            established: true,
-        }),
-    }
 }
 
 fn failing(why: &str, managed: bool) -> ObservedCrd {
@@ -67,7 +32,18 @@ fn with(crd: Option<ObservedCrd>) -> Observed {
 
 #[test]
 fn keys_are_api_and_this_list_changes_only_in_a_breaking_release() {
-    assert_eq!(Key::ALL.map(Key::as_str), ["inference_pool_crd"]);
+    assert_eq!(
+        Key::ALL.map(Key::as_str),
+        [
+            "inference_pool_crd",
+            "body_based_router",
+            "body_based_router_deployment",
+            "body_based_router_disruption_budget",
+            "body_based_router_destination_rule",
+            "body_based_router_filter",
+            "body_based_router_policy",
+        ]
+    );
     assert!(Key::ALL.into_iter().all(|key| Key::parse(key.as_str()) == Some(key)));
 }
 
@@ -115,7 +91,7 @@ fn bundles_are_compared_by_their_numbers() {
 
 fn only_object(answer: &Answer) -> Value {
     let [composed] = answer.composed.as_slice() else { panic!("{:?}", answer.composed) };
-    serde_json::to_value(&composed.object).unwrap()
+    serde_json::to_value(&composed.resource).unwrap()
 }
 
 #[test]

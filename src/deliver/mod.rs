@@ -58,26 +58,30 @@ pub fn object<M>(
     management_policies: Option<Vec<&'static str>>,
     cel_query: &'static str,
 ) -> Object<M> {
-    let (api_version, provider_config_kind) = match delivery.target {
-        Target::NamespacedObject => {
-            (NAMESPACED_API_VERSION, Some(provider_config_kind(delivery.provider_config_kind)))
-        }
-        Target::ClusterObject => (CLUSTER_API_VERSION, None),
+    let api_version = match delivery.target {
+        Target::NamespacedObject => NAMESPACED_API_VERSION,
+        Target::ClusterObject => CLUSTER_API_VERSION,
     };
     Object {
         api_version,
         kind: OBJECT,
         spec: ObjectSpec {
-            provider_config_ref: ProviderConfigRef {
-                kind: provider_config_kind,
-                name: delivery.provider_config_name.clone(),
-            },
+            provider_config_ref: provider_config_ref(delivery),
             management_policies,
             watch: true,
             readiness: Readiness { policy: "DeriveFromCelQuery", cel_query },
             for_provider: ForProvider { manifest },
         },
     }
+}
+
+/// The target cluster: providers of Crossplane's own style know it by a configuration of one name.
+pub fn provider_config_ref(delivery: &Delivery) -> ProviderConfigRef {
+    let kind = match delivery.target {
+        Target::NamespacedObject => Some(provider_config_kind(delivery.provider_config_kind)),
+        Target::ClusterObject => None,
+    };
+    ProviderConfigRef { kind, name: delivery.provider_config_name.clone() }
 }
 
 const fn provider_config_kind(kind: ProviderConfigKind) -> &'static str {

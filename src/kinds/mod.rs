@@ -10,6 +10,7 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBind
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
+pub mod agentgateway;
 pub mod ai_gateway;
 pub mod envoy_gateway;
 pub mod gateway_api;
@@ -20,6 +21,7 @@ pub mod keda;
 pub mod nginx_gateway;
 pub mod picker_config;
 pub mod prometheus_operator;
+pub mod provider_helm;
 pub mod provider_kubernetes;
 pub mod replicas;
 pub mod vllm;

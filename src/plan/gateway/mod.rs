@@ -15,6 +15,7 @@ mod rules;
 
 pub use implementation::{ByModel, Failure, Hold, Implementation, Traits};
 pub use priority::{Hook, PriorityPlan};
+pub(crate) use rules::MODEL_HEADER;
 pub use rules::{Destination, HeaderValue, RequestMatch, RulePlan};
 
 /// Routing.

@@ -7,7 +7,7 @@ use super::implementation::ByModel;
 
 /// Set by body-based routers to the model that a request asks for (kubernetes-sigs/gateway-api-inference-extension
 /// v1.3.1, `pkg/bbr/handlers/request.go`; v1.5.0, `pkg/bbr/plugins`).
-const MODEL: &str = "X-Gateway-Model-Name";
+pub(crate) const MODEL_HEADER: &str = "X-Gateway-Model-Name";
 /// Set by them to the base model of an adapter that a `ConfigMap` lists, to the model itself where one lists it so, and
 /// to nothing else (likewise).
 const BASE_MODEL: &str = "X-Gateway-Base-Model-Name";
@@ -130,10 +130,10 @@ fn headers(by: ByModel, model: &Model) -> Vec<HeaderValue> {
     };
     match by {
         ByModel::OwnRoute => each(AI_GATEWAY_MODEL),
-        ByModel::Header => each(MODEL),
+        ByModel::Header => each(MODEL_HEADER),
         // The model itself is found without the list too, which a router reads in some namespaces only.
-        ByModel::Router if !adapters.is_empty() => vec![is(MODEL, itself), is(BASE_MODEL, itself)],
-        ByModel::Router => vec![is(MODEL, itself)],
+        ByModel::Router if !adapters.is_empty() => vec![is(MODEL_HEADER, itself), is(BASE_MODEL, itself)],
+        ByModel::Router => vec![is(MODEL_HEADER, itself)],
         ByModel::Nothing => Vec::new(),
     }
 }

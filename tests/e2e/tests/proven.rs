@@ -17,16 +17,18 @@ use serde_json::Value;
 const CASES: usize = 330;
 
 /// Whose definitions the API server of the tests has.
-const SOURCES: [Source; 11] = [
+const SOURCES: [Source; 13] = [
     crds::GATEWAY_API,
     crds::INFERENCE_EXTENSION_1_3,
     crds::INFERENCE_EXTENSION_1_5,
     crds::KEDA,
     crds::PROMETHEUS_OPERATOR,
     crds::PROVIDER_KUBERNETES,
+    crds::PROVIDER_HELM,
     crds::ISTIO,
     crds::GKE,
     crds::AI_GATEWAY,
+    crds::AGENTGATEWAY,
     crds::ENVOY_GATEWAY_1_7,
     crds::ENVOY_GATEWAY_1_9,
 ];

@@ -111,6 +111,15 @@ pub const PROVIDER_KUBERNETES: Source = Source {
     files: &[],
 };
 
+/// provider-helm. Of v1.4.0, whose Releases have one field more, no module can be had everywhere.
+pub const PROVIDER_HELM: Source = Source {
+    module: "github.com/crossplane-contrib/provider-helm",
+    version: "v1.3.0",
+    sum: "h1:kPiTSthiWamDABkWYi/BxGQ4mY3Fp6xGG24UL0jLTk4=",
+    folder: "package/crds",
+    files: &[],
+};
+
 /// Crossplane.
 pub const CROSSPLANE: Source = Source {
     module: "github.com/crossplane/crossplane/v2",
@@ -136,6 +145,15 @@ pub const GKE: Source = Source {
     sum: "h1:4WjH6dFtnezCFiYlbmq0SBF2f8PIQD3rV99m5FRb/UM=",
     folder: "config/crd",
     files: &["networking.gke.io_gcpbackendpolicies.yaml", "networking.gke.io_healthcheckpolicies.yaml"],
+};
+
+/// agentgateway. Its definitions stand in a chart, without a template in them.
+pub const AGENTGATEWAY: Source = Source {
+    module: "github.com/agentgateway/agentgateway",
+    version: "v1.4.1",
+    sum: "h1:1W5YhPZa4V3YA9GUiwlSqp1j+O7QrDfs8IEERErafHs=",
+    folder: "controller/install/helm/agentgateway-crds/templates",
+    files: &["agentgateway.dev_agentgatewaypolicies.yaml"],
 };
 
 /// Envoy AI Gateway. Its definitions stand in a chart, without a template in them.
@@ -168,9 +186,10 @@ pub const ENVOY_GATEWAY_1_9: Source = Source {
 /// releases.
 pub fn gateways() -> Result<Vec<Value>> {
     let mut all = ISTIO.crds()?;
-    all.retain(|crd| text(crd, "/spec/names/kind") == "DestinationRule");
+    all.retain(|crd| ["DestinationRule", "EnvoyFilter"].contains(&text(crd, "/spec/names/kind")));
     all.extend(GKE.crds()?);
     all.extend(AI_GATEWAY.crds()?);
+    all.extend(AGENTGATEWAY.crds()?);
     all.extend(nginx_settings()?);
     Ok(all)
 }
