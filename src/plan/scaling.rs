@@ -3,8 +3,9 @@
 //! | Trigger | Replicas from | "Nothing read" means |
 //! |---|---|---|
 //! | engine | 1 | the scrape is broken: an error, and `fallback` keeps what runs |
-//! | engine | 0 | no pods and so no targets: zero; targets without series: an error, nobody scales in |
-//! | picker | any | scraped and empty: zero; not scraped: an error, nobody scales in, or should fall asleep |
+//! | engine | 0 | no pods and so no targets: zero; targets without series: as many replicas as there are targets |
+//! | picker | 1 | scraped and empty: zero; not scraped: an error, and `fallback` keeps what runs |
+//! | picker | 0 | scraped and empty: zero; not scraped: as many replicas as there are targets; none: an error |
 
 use crate::api::settings::{Backend, Metric, Scaling, Settings, Transport};
 use crate::api::{Duration, ModelName};
@@ -121,7 +122,7 @@ fn scaled_object(
     let sleeps = sleeps(settings);
     let mut triggers = vec![engine(series, scaling, sleeps)];
     if let Some(asked) = asked.filter(|asked| asked.holds) {
-        triggers.extend(picker(series, &settings.composite.name, asked.family));
+        triggers.extend(picker(series, &settings.composite.name, asked.family, sleeps));
     }
     ScaledObjectPlan {
         min: settings.replicas.min,
@@ -153,31 +154,40 @@ fn engine(series: &Series<'_>, scaling: &Scaling, sleeps: bool) -> Trigger {
         Metric::QueueDepth => ("queue-depth", vllm::WAITING, QUEUE_DEPTH_TARGET),
         Metric::KvCache => ("kv-cache", vllm::KV_CACHE, KV_CACHE_TARGET),
     };
+    let threshold = scaling.target.unwrap_or(target);
     let selector = series.engine();
     let mut query = format!("sum({metric}{{{selector}}})");
     if sleeps {
-        query = format!("{query} or sum(0 * absent(up{{{selector}}}))");
+        query = format!("{query} or sum(0 * absent(up{{{selector}}})) or {}", as_many(threshold, &selector));
     }
-    Trigger { name, query, threshold: scaling.target.unwrap_or(target) }
+    Trigger { name, query, threshold }
 }
 
-fn picker(series: &Series<'_>, name: &ModelName, family: Family) -> [Trigger; 2] {
+fn picker(series: &Series<'_>, name: &ModelName, family: Family, sleeps: bool) -> [Trigger; 2] {
     let traits = family.traits();
-    let selector = series.picker();
-    let scraped = format!("0 * sum(up{{{selector}}} == 1)");
+    let (selector, engine) = (series.picker(), series.engine());
+    let trigger = |name, series: String, threshold| {
+        let mut query = format!("sum({series}) or (0 * sum(up{{{selector}}} == 1))");
+        if sleeps {
+            query = format!("{query} or {}", as_many(threshold, &engine));
+        }
+        Trigger { name, query, threshold }
+    };
     [
-        Trigger {
-            name: "picker-queue",
-            query: format!(
-                r#"sum({}{{{selector},inference_pool="{name}"}}) or ({scraped})"#,
-                traits.queue_metric
-            ),
-            threshold: PICKER_QUEUE_TARGET,
-        },
-        Trigger {
-            name: "picker-running",
-            query: format!("sum({}{{{selector}}}) or ({scraped})", traits.running_metric),
-            threshold: PICKER_RUNNING_TARGET,
-        },
+        trigger(
+            "picker-queue",
+            format!(r#"{}{{{selector},inference_pool="{name}"}}"#, traits.queue_metric),
+            PICKER_QUEUE_TARGET,
+        ),
+        trigger("picker-running", format!("{}{{{selector}}}", traits.running_metric), PICKER_RUNNING_TARGET),
     ]
+}
+
+/// What asks for as many replicas as Prometheus has targets, read or not; nothing where there are none.
+///
+/// An error would not keep a model awake. It makes KEDA throw its scalers away, and a poll that is under way then skips
+/// them and counts no error: no trigger is active, none failed, and once the cooldown is over the model is put to sleep
+/// (kedacore/keda v2.20.2, `pkg/scaling/scale_handler.go`, `ErrCacheClosed`).
+fn as_many(threshold: f64, engine: &str) -> String {
+    format!("({threshold} * count(up{{{engine}}}))")
 }

@@ -1,7 +1,6 @@
 //! What the autoscaler asks, answered by Prometheus itself: above all what "nothing" means.
 //!
-//! KEDA takes exactly one element, and with `ignoreNullValues: "false"` no element is an error: then nobody scales in
-//! and nobody falls asleep.
+//! KEDA takes exactly one element, and with `ignoreNullValues: "false"` no element is an error.
 
 use anyhow::{Context, Result, ensure};
 use e2e::controlplane::cluster::text;
@@ -106,7 +105,7 @@ fn from_one_replica_on_a_broken_scrape_is_an_error_and_not_a_quiet_model() -> Re
 }
 
 #[test]
-fn at_zero_replicas_asleep_reads_zero_and_blind_reads_nothing() -> Result<()> {
+fn at_zero_replicas_asleep_reads_zero_and_blind_reads_what_runs() -> Result<()> {
     let owl = Model::of("team-a", "night-owl");
     let waiting = "vllm:num_requests_waiting";
     let queue = |value| {
@@ -127,17 +126,46 @@ fn at_zero_replicas_asleep_reads_zero_and_blind_reads_nothing() -> Result<()> {
             ),
             case(
                 "queue-depth",
-                vec![(owl.engine("up", "a"), "0 0")],
-                None,
-                "a replica that cannot be scraped",
+                vec![(owl.engine("up", "a"), "0 0"), (owl.engine("up", "b"), "0 0")],
+                Some(6.0),
+                "two replicas that cannot be read: two are wanted, at three each",
             ),
             case("picker-queue", vec![picker_up("1 1")], Some(0.0), "no request yet, so no series"),
             case("picker-queue", vec![picker_up("1 1"), queue("2 2")], Some(2.0), "two requests wait"),
-            case("picker-queue", vec![picker_up("0 0")], None, "the picker cannot be scraped"),
-            case("picker-queue", vec![], None, "nobody scrapes the picker"),
+            case(
+                "picker-queue",
+                vec![picker_up("1 1"), (owl.engine("up", "a"), "1 1")],
+                Some(0.0),
+                "the picker knows that nobody waits, however many replicas there are",
+            ),
+            case(
+                "picker-queue",
+                vec![picker_up("0 0"), (owl.engine("up", "a"), "1 1"), (owl.engine("up", "b"), "0 0")],
+                Some(2.0),
+                "the picker cannot be read: as many replicas as there are, ready or not",
+            ),
+            case(
+                "picker-queue",
+                vec![(owl.engine("up", "a"), "1 1")],
+                Some(1.0),
+                "nor where nobody scrapes it",
+            ),
+            case(
+                "picker-queue",
+                vec![picker_up("0 0")],
+                None,
+                "asleep and blind: an error, which wakes nobody",
+            ),
+            case("picker-queue", vec![], None, "the same where nobody scrapes the picker"),
             case("picker-running", vec![picker_up("1 1")], Some(0.0), "no request yet, so no series"),
             case("picker-running", vec![picker_up("1 1"), running("17 17")], Some(17.0), "seventeen run"),
-            case("picker-running", vec![picker_up("0 0")], None, "the picker cannot be scraped"),
+            case(
+                "picker-running",
+                vec![picker_up("0 0"), (owl.engine("up", "a"), "1 1"), (owl.engine("up", "b"), "1 1")],
+                Some(32.0),
+                "two replicas, at sixteen each",
+            ),
+            case("picker-running", vec![picker_up("0 0")], None, "asleep and blind"),
         ],
     )
 }

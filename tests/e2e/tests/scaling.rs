@@ -120,7 +120,8 @@ impl World<'_> {
     /// One to four and back, by the caches of a Deployment's engines.
     async fn follows_its_cache(&self) -> Result<()> {
         let model = self
-            .model(
+            .model_scraped_by(
+                "PodMonitor",
                 "cache",
                 "Deployment",
                 &json!({
@@ -133,6 +134,7 @@ impl World<'_> {
         // One cache is full, and so are two and three; of four each is filled to nearly 0.8.
         self.node.bear(&model.model.namespace, Load { waiting: 0.0, kv_cache: 3.1 });
         model.comes_to(4).await.context("by its cache")?;
+        model.is_watched().await?;
         self.node.bear(&model.model.namespace, Load { waiting: 0.0, kv_cache: 0.2 });
         model.comes_to(1).await.context("with an empty cache")
     }
@@ -186,8 +188,19 @@ impl World<'_> {
         // The request is over, and the picker says so: what waits in the engine keeps it awake.
         model.says("ScalingReady", "ScalerReady").await?;
         model.stays_at(1, BEYOND_COOLDOWN).await.context("while requests wait in the engine")?;
-        self.node.bear(namespace, Load::default());
-        model.comes_to(0).await.context("once nothing waits any more")
+
+        // Nothing waits any more, but half of that is not known.
+        for service in ["epp", "metrics"].map(|part| format!("{}-{part}", model.name)) {
+            model.is_unreadable_at(&service).await?;
+            self.node.bear(namespace, Load::default());
+            model
+                .stays_at(1, BEYOND_COOLDOWN)
+                .await
+                .with_context(|| format!("while nobody reads {service}"))?;
+            self.node.show(namespace, &service);
+        }
+        model.comes_to(0).await.context("once it is known that nothing waits")?;
+        model.is_watched().await
     }
 
     /// Scaling is switched on for a model with four replicas, its bounds are changed, and scaling is switched off.
@@ -240,13 +253,23 @@ impl World<'_> {
 
     /// A model of its own in a namespace of its own.
     async fn model(&self, name: &str, backend: &str, spec: &Value) -> Result<Scaled<'_>> {
+        self.model_scraped_by("ServiceMonitor", name, backend, spec).await
+    }
+
+    async fn model_scraped_by(
+        &self,
+        kind: &str,
+        name: &str,
+        backend: &str,
+        spec: &Value,
+    ) -> Result<Scaled<'_>> {
         let input = json!({
             "apiVersion": "inference.fn.crossplane.io/v1beta1",
             "kind": "ModelStack",
             "spec": {
                 "workload": {"backend": backend},
                 "prometheus": {"address": self.prometheus.url()},
-                "monitoring": {"interval": "1s"},
+                "monitoring": {"kind": kind, "interval": "1s", "rules": true},
                 "endpointPicker": {"version": "v1.5.0"},
             },
         });
@@ -415,6 +438,22 @@ impl Scaled<'_> {
             let read = self.prometheus.reads(namespace, service).await?;
             let blind = !read.is_empty() && !read.contains(&true);
             Ok(if blind { Look::Ok(()) } else { Look::Err(format!("{read:?}")) })
+        })
+        .await
+    }
+
+    /// Prometheus has its alerts and can evaluate them; none is raised.
+    async fn is_watched(&self) -> Result<()> {
+        let group = format!("{}/{}", self.model.namespace, self.name);
+        until(&format!("the alerts of {group} are evaluated"), LIMIT, async || {
+            let rules = self.prometheus.rules(&group).await?;
+            let healthy = rules.iter().all(|rule| text(rule, "/health") == "ok");
+            let quiet = rules.iter().all(|rule| text(rule, "/state") != "firing");
+            Ok(if !rules.is_empty() && healthy && quiet {
+                Look::Ok(())
+            } else {
+                Look::Err(format!("{rules:?}"))
+            })
         })
         .await
     }

@@ -88,10 +88,9 @@ impl Prometheus {
         format!("http://{}", self.address)
     }
 
-    /// Whether it reads each target that it has of a Service: one word a target.
-    pub async fn reads(&self, namespace: &str, service: &str) -> Result<Vec<bool>> {
-        // The job of a ServiceMonitor's targets is their Service.
-        let query = format!(r#"up{{namespace="{namespace}",job="{service}"}}"#);
+    /// Whether it reads each target that it has of a job: one word a target.
+    pub async fn reads(&self, namespace: &str, job: &str) -> Result<Vec<bool>> {
+        let query = format!(r#"up{{namespace="{namespace}",job="{job}"}}"#);
         let mut promtool = Command::new(tools::PROMTOOL.path()?);
         promtool.args(["query", "instant", "--format=json", &self.url(), &query]);
         let output = tokio::task::spawn_blocking(move || promtool.output()).await??;
@@ -99,6 +98,17 @@ impl Prometheus {
         let found: Value = serde_json::from_slice(&output.stdout).context("promtool prints no JSON")?;
         let series = found.as_array().context("promtool prints no list")?;
         Ok(series.iter().map(|one| text(one, "/value/1") == "1").collect())
+    }
+
+    /// The rules that it evaluates together under that name, each with what became of it.
+    pub async fn rules(&self, group: &str) -> Result<Vec<Value>> {
+        let client = kube::Client::try_from(kube::Config::new(self.url().parse()?))?;
+        let answer: Value = client.request(http::Request::get("/api/v1/rules").body(vec![])?).await?;
+        let groups =
+            answer.pointer("/data/groups").and_then(Value::as_array).context("no groups of rules")?;
+        let found = groups.iter().filter(|found| text(found, "/name") == group);
+        let rules = found.filter_map(|found| found.pointer("/rules")?.as_array());
+        Ok(rules.flatten().cloned().collect())
     }
 
     /// An error that names the process that ended, if one did.
@@ -136,6 +146,7 @@ fn wanted(control_plane: &ControlPlane) -> Result<Value> {
         "spec": {
             "serviceMonitorSelector": everything, "serviceMonitorNamespaceSelector": everything,
             "podMonitorSelector": everything, "podMonitorNamespaceSelector": everything,
+            "ruleSelector": everything, "ruleNamespaceSelector": everything,
             "serviceDiscoveryRole": "EndpointSlice",
             "apiserverConfig": {
                 "host": text(&admin, "/clusters/0/cluster/server"),
@@ -174,12 +185,33 @@ async fn write_configuration(cluster: &Cluster, file: &Path) -> Result<bool> {
     let packed = STANDARD.decode(text(&secret, "/data/prometheus.yaml.gz"))?;
     let mut configuration = String::new();
     GzDecoder::new(&*packed).read_to_string(&mut configuration).context("cannot unpack the configuration")?;
+    let rules = file.with_file_name("prometheus-rules");
+    write_rules(cluster, &rules).await?;
     // What the config reloader takes from its environment: this is the only shard.
-    let configuration = configuration.replace("$(SHARD)", "0").replace("$(POD_NAME)", NAME);
+    let configuration = configuration
+        .replace("$(SHARD)", "0")
+        .replace("$(POD_NAME)", NAME)
+        .replace("/etc/prometheus/rules", &rules.display().to_string());
     if std::fs::read_to_string(file).unwrap_or_default() != configuration {
         std::fs::write(file, configuration)?;
     }
     Ok(true)
+}
+
+/// Rules stand in `ConfigMap`s, which would be mounted in folders of their names.
+async fn write_rules(cluster: &Cluster, rules: &Path) -> Result<()> {
+    for found in cluster.list("v1", "ConfigMap", NAMESPACE).await? {
+        let folder = rules.join(text(&found, "/metadata/name"));
+        std::fs::create_dir_all(&folder)?;
+        let data = found.pointer("/data").and_then(Value::as_object);
+        for (name, content) in data.into_iter().flatten() {
+            let (file, content) = (folder.join(name), content.as_str().unwrap_or_default());
+            if std::fs::read_to_string(&file).unwrap_or_default() != content {
+                std::fs::write(file, content)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn reload(cluster: Cluster, file: PathBuf) {
