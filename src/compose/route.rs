@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::api::settings::GatewayRef;
 use crate::kinds::ai_gateway::{self, AiGatewayRouteSpec};
 use crate::kinds::gateway_api::{
     BackendRef, Filter, GATEWAY, GROUP, Header, HeaderMatch, HeaderModifier, HttpRouteSpec, Match, ParentRef,
@@ -59,13 +60,18 @@ pub(super) fn generated_route(plan: &Plan) -> GeneratedRoute {
 }
 
 fn parents(routing: &RoutingPlan) -> Vec<ParentRef> {
-    vec![ParentRef {
-        group: GROUP,
-        kind: GATEWAY,
-        name: routing.gateway.name.clone(),
-        namespace: routing.gateway.namespace.clone(),
-        section_name: routing.gateway.section_name.clone(),
-    }]
+    let former = routing.former.as_ref().map(|former| &former.gateway);
+    [&routing.gateway]
+        .into_iter()
+        .chain(former)
+        .map(|GatewayRef { name, namespace, section_name }| ParentRef {
+            group: GROUP,
+            kind: GATEWAY,
+            name: name.clone(),
+            namespace: namespace.clone(),
+            section_name: section_name.clone(),
+        })
+        .collect()
 }
 
 fn hostnames(routing: &RoutingPlan) -> Vec<String> {

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::api::settings::GatewayRef;
 use crate::plan::names::OWNER_ANNOTATION;
 
 use super::{Facts, Live, replicas};
@@ -22,6 +23,11 @@ pub(super) trait Kind {
 
     /// The hostnames it serves; most kinds serve none.
     fn hostnames(_: &Self::Spec) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The Gateways that it is to stand behind; most kinds stand behind none.
+    fn gateways(_: &Self::Spec) -> Vec<GatewayRef> {
         Vec::new()
     }
 }
@@ -86,6 +92,7 @@ impl<S: Default, T: Default> Manifest<S, T> {
             replicas_managers,
             shows_token: data.is_some_and(|data| data.token.is_some()),
             hostnames: K::hostnames(&spec),
+            gateways: K::gateways(&spec),
             facts: K::facts(spec, status.unwrap_or_default()),
         }
     }

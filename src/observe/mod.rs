@@ -149,6 +149,8 @@ pub struct Live {
     pub shows_token: bool,
     /// `spec.hostnames` of a route; empty for other kinds.
     pub hostnames: Vec<String>,
+    /// `spec.parentRefs` of a route, as far as they name a namespace; empty for other kinds.
+    pub gateways: Vec<GatewayRef>,
     /// By kind.
     pub facts: Facts,
 }

@@ -79,6 +79,14 @@ impl Live {
         self.word(gateway, OF_ROUTES)
     }
 
+    /// Whether that Gateway has accepted this route, in whichever generation.
+    pub fn was_accepted(&self, gateway: &GatewayRef) -> bool {
+        let Facts::Parents(parents) = &self.facts else { return false };
+        let accepted =
+            |condition: &ConditionFacts| condition.kind == "Accepted" && condition.status == "True";
+        parents.iter().any(|parent| parent.is(gateway) && parent.conditions.iter().any(accepted))
+    }
+
     /// What is said of this policy for that Gateway.
     pub fn policy_acceptance(&self, gateway: &GatewayRef) -> Acceptance {
         self.word(gateway, OF_POLICIES)

@@ -446,7 +446,9 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
             priority: settings.model.priority,
             adapters: settings.model.lora.is_some(),
         };
-        gateway::decide(settings, routing, wanted).map_err(|found| problems.extend(found)).ok()
+        let decided =
+            gateway::decide(settings, routing, wanted).map_err(|found| problems.extend(found)).ok()?;
+        Some(decided.beside_the_former(observed))
     });
     let picker = routing.as_ref().map(|routing| &routing.picker);
     let asks_picker = scaling::asks_picker(settings, picker);

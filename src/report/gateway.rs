@@ -1,7 +1,8 @@
 //! `GatewayReady`: do requests for the host reach the pool?
 
-use crate::api::settings::{Criticality, FailureMode, RouteBy, Transport};
+use crate::api::settings::{Criticality, FailureMode, GatewayRef, RouteBy, Transport};
 use crate::observe::{Acceptance, ConditionFacts, Facts, Live, Observed};
+use crate::plan::gateway::Former;
 use crate::plan::keys::Key;
 use crate::plan::{Plan, RoutingPlan};
 
@@ -34,7 +35,14 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
              spec.gateway.enabled is false.";
         return Condition::new(KIND, Reason::NotRequested, message);
     };
-    decide(plan, routing, observed).unwrap_or_else(|condition| condition)
+    let mut condition = decide(plan, routing, observed).unwrap_or_else(|condition| condition);
+    if let Some(Former { gateway: GatewayRef { name, namespace, .. }, .. }) = &routing.former {
+        let still = format!(
+            " Until the route is accepted, requests come in by Gateway {namespace}/{name} as before."
+        );
+        condition.message.push_str(&still);
+    }
+    condition
 }
 
 /// Everything in a request's way, in that order. `Err` is only the shorter way out.

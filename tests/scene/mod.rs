@@ -4,12 +4,15 @@
 //! `tests/scenarios/live.yaml` has what the controllers write on it. A scene says what is otherwise, and everything goes
 //! the way that `render --observed` takes.
 
+#![allow(dead_code, reason = "each of the tests that include this file uses a part of it")]
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use function_inference::cli::render::call::{self, Scene as Call};
+use function_inference::cli::render::crossplane::Outcome;
 use function_inference::cli::render::pipeline::Pipeline;
 use function_inference::cli::render::{Preview, print};
 use function_inference::cli::yaml::{self, Document};
@@ -48,6 +51,9 @@ pub(crate) struct Scene {
     /// The step's Input.
     #[serde(default)]
     pub(crate) input: Option<Value>,
+    /// How it was when what exists was composed, where that is not the same.
+    #[serde(default)]
+    pub(crate) was_input: Option<Value>,
     /// Whether the Composition calls the function in two steps.
     #[serde(default)]
     pub(crate) twice: bool,
@@ -104,6 +110,7 @@ pub(crate) struct Answer {
     pub(crate) response: RunFunctionResponse,
     /// The composite resource as Crossplane writes it: nothing after a Fatal result.
     pub(crate) composite: Option<Value>,
+    composed: BTreeMap<String, Value>,
     /// What exists and is not wanted any more.
     pub(crate) deleted: Vec<String>,
 }
@@ -149,8 +156,12 @@ impl Scene {
             None => manifest.clone(),
         };
         was["status"] = Value::Null;
-        let fresh =
-            Preview::new(document(&was), Pipeline::alone(self.input.as_ref().map(document)), &[]).unwrap();
+        let fresh = Preview::new(
+            document(&was),
+            Pipeline::alone(self.was_input.as_ref().or(self.input.as_ref()).map(document)),
+            &[],
+        )
+        .unwrap();
         let mut composed = match (self.rest, self.observed.is_empty()) {
             (Rest::Absent, true) => BTreeMap::new(),
             _ => {
@@ -272,11 +283,20 @@ fn answer(preview: &Preview) -> Answer {
     let response = responses.remove(0);
     assert_eq!(response, responses.remove(0), "the same request gives the same answer");
     let outcome = called.map(|called| preview.composite.apply(called, &preview.observed).unwrap());
-    let (composite, deleted) = outcome.map(|outcome| (outcome.composite, outcome.deleted)).unzip();
-    Answer { response, composite, deleted: deleted.unwrap_or_default() }
+    match outcome {
+        Some(Outcome { composite, composed, deleted, warnings: _ }) => {
+            Answer { response, composite: Some(composite), composed, deleted }
+        }
+        None => Answer { response, composite: None, composed: BTreeMap::new(), deleted: Vec::new() },
+    }
 }
 
 impl Answer {
+    /// What is composed under that name, if anything.
+    pub(crate) fn composed(&self, key: &str) -> Value {
+        self.composed.get(key).cloned().unwrap_or_default()
+    }
+
     /// The function's own conditions.
     pub(crate) fn said(&self) -> Vec<Said> {
         let conditions = self.response.conditions.iter();

@@ -9,10 +9,12 @@ use super::keys::Key;
 
 use self::rules::TooManyAdapters;
 
+mod former;
 mod implementation;
 mod priority;
 mod rules;
 
+pub use former::Former;
 pub use implementation::{ByModel, Failure, Hold, Implementation, Traits};
 pub use priority::{Hook, PriorityPlan};
 pub(crate) use rules::MODEL_HEADER;
@@ -25,6 +27,8 @@ pub struct RoutingPlan {
     pub by: RouteBy,
     /// The Gateway.
     pub gateway: GatewayRef,
+    /// The Gateway that serves a live model until that one does.
+    pub former: Option<Former>,
     /// What implements it.
     pub implementation: Implementation,
     /// The longest that a request may take, hold time included.
@@ -75,7 +79,8 @@ impl RoutingPlan {
             Some(PriorityPlan { hook: Hook::Script, .. }) => &[Key::GatewayExtensionPolicy],
             Some(_) | None => &[],
         };
-        [companions, beside_service, adapters, script].concat()
+        let formers = self.former.as_ref().map_or(&[][..], |former| &former.companions);
+        [companions, beside_service, adapters, script, formers].concat()
     }
 
     /// Whether something else happens than what the platform asked for when the picker does not answer.
@@ -106,6 +111,7 @@ pub(super) fn decide(
     Ok(RoutingPlan {
         by: by.clone(),
         gateway: gateway.clone(),
+        former: None,
         implementation: *implementation,
         request_timeout: if wanted.sleeps { sum(wanted.cold_start, *timeout) } else { *timeout },
         rules,
