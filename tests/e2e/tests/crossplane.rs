@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use e2e::controlplane::cluster::{Cluster, condition, describe, text};
-use e2e::controlplane::model::{APPLICATION, Model, all_become_ready};
-use e2e::controlplane::platform::{cluster_scoped_xrd, install_xrd};
+use e2e::controlplane::model::{APPLICATION, GATEWAY, Model, all_become_ready};
+use e2e::controlplane::platform::{self, cluster_scoped_xrd, install_xrd};
 use e2e::controlplane::provider::{self, ConfigKind};
 use e2e::controlplane::stage::{Settings, Stage, Target};
 use e2e::controlplane::wait::{Look, until};
 use e2e::controlplane::{core, events};
-use e2e::files::set;
+use e2e::files::{set, yaml};
 use e2e::render::Scenario;
 use e2e::{acceptance, render, workspace};
 use serde_json::{Value, json};
@@ -129,6 +129,15 @@ async fn without_watches_a_model_is_ready_within_the_poll_that_our_query_asks_fo
     let provider = provider::Settings { watches: false, ..provider::Settings::default() };
     let stage = Stage::start("crossplane-unwatched", Settings { provider, ..Settings::default() }).await?;
     let seen = without_watches(&stage).await.map_err(|error| stage.explain(error))?;
+    tell(&stage, &seen);
+    Ok(())
+}
+
+/// One layer after the other fails, and the model says which; mended, it is Ready again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_is_ready_after_its_parts_and_names_the_layer_that_fails() -> Result<()> {
+    let stage = Stage::start("crossplane-layers", Settings { core: ALL_EARS, ..Settings::default() }).await?;
+    let seen = names_each_layer(&stage).await.map_err(|error| stage.explain(error))?;
     tell(&stage, &seen);
     Ok(())
 }
@@ -262,10 +271,10 @@ async fn tells_of_each_turn(stage: &Stage, model: &Model) -> Result<()> {
     let told = async || events::of_the_function(cluster, &model.xr).await;
     let before = told().await?;
     stage.stand_in.hold_pods(&model.namespace);
-    becomes(cluster, model, "NotServing").await?;
+    says(cluster, model, "WorkloadReady", "NotServing", "").await?;
     ensure!(condition(&model.live(cluster).await?, "Ready") == "False", "it is Ready without a pod");
     stage.stand_in.start_pods(&model.namespace);
-    becomes(cluster, model, "Available").await?;
+    says(cluster, model, "WorkloadReady", "Available", "").await?;
     all_become_ready(cluster, std::slice::from_ref(model), LIMIT).await?;
 
     // Nothing but the two turns is told. Crossplane may call us again before it has read its own last write; it drops
@@ -278,15 +287,6 @@ async fn tells_of_each_turn(stage: &Stage, model: &Model) -> Result<()> {
     let repeated: Vec<_> = after.iter().filter(|(_, told)| told.lines != 1).collect();
     ensure!(repeated.is_empty(), "more than a line for the same: {repeated:?}");
     Ok(())
-}
-
-async fn becomes(cluster: &Cluster, model: &Model, reason: &str) -> Result<()> {
-    until(&format!("WorkloadReady of {} says {reason}", describe(&model.xr)), LIMIT, async || {
-        let live = model.live(cluster).await?;
-        let seen = reason_of(&live, "WorkloadReady");
-        Ok(if seen == reason { Look::Ok(()) } else { Look::Err(seen.to_owned()) })
-    })
-    .await
 }
 
 /// Deleted as soon as there is anything of it.
@@ -359,6 +359,162 @@ async fn without_watches(stage: &Stage) -> Result<String> {
         model.goes(stage, GONE_LIMIT).await?;
     }
     Ok(format!("{} models Ready {ready_in:.1?} after their pods were, without watches", models.len()))
+}
+
+async fn names_each_layer(stage: &Stage) -> Result<String> {
+    let (cluster, target) = (stage.cluster(), stage.target());
+    let scenario = example("full-stack/xr.yaml")?;
+    let model = Model::apply(stage, &scenario).await?;
+    let name = text(&model.xr, "/metadata/name");
+    stage.stand_in.hold_pods(&model.namespace);
+    // So much happens here that Crossplane may stop listening to it, and ask only when it has to.
+    let often = ("ttl", json!({"settled": "15s", "pending": "10s"}));
+    configure(stage, &model, &scenario, std::slice::from_ref(&often)).await?;
+    for (kind, reason) in [("GatewayReady", "PriorityNotEnforced"), ("ScalingReady", "ScalerReady")] {
+        says(cluster, &model, kind, reason, "").await?;
+    }
+    for kind in ["EndpointPickerReady", "WorkloadReady"] {
+        says(cluster, &model, kind, "Starting", "").await?;
+    }
+    ensure!(condition(&model.live(cluster).await?, "Ready") == "False", "it is Ready before its pods are");
+    stage.stand_in.start_pods(&model.namespace);
+    all_become_ready(cluster, std::slice::from_ref(&model), LIMIT).await?;
+
+    let started = Instant::now();
+    let (namespace, gateway) = GATEWAY;
+    target.delete(&on_target("gateway.networking.k8s.io/v1", "Gateway", namespace, gateway)).await?;
+    fails(cluster, &model, "GatewayReady", "NoGateway", &format!("Gateway {namespace}/{gateway}")).await?;
+    platform::gateway(target, namespace, gateway).await?;
+    all_become_ready(cluster, std::slice::from_ref(&model), LIMIT).await?;
+
+    let picker = format!("{name}-epp");
+    let down = json!({"readyReplicas": null, "availableReplicas": null, "unavailableReplicas": 1});
+    let failures = [
+        (
+            ("gateway.networking.k8s.io/v1", "HTTPRoute", name),
+            refused("Accepted", "NoMatchingListenerHostname", "no listener takes it"),
+            ("GatewayReady", "HTTPRouteFailed", "NoMatchingListenerHostname: no listener takes it"),
+        ),
+        (
+            ("inference.networking.k8s.io/v1", "InferencePool", name),
+            refused("ResolvedRefs", "InvalidExtensionRef", "no such Service"),
+            ("GatewayReady", "InferencePoolFailed", "InvalidExtensionRef: no such Service"),
+        ),
+        (
+            ("apps/v1", "Deployment", picker.as_str()),
+            down.clone(),
+            ("EndpointPickerReady", "NotServing", "has no available replica"),
+        ),
+        (
+            // The operator's, which its word for the model follows from.
+            ("apps/v1", "Deployment", name),
+            down,
+            ("WorkloadReady", "NotServing", "modelStatus is Updating"),
+        ),
+        (
+            ("keda.sh/v1alpha1", "ScaledObject", name),
+            json!({"conditions": [{
+                "type": "Ready", "status": "False", "reason": "TriggerError", "message": "no answer from Prometheus",
+            }]}),
+            ("ScalingReady", "TriggerFailed", "TriggerError: no answer from Prometheus"),
+        ),
+    ];
+    let count = failures.len() + 1;
+    for ((api_version, kind, name), status, (layer, reason, word)) in failures {
+        let object = on_target(api_version, kind, &model.namespace, name);
+        stage.stand_in.spoil(&object, &status);
+        fails(cluster, &model, layer, reason, word).await?;
+        stage.stand_in.mend(&object);
+        all_become_ready(cluster, std::slice::from_ref(&model), LIMIT).await?;
+    }
+    let mended_in = started.elapsed();
+
+    let other = ("gateway", json!({"ref": {"namespace": namespace, "name": "other"}}));
+    configure(stage, &model, &scenario, &[often, other]).await?;
+    stands_behind(stage, &model, &["other", gateway]).await?;
+    says(cluster, &model, "GatewayReady", "NoGateway", &format!("come in by Gateway {namespace}/{gateway}"))
+        .await?;
+    platform::gateway(target, namespace, "other").await?;
+    stands_behind(stage, &model, &["other"]).await?;
+    all_become_ready(cluster, std::slice::from_ref(&model), LIMIT).await?;
+    model.delete(cluster).await?;
+    model.goes(stage, GONE_LIMIT).await?;
+    Ok(format!("{count} layers failed, were named and mended in {mended_in:.1?}"))
+}
+
+/// Has the platform team change the Input of a model's Composition.
+async fn configure(
+    stage: &Stage,
+    model: &Model,
+    scenario: &Scenario,
+    fields: &[(&str, Value)],
+) -> Result<()> {
+    let mut composition = yaml(&scenario.composition)?;
+    set(&mut composition, "metadata.name", model.xr["spec"]["crossplane"]["compositionRef"]["name"].clone());
+    let steps = composition.pointer_mut("/spec/pipeline").and_then(Value::as_array_mut);
+    for step in steps.into_iter().flatten() {
+        for (field, value) in fields {
+            set(step, &format!("input.spec.{field}"), value.clone());
+        }
+    }
+    platform::install_composition(stage.cluster(), &stage.crossplane.function, &composition).await
+}
+
+/// The model's route names those Gateways, in this order.
+async fn stands_behind(stage: &Stage, model: &Model, gateways: &[&str]) -> Result<()> {
+    let name = text(&model.xr, "/metadata/name");
+    let route = on_target("gateway.networking.k8s.io/v1", "HTTPRoute", &model.namespace, name);
+    until(&format!("the route of {} names {gateways:?}", describe(&model.xr)), LIMIT, async || {
+        let live = stage.target().get(&route).await?.unwrap_or_default();
+        let parents = live.pointer("/spec/parentRefs").and_then(Value::as_array);
+        let named: Vec<&str> = parents.into_iter().flatten().map(|parent| text(parent, "/name")).collect();
+        Ok(if named == gateways { Look::Ok(()) } else { Look::Err(format!("{named:?}")) })
+    })
+    .await
+}
+
+fn on_target(api_version: &str, kind: &str, namespace: &str, name: &str) -> Value {
+    json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": namespace}})
+}
+
+/// How the Gateway refuses a route or pool that nobody has changed.
+fn refused(kind: &str, reason: &str, message: &str) -> Value {
+    let (namespace, name) = GATEWAY;
+    json!({"parents": [{
+        "parentRef": {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name, "namespace": namespace},
+        "controllerName": "gateway.envoyproxy.io/gatewayclass-controller",
+        "conditions": [{
+            "type": kind, "status": "False", "reason": reason, "message": message,
+            "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }],
+    }]})
+}
+
+/// The condition of one layer says why, all others stay as they are, and the model is not Ready.
+async fn fails(cluster: &Cluster, model: &Model, kind: &str, reason: &str, word: &str) -> Result<()> {
+    says(cluster, model, kind, reason, word).await?;
+    until(&format!("{} is not Ready", describe(&model.xr)), LIMIT, async || {
+        let live = model.live(cluster).await?;
+        Ok(if condition(&live, "Ready") == "False" { Look::Ok(()) } else { Look::Err("Ready".to_owned()) })
+    })
+    .await?;
+    let live = model.live(cluster).await?;
+    for other in CONDITIONS.into_iter().filter(|other| *other != kind) {
+        ensure!(condition(&live, other) == "True", "{other} is {}", live["status"]["conditions"]);
+    }
+    Ok(())
+}
+
+async fn says(cluster: &Cluster, model: &Model, kind: &str, reason: &str, word: &str) -> Result<()> {
+    until(&format!("{kind} of {} says {reason}", describe(&model.xr)), LIMIT, async || {
+        let live = model.live(cluster).await?;
+        let conditions = live.pointer("/status/conditions").and_then(Value::as_array);
+        let found = conditions.into_iter().flatten().find(|condition| text(condition, "/type") == kind);
+        let found = found.cloned().unwrap_or_default();
+        let is_said = text(&found, "/reason") == reason && text(&found, "/message").contains(word);
+        Ok(if is_said { Look::Ok(()) } else { Look::Err(found.to_string()) })
+    })
+    .await
 }
 
 fn reason_of<'a>(object: &'a Value, kind: &str) -> &'a str {

@@ -1,18 +1,16 @@
 //! The Deployment controller of Kubernetes, and a kubelet whose pods start when they may.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{EPOCH, all, count, list, tell};
+use super::{EPOCH, Orders, all, count, list, tell};
 use crate::controlplane::cluster::{Cluster, text};
 
 /// Gives every Deployment the status that it would have.
-pub(super) async fn play(cluster: &Cluster, held: &BTreeSet<String>) -> Result<()> {
+pub(super) async fn play(cluster: &Cluster, orders: &Orders) -> Result<()> {
     for deployment in all(cluster, "apps/v1", "Deployment").await? {
-        let held = held.contains(text(&deployment, "/metadata/namespace"));
-        tell(cluster, &deployment, &status(&deployment, held)).await?;
+        let held = orders.held.contains(text(&deployment, "/metadata/namespace"));
+        tell(cluster, &deployment, &orders.status(&deployment, status(&deployment, held))).await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{EPOCH, all, list, says, tell};
+use super::{EPOCH, Orders, all, list, says, tell};
 use crate::controlplane::cluster::{Cluster, text};
 use crate::controlplane::model::GATEWAY;
 
@@ -12,7 +12,7 @@ const GATEWAY_API: &str = "gateway.networking.k8s.io/v1";
 const AI_GATEWAY: &str = "aigateway.envoyproxy.io/v1alpha1";
 
 /// Gives every Gateway, route and pool the status that it would have.
-pub(super) async fn play(cluster: &Cluster) -> Result<()> {
+pub(super) async fn play(cluster: &Cluster, orders: &Orders) -> Result<()> {
     let gateways = all(cluster, GATEWAY_API, "Gateway").await?;
     for gateway in &gateways {
         tell(cluster, gateway, &gateway_status(gateway)).await?;
@@ -31,10 +31,10 @@ pub(super) async fn play(cluster: &Cluster) -> Result<()> {
     }
     let routes = all(cluster, GATEWAY_API, "HTTPRoute").await?;
     for route in &routes {
-        tell(cluster, route, &route_status(route, &gateways)).await?;
+        tell(cluster, route, &orders.status(route, route_status(route, &gateways))).await?;
     }
     for pool in all(cluster, "inference.networking.k8s.io/v1", "InferencePool").await? {
-        tell(cluster, &pool, &pool_status(&pool, &routes, &gateways)).await?;
+        tell(cluster, &pool, &orders.status(&pool, pool_status(&pool, &routes, &gateways))).await?;
     }
     Ok(())
 }

@@ -3,13 +3,13 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{all, tell};
+use super::{Orders, all, tell};
 use crate::controlplane::cluster::Cluster;
 
 /// Gives every `ScaledObject` the status that it would have.
-pub(super) async fn play(cluster: &Cluster) -> Result<()> {
+pub(super) async fn play(cluster: &Cluster, orders: &Orders) -> Result<()> {
     for scaled_object in all(cluster, "keda.sh/v1alpha1", "ScaledObject").await? {
-        tell(cluster, &scaled_object, &status()).await?;
+        tell(cluster, &scaled_object, &orders.status(&scaled_object, status())).await?;
     }
     Ok(())
 }

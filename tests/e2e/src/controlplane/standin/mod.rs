@@ -12,7 +12,7 @@ mod gateways;
 mod keda;
 mod vllm_operator;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -53,11 +53,31 @@ pub struct StandIn {
 /// What the background and its owner tell each other.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Namespaces whose pods do not start.
-    held: BTreeSet<String>,
+    orders: Orders,
     /// What went wrong in the latest round.
     trouble: Vec<String>,
     rounds: u64,
+}
+
+/// What shall not go well.
+#[derive(Debug, Clone, Default)]
+struct Orders {
+    /// Namespaces whose pods do not start.
+    held: BTreeSet<String>,
+    /// By object: fields of its status that are said to be otherwise.
+    spoilt: BTreeMap<String, Value>,
+}
+
+impl Orders {
+    /// What is said of an object.
+    fn status(&self, object: &Value, mut status: Value) -> Value {
+        if let (Some(fields), Some(Value::Object(spoilt))) =
+            (status.as_object_mut(), self.spoilt.get(&describe(object)))
+        {
+            fields.extend(spoilt.clone());
+        }
+        status
+    }
 }
 
 impl Shared {
@@ -76,8 +96,8 @@ impl StandIn {
         let told = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             loop {
-                let held = lock(&told).held.clone();
-                let trouble = round.play(&held).await;
+                let orders = lock(&told).orders.clone();
+                let trouble = round.play(&orders).await;
                 lock(&told).round_is_over(trouble);
                 tokio::time::sleep(REST).await;
             }
@@ -87,12 +107,22 @@ impl StandIn {
 
     /// Lets no pod of a namespace run: what it has is gone, what it gets stays pending.
     pub fn hold_pods(&self, namespace: &str) {
-        lock(&self.shared).held.insert(namespace.to_owned());
+        lock(&self.shared).orders.held.insert(namespace.to_owned());
     }
 
     /// Lets the pods of a namespace run again.
     pub fn start_pods(&self, namespace: &str) {
-        lock(&self.shared).held.remove(namespace);
+        lock(&self.shared).orders.held.remove(namespace);
+    }
+
+    /// Has fields of an object's status say something else from now on. A null is a field that is not to be there.
+    pub fn spoil(&self, object: &Value, status: &Value) {
+        lock(&self.shared).orders.spoilt.insert(describe(object), status.clone());
+    }
+
+    /// Says of an object what is so.
+    pub fn mend(&self, object: &Value) {
+        lock(&self.shared).orders.spoilt.remove(&describe(object));
     }
 
     /// What went wrong in the latest round. It is tried again in the next.
@@ -133,14 +163,14 @@ struct Round {
 
 impl Round {
     /// Every controller looks at everything once. What one cannot do keeps no other from its work.
-    async fn play(&mut self, held: &BTreeSet<String>) -> Vec<String> {
+    async fn play(&mut self, orders: &Orders) -> Vec<String> {
         let mut outcomes = vec![
-            gateways::play(&self.cluster).await.context("Gateway"),
+            gateways::play(&self.cluster, orders).await.context("Gateway"),
             self.operator.play(&self.cluster).await.context("vLLM operator"),
         ];
         if self.cast == Cast::Everybody {
-            outcomes.push(deployments::play(&self.cluster, held).await.context("Deployment controller"));
-            outcomes.push(keda::play(&self.cluster).await.context("KEDA"));
+            outcomes.push(deployments::play(&self.cluster, orders).await.context("Deployment controller"));
+            outcomes.push(keda::play(&self.cluster, orders).await.context("KEDA"));
         }
         outcomes.into_iter().filter_map(|outcome| Some(format!("{:#}", outcome.err()?))).collect()
     }
