@@ -1,4 +1,5 @@
-// KEDA of the end-to-end tests, pinned: the operator, and the metrics adapter that the HorizontalPodAutoscaler asks.
+// KEDA of the end-to-end tests, pinned: the operator, the metrics adapter that the HorizontalPodAutoscaler
+// asks, and the admission webhook.
 //
 // KEDA compiles only with the `replace` block of its own go.mod, which a depending module does not see: hence the copy.
 module function-inference/e2e/keda
@@ -8,6 +9,7 @@ go 1.26.0
 tool (
 	github.com/kedacore/keda/v2/cmd/adapter
 	github.com/kedacore/keda/v2/cmd/operator
+	github.com/kedacore/keda/v2/cmd/webhooks
 )
 
 require (

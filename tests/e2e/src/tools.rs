@@ -39,7 +39,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which most of what they share is built first.
-pub const ALL: [Tool; 19] = [
+pub const ALL: [Tool; 20] = [
     KUBE_APISERVER,
     ETCD,
     KUBE_CONTROLLER_MANAGER,
@@ -58,6 +58,7 @@ pub const ALL: [Tool; 19] = [
     PROMETHEUS_OPERATOR,
     KEDA_OPERATOR,
     KEDA_ADAPTER,
+    KEDA_WEBHOOKS,
     CRANE,
 ];
 
@@ -150,6 +151,10 @@ pub const KEDA_OPERATOR: Tool = Tool {
 /// The metrics API that the `HorizontalPodAutoscaler` asks.
 pub const KEDA_ADAPTER: Tool =
     Tool { name: "keda-adapter", package: "github.com/kedacore/keda/v2/cmd/adapter", ..KEDA_OPERATOR };
+
+/// What says no to a `ScaledObject`, where it is installed.
+pub const KEDA_WEBHOOKS: Tool =
+    Tool { name: "keda-webhooks", package: "github.com/kedacore/keda/v2/cmd/webhooks", ..KEDA_OPERATOR };
 
 /// The Endpoint Picker of the first family.
 pub const PICKER_1_3: Tool = Tool {

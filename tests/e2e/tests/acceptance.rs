@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use e2e::controlplane::ControlPlane;
 use e2e::controlplane::cluster::{Accepted, Cluster, Refused, describe, text};
 use e2e::controlplane::crds::{self, Source};
+use e2e::controlplane::keda::Admission;
 use e2e::render::{self, Answer};
 use e2e::wrapped::{CROSSPLANE, delivered, is_object, named};
 use e2e::{acceptance, workspace};
@@ -107,6 +108,8 @@ async fn every_object_is_accepted(
     let control_plane = ControlPlane::start(name).await?;
     let cluster = &control_plane.cluster;
     let installed_in = crds::install(cluster, &kinds(releases)?).await?;
+    // It has no other rights than to say no, and to warn, which is a finding.
+    let _admission = Admission::start(&control_plane).await?;
 
     let started = Instant::now();
     let mut accepted = BTreeMap::new();

@@ -1,7 +1,8 @@
-//! KEDA: the operator, and the metrics adapter that the `HorizontalPodAutoscaler` asks, as processes on loopback.
+//! KEDA: the operator, and the metrics adapter that the `HorizontalPodAutoscaler` asks, as processes on loopback. Beside
+//! them its admission webhook, which its users may leave out, and so do those tests that are not about it.
 //!
-//! Flags and environment are those of KEDA's own Deployments (v2.20.2, `config/manager`, `config/metrics-server`), but
-//! for addresses, certificates and the way in. Its admission webhook, which its users may leave out, is left out.
+//! Flags and environment are those of KEDA's own Deployments (v2.20.2, `config/manager`, `config/metrics-server`,
+//! `config/webhooks`), but for addresses, certificates and the way in.
 
 use std::net::TcpStream;
 use std::process::Command;
@@ -106,6 +107,55 @@ impl Keda {
     /// Adds what it last logged to an error that may be its doing.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         error.context(format!("--- keda-operator\n{}", self.operator.log_tail()))
+    }
+}
+
+/// KEDA's admission webhook for `ScaledObject`s. It ends when dropped.
+#[derive(Debug)]
+pub struct Admission {
+    _server: Server,
+}
+
+impl Admission {
+    /// Starts it, and has the API server ask it; nothing gets past it when it does not answer. KEDA's CRDs have to be
+    /// there, and the kinds that are scaled.
+    pub async fn start(control_plane: &ControlPlane) -> Result<Self> {
+        let authority = &control_plane.authority;
+        let certificates =
+            authority.folder(control_plane.dir.join("keda-webhooks"), &authority.both(&[])?)?;
+        let [address] = free_ports()?;
+        let mut server = Command::new(tools::KEDA_WEBHOOKS.path()?);
+        server
+            .arg("--cert-dir")
+            .arg(certificates)
+            .arg(format!("--port={}", address.port()))
+            .args(["--metrics-bind-address=0", "--health-probe-bind-address=0", "--zap-encoder=console"])
+            .env("KUBECONFIG", &control_plane.kubeconfig);
+        let mut server = Server::start(&mut server, control_plane.dir.join("keda-webhooks.log"))?;
+        server.wait_until("listening", START_LIMIT, || {
+            TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
+        })?;
+        let webhook = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": "keda-admission"},
+            "webhooks": [{
+                "name": "vscaledobject.kb.io",
+                "admissionReviewVersions": ["v1"],
+                "clientConfig": {
+                    "url": format!("https://{address}/validate-keda-sh-v1alpha1-scaledobject"),
+                    "caBundle": STANDARD.encode(authority.pem()),
+                },
+                "failurePolicy": "Fail",
+                "sideEffects": "None",
+                "rules": [{
+                    "apiGroups": ["keda.sh"], "apiVersions": ["v1alpha1"], "resources": ["scaledobjects"],
+                    "operations": ["CREATE", "UPDATE"],
+                }],
+            }],
+        });
+        control_plane.cluster.apply(&webhook, PLATFORM).await?;
+        Ok(Self { _server: server })
     }
 }
 
