@@ -46,6 +46,9 @@ object! {
         "providerConfigNamePath" provider_config_name_path: Text<SpecPath>,
         /// Release of the inference extension: of its CRDs and its body-based router. Default: v1.3.1.
         "version" version: InferenceRelease,
+        /// Whether the cluster gets the CRDs of InferenceObjective and InferenceModelRewrite too, whose API may change.
+        /// Default: false.
+        "experimental" experimental: bool,
         /// What implements the Gateway: it decides what asks the body-based router. Default: EnvoyAIGateway.
         "implementation" implementation: Implementation,
         /// The Gateway that routes by the model's name. Required for Istio, Agentgateway and GKE, unless
@@ -182,6 +185,7 @@ fn settle(
         provider_config_name,
         provider_config_name_path,
         version: _,
+        experimental,
         implementation: _,
         gateway: _,
         body_based_router: _,
@@ -240,7 +244,14 @@ fn settle(
             problems.add_at(Path::dotted(path), seen, want);
         }
     }
-    extension.wanted = Some(Wanted { delivery: delivery?, release, enabled, missing, router });
+    extension.wanted = Some(Wanted {
+        delivery: delivery?,
+        release,
+        experimental: experimental.unwrap_or(false),
+        enabled,
+        missing,
+        router,
+    });
     Some(extension)
 }
 

@@ -51,6 +51,7 @@ fn the_shortest_input_extends_a_cluster_of_dot_kubernetes() {
                 provider_config_name: "gpu".to_owned(),
             },
             release: InferenceRelease::V1_3_1,
+            experimental: false,
             enabled: "spec.parameters.apps.gatewayInferenceExtension.enabled".to_owned(),
             missing: vec![],
             router: Router {
@@ -76,6 +77,7 @@ fn every_field_of_the_input_is_heard() {
         "target": "ClusterObject",
         "providerConfigNamePath": "spec.id",
         "version": "v1.5.0",
+        "experimental": true,
         "implementation": "Istio",
         "gateway": {"name": "inference", "namespace": "gateways"},
         "bodyBasedRouter": {
@@ -101,7 +103,7 @@ fn every_field_of_the_input_is_heard() {
     let wanted = wanted(extension);
     assert_eq!(wanted.delivery.target, Target::ClusterObject);
     assert_eq!(wanted.delivery.provider_config_name, "gpu-eu");
-    assert_eq!(wanted.release, InferenceRelease::V1_5_0);
+    assert_eq!((wanted.release, wanted.experimental), (InferenceRelease::V1_5_0, true));
     assert_eq!(wanted.missing, []);
     let gateway = GatewayPlace { name: "inference".to_owned(), namespace: "gateways".to_owned() };
     assert_eq!(

@@ -559,6 +559,8 @@ pub struct Wanted {
     pub delivery: Delivery,
     /// Whose CRDs.
     pub release: InferenceRelease,
+    /// Whether those that may still change are among them.
+    pub experimental: bool,
     /// The field that asks for it, as a person would write its path.
     pub enabled: String,
     /// What has to be true and is not; nothing is added while there is any.

@@ -1,10 +1,12 @@
 //! Extensions and what is observed of them, for tests.
 
+use std::collections::BTreeMap;
+
 use serde_json::Map;
 
 use super::crds::Bundle;
 use super::observe::LiveCrd;
-use super::{Key, Observed, ObservedCrd, ObservedObject, ObservedRelease};
+use super::{Definition, Key, Observed, ObservedCrd, ObservedObject, ObservedRelease};
 use crate::api::Duration;
 use crate::api::settings::{
     Caller, Chart, Delivery, Extension, GatewayPlace, InferenceRelease, ProviderConfigKind, Router, Target,
@@ -25,6 +27,7 @@ pub(super) fn extension() -> Extension {
                 provider_config_name: "gpu".to_owned(),
             },
             release: InferenceRelease::V1_3_1,
+            experimental: false,
             enabled: "spec.x.enabled".to_owned(),
             missing: vec![],
             router: Router {
@@ -64,8 +67,10 @@ pub(super) fn live(bundle: Option<&str>, owner: Option<&str>) -> ObservedCrd {
 
 /// The CRD is there, and so are these.
 pub(super) fn observed(keys: &[Key]) -> Observed {
-    let mut observed =
-        Observed { inference_pool_crd: Some(live(Some("v1.3.1"), Some(OWNER))), ..Observed::default() };
+    let mut observed = Observed {
+        crds: BTreeMap::from([(Definition::InferencePool, live(Some("v1.3.1"), Some(OWNER)))]),
+        ..Observed::default()
+    };
     for key in keys {
         if *key == Key::BodyBasedRouter {
             let ready = ObservedRelease { synced: Some(Synced::True), ready: true, failure: None };

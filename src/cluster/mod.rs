@@ -22,7 +22,7 @@ pub mod observe;
 pub mod report;
 pub mod router;
 
-pub use crds::CrdManifest;
+pub use crds::{CrdManifest, Definition};
 pub use observe::{ObservedCrd, ObservedObject, ObservedRelease};
 pub use router::Companion;
 
@@ -31,6 +31,10 @@ pub use router::Companion;
 pub enum Key {
     /// The stable `InferencePool`'s definition.
     InferencePoolCrd,
+    /// `InferenceObjective`'s.
+    InferenceObjectiveCrd,
+    /// `InferenceModelRewrite`'s.
+    InferenceModelRewriteCrd,
     /// The chart of the body-based router.
     BodyBasedRouter,
     /// Its Deployment, which the chart makes: looked at.
@@ -47,8 +51,10 @@ pub enum Key {
 
 impl Key {
     /// Every key.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::InferencePoolCrd,
+        Self::InferenceObjectiveCrd,
+        Self::InferenceModelRewriteCrd,
         Self::BodyBasedRouter,
         Self::BodyBasedRouterDeployment,
         Self::BodyBasedRouterDisruptionBudget,
@@ -61,6 +67,8 @@ impl Key {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InferencePoolCrd => "inference_pool_crd",
+            Self::InferenceObjectiveCrd => "inference_objective_crd",
+            Self::InferenceModelRewriteCrd => "inference_model_rewrite_crd",
             Self::BodyBasedRouter => "body_based_router",
             Self::BodyBasedRouterDeployment => "body_based_router_deployment",
             Self::BodyBasedRouterDisruptionBudget => "body_based_router_disruption_budget",
@@ -79,8 +87,8 @@ impl Key {
 /// What is observed in one call.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
-    /// The Object around the `InferencePool`'s definition.
-    pub inference_pool_crd: Option<ObservedCrd>,
+    /// The Objects around definitions.
+    pub crds: BTreeMap<Definition, ObservedCrd>,
     /// The Release of the body-based router.
     pub router: Option<ObservedRelease>,
     /// The other Objects, by their keys.
@@ -92,30 +100,22 @@ pub struct Observed {
 impl Observed {
     /// Reads one composed resource.
     pub fn take(&mut self, key: Key, resource: &[u8]) -> Result<(), StructError> {
-        match key {
-            Key::InferencePoolCrd => self.inference_pool_crd = Some(from_struct(resource)?),
-            Key::BodyBasedRouter => self.router = Some(from_struct(resource)?),
-            Key::BodyBasedRouterDeployment
-            | Key::BodyBasedRouterDisruptionBudget
-            | Key::BodyBasedRouterDestinationRule
-            | Key::BodyBasedRouterFilter
-            | Key::BodyBasedRouterPolicy => {
-                self.objects.insert(key, from_struct(resource)?);
-            }
+        if let Some(definition) = Definition::of(key) {
+            self.crds.insert(definition, from_struct(resource)?);
+        } else if key == Key::BodyBasedRouter {
+            self.router = Some(from_struct(resource)?);
+        } else {
+            self.objects.insert(key, from_struct(resource)?);
         }
         Ok(())
     }
 
     /// Whether there is such a composed resource.
     pub fn has(&self, key: Key) -> bool {
-        match key {
-            Key::InferencePoolCrd => self.inference_pool_crd.is_some(),
-            Key::BodyBasedRouter => self.router.is_some(),
-            Key::BodyBasedRouterDeployment
-            | Key::BodyBasedRouterDisruptionBudget
-            | Key::BodyBasedRouterDestinationRule
-            | Key::BodyBasedRouterFilter
-            | Key::BodyBasedRouterPolicy => self.objects.contains_key(&key),
+        match Definition::of(key) {
+            Some(definition) => self.crds.contains_key(&definition),
+            None if key == Key::BodyBasedRouter => self.router.is_some(),
+            None => self.objects.contains_key(&key),
         }
     }
 }
@@ -158,16 +158,23 @@ pub struct Answer {
 pub fn extend(extension: &Extension, observed: &Observed) -> Answer {
     let mut composed = Vec::new();
     if let Some(wanted) = &extension.wanted {
-        composed.extend(definition(wanted, observed, &extension.owner));
-        composed.extend(router::compose(wanted, observed, &extension.owner));
+        let owner = &extension.owner;
+        composed.extend(definitions(wanted).filter_map(|it| define(it, wanted, observed, owner)));
+        composed.extend(router::compose(wanted, observed, owner));
     }
     let condition = report::condition(extension, observed);
     Answer { composed, event: report::event(&condition, &observed.conditions), condition }
 }
 
+/// The definitions that a cluster is to have.
+fn definitions(wanted: &Wanted) -> impl Iterator<Item = Definition> {
+    let experimental = wanted.experimental;
+    Definition::ALL.into_iter().filter(move |definition| experimental || !definition.is_experimental())
+}
+
 /// While a prerequisite is missing, what exists is kept and nothing is added.
-fn definition(wanted: &Wanted, observed: &Observed, owner: &str) -> Option<Composed> {
-    let crd = observed.inference_pool_crd.as_ref();
+fn define(definition: Definition, wanted: &Wanted, observed: &Observed, owner: &str) -> Option<Composed> {
+    let crd = observed.crds.get(&definition);
     if !wanted.missing.is_empty() && crd.is_none() {
         return None;
     }
@@ -178,12 +185,12 @@ fn definition(wanted: &Wanted, observed: &Observed, owner: &str) -> Option<Compo
     };
     let object = deliver::object(
         &wanted.delivery,
-        crds::inference_pool(hold, wanted.release, owner),
+        crds::manifest(definition, hold, wanted.release, owner),
         Some(hold.management_policies()),
         crds::ESTABLISHED,
     );
     Some(Composed {
-        key: Key::InferencePoolCrd,
+        key: definition.key(),
         resource: Resource::Crd(Box::new(object)),
         ready: crd.and_then(ObservedCrd::live).is_some_and(|live| live.established),
     })

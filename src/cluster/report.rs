@@ -9,7 +9,7 @@ use crate::observe::{ObservedCondition, Synced};
 use crate::report::{Event, Severity, Truth, quote};
 
 use super::crds::{self, Bundle, Hold};
-use super::{Key, Observed, ObservedCrd, router};
+use super::{Definition, Key, Observed, ObservedCrd, definitions, router};
 
 /// The condition's type, on a cluster's composite resource.
 pub const CONDITION: &str = "InferenceExtensionReady";
@@ -125,7 +125,6 @@ pub struct Condition {
 }
 
 /// How messages name it.
-const CRD: &str = "The CRD of InferencePool";
 const ROUTER: &str = "The body-based router";
 
 /// How far the extension has come.
@@ -148,7 +147,10 @@ pub(super) fn condition(extension: &Extension, observed: &Observed) -> Condition
         return Condition { reason: Reason::PrerequisiteMissing, message };
     }
 
-    let mut parts = vec![definition(wanted, observed, &extension.owner), reading(wanted, observed)];
+    let mut parts: Vec<Condition> = definitions(wanted)
+        .map(|definition| defined(definition, wanted, observed, &extension.owner))
+        .collect();
+    parts.push(reading(wanted, observed));
     // The first one that is not done decides.
     if let Some(position) = parts.iter().position(|part| part.reason != Reason::Installed) {
         return parts.swap_remove(position);
@@ -157,26 +159,27 @@ pub(super) fn condition(extension: &Extension, observed: &Observed) -> Condition
     Condition { reason: Reason::Installed, message: messages.collect::<Vec<_>>().join(" ") }
 }
 
-fn definition(wanted: &Wanted, observed: &Observed, owner: &str) -> Condition {
-    let crd = observed.inference_pool_crd.as_ref();
+fn defined(definition: Definition, wanted: &Wanted, observed: &Observed, owner: &str) -> Condition {
+    let crd = observed.crds.get(&definition);
+    let name = format!("The CRD of {}", definition.kind());
     let (reason, message) = match crd {
-        Some(crd) if crd.is_absent() => (Reason::Creating, format!("{CRD} is being created.")),
+        Some(crd) if crd.is_absent() => (Reason::Creating, format!("{name} is being created.")),
         Some(ObservedCrd { synced: Some(Synced::False(why)), .. }) => {
-            (Reason::ObjectNotSynced, not_synced(CRD, why))
+            (Reason::ObjectNotSynced, not_synced(&name, why))
         }
         _ => match crd.and_then(ObservedCrd::live) {
             Some(live) if live.established => {
                 let hold = crds::hold(crd, wanted.release, owner);
-                (Reason::Installed, installed(live.bundle, hold, wanted.release.into()))
+                (Reason::Installed, installed(definition.kind(), live.bundle, hold, wanted.release.into()))
             }
             Some(_) => (
                 Reason::Pending,
-                format!("{CRD} is there, and the API server does not serve it. Look at its conditions."),
+                format!("{name} is there, and the API server does not serve it. Look at its conditions."),
             ),
             None => (
                 Reason::Creating,
                 format!(
-                    "{CRD} is being looked for. If this lasts, look at the Object that wraps it and at \
+                    "{name} is being looked for. If this lasts, look at the Object that wraps it and at \
                      provider-kubernetes."
                 ),
             ),
@@ -267,16 +270,16 @@ fn connection(wanted: &Wanted, observed: &Observed) -> (Reason, String) {
     }
 }
 
-fn installed(bundle: Option<Bundle>, hold: Hold, release: Bundle) -> String {
+fn installed(kind: &str, bundle: Option<Bundle>, hold: Hold, release: Bundle) -> String {
     let live = bundle.map_or_else(|| "of an unknown bundle".to_owned(), |bundle| format!("of {bundle}"));
     match hold {
         Hold::Manage if bundle < Some(release) => {
-            format!("The cluster serves InferencePool {live}; it is being updated to {release}.")
+            format!("The cluster serves {kind} {live}; it is being updated to {release}.")
         }
-        Hold::Manage => format!("The cluster serves InferencePool {live}."),
+        Hold::Manage => format!("The cluster serves {kind} {live}."),
         Hold::Observe => {
             format!(
-                "The cluster serves InferencePool {live}; it is newer than {release}, or somebody else's, and left as it \
+                "The cluster serves {kind} {live}; it is newer than {release}, or somebody else's, and left as it \
                  is."
             )
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::crds::{Bundle, Hold, hold};
 use super::fixtures::{OWNER, extension, live};
 use super::report::{CONDITION, Condition, Reason};
-use super::{Answer, Key, Observed, ObservedCrd, extend};
+use super::{Answer, Definition, Key, Observed, ObservedCrd, extend};
 use crate::api::settings::{Extension, InferenceRelease, MissingFlag};
 use crate::observe::{ObservedCondition, Synced};
 use crate::report::Severity;
@@ -27,7 +27,10 @@ fn absent() -> ObservedCrd {
 }
 
 fn with(crd: Option<ObservedCrd>) -> Observed {
-    Observed { inference_pool_crd: crd, ..Observed::default() }
+    Observed {
+        crds: crd.map(|crd| (Definition::InferencePool, crd)).into_iter().collect(),
+        ..Observed::default()
+    }
 }
 
 #[test]
@@ -36,6 +39,8 @@ fn keys_are_api_and_this_list_changes_only_in_a_breaking_release() {
         Key::ALL.map(Key::as_str),
         [
             "inference_pool_crd",
+            "inference_objective_crd",
+            "inference_model_rewrite_crd",
             "body_based_router",
             "body_based_router_deployment",
             "body_based_router_disruption_budget",
@@ -141,6 +146,43 @@ fn without_a_prerequisite_what_exists_is_kept_and_nothing_is_added() {
         let object = only_object(&extend(&lacking_envoy(), &with(Some(crd))));
         assert_eq!(object["spec"]["managementPolicies"], json!(["Observe"]), "it was only looked at");
     }
+}
+
+#[test]
+fn experimental_definitions_come_where_they_are_asked_for() {
+    let keys = |extension: &Extension, observed: &Observed| -> Vec<Key> {
+        extend(extension, observed).composed.iter().map(|composed| composed.key).collect()
+    };
+    let mut experimental = extension();
+    experimental.wanted.as_mut().unwrap().experimental = true;
+    let all = [Key::InferencePoolCrd, Key::InferenceObjectiveCrd, Key::InferenceModelRewriteCrd];
+    assert_eq!(keys(&experimental, &with(None)), all);
+    let crds = Definition::ALL.map(|definition| (definition, absent()));
+    let written = Observed { crds: crds.into(), ..Observed::default() };
+    assert_eq!(keys(&extension(), &written), [Key::InferencePoolCrd], "the Objects go, and no CRD with them");
+    for composed in extend(&experimental, &written).composed {
+        let object = serde_json::to_value(&composed.resource).unwrap();
+        let metadata = &object["spec"]["forProvider"]["manifest"]["metadata"];
+        assert_eq!(metadata["annotations"]["inference.networking.k8s.io/bundle-version"], "v1.3.1");
+        assert_eq!(object["spec"]["managementPolicies"], json!(["Observe", "Create", "Update"]));
+        let approved = metadata["annotations"].get("api-approved.kubernetes.io").is_some();
+        assert_eq!(approved, composed.key == Key::InferencePoolCrd, "nobody approves what is experimental");
+    }
+
+    let mut observed = with(Some(live(Some("v1.3.1"), Some(OWNER))));
+    let condition = extend(&experimental, &observed).condition;
+    assert_eq!(condition.reason, Reason::Creating);
+    assert!(condition.message.starts_with("The CRD of InferenceObjective"), "{}", condition.message);
+    for definition in [Definition::InferenceObjective, Definition::InferenceModelRewrite] {
+        observed.crds.insert(definition, live(Some("v1.5.0"), None));
+    }
+    let condition = extend(&experimental, &observed).condition;
+    assert_eq!(condition.reason, Reason::Installed);
+    assert!(
+        condition.message.contains("serves InferenceModelRewrite of v1.5.0; it is newer"),
+        "{}",
+        condition.message
+    );
 }
 
 #[test]

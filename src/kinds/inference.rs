@@ -10,10 +10,14 @@ use super::Kind;
 pub const GROUP: &str = "inference.networking.k8s.io";
 /// The group of objectives and rewrites in the releases of the inference extension itself.
 pub const EXPERIMENTAL_GROUP: &str = "inference.networking.x-k8s.io";
+/// Their version there.
+pub const EXPERIMENTAL_VERSION: &str = "v1alpha2";
 /// Their group in the releases of llm-d/llm-d-router.
 pub const LLM_D_GROUP: &str = "llm-d.ai";
 /// The kind of a model's priority.
 pub const INFERENCE_OBJECTIVE: &str = "InferenceObjective";
+/// The kind that has requests ask for another model.
+pub const INFERENCE_MODEL_REWRITE: &str = "InferenceModelRewrite";
 /// The kind that routes refer to.
 pub const INFERENCE_POOL: &str = "InferencePool";
 

@@ -5,17 +5,23 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, CustomResourceDefinitionSpec,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
 use crate::api::settings::InferenceRelease;
-use crate::kinds::Foreign;
+use crate::kinds::{Foreign, inference};
 use crate::plan::names::OWNER_ANNOTATION;
 
+use super::Key;
 use super::observe::ObservedCrd;
 
+mod inference_model_rewrite;
+mod inference_objective;
 mod inference_pool;
+mod parts;
 mod schema;
 
 /// The release that a CRD of the inference extension belongs to.
@@ -26,6 +32,69 @@ const APPROVED_ANNOTATION: &str = "api-approved.kubernetes.io";
 /// Whether the API server serves the kind; `object` is the CRD.
 pub(super) const ESTABLISHED: &str = "has(object.status) && has(object.status.conditions) && \
      object.status.conditions.exists(c, c.type == 'Established' && c.status == 'True')";
+
+/// A definition that a cluster gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Definition {
+    /// `InferencePool`, which every model that is routed needs.
+    InferencePool,
+    /// `InferenceObjective`, which gives requests their priority.
+    InferenceObjective,
+    /// `InferenceModelRewrite`, which this function writes none of.
+    InferenceModelRewrite,
+}
+
+impl Definition {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::InferencePool, Self::InferenceObjective, Self::InferenceModelRewrite];
+
+    /// Its place among the composed resources.
+    pub const fn key(self) -> Key {
+        match self {
+            Self::InferencePool => Key::InferencePoolCrd,
+            Self::InferenceObjective => Key::InferenceObjectiveCrd,
+            Self::InferenceModelRewrite => Key::InferenceModelRewriteCrd,
+        }
+    }
+
+    /// The definition of that key.
+    pub fn of(key: Key) -> Option<Self> {
+        Self::ALL.into_iter().find(|definition| definition.key() == key)
+    }
+
+    /// What it defines.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::InferencePool => inference::INFERENCE_POOL,
+            Self::InferenceObjective => inference::INFERENCE_OBJECTIVE,
+            Self::InferenceModelRewrite => inference::INFERENCE_MODEL_REWRITE,
+        }
+    }
+
+    /// Whether a cluster gets it only where that is asked for: its API may change.
+    pub const fn is_experimental(self) -> bool {
+        match self {
+            Self::InferencePool => false,
+            Self::InferenceObjective | Self::InferenceModelRewrite => true,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::InferencePool => inference_pool::NAME,
+            Self::InferenceObjective => inference_objective::NAME,
+            Self::InferenceModelRewrite => inference_model_rewrite::NAME,
+        }
+    }
+
+    fn spec(self, release: InferenceRelease) -> CustomResourceDefinitionSpec {
+        match self {
+            Self::InferencePool => inference_pool::spec(release),
+            Self::InferenceObjective => inference_objective::spec(),
+            Self::InferenceModelRewrite => inference_model_rewrite::spec(),
+        }
+    }
+}
 
 /// A CRD, or its name where it is only observed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -104,29 +173,33 @@ pub(super) fn hold(observed: Option<&ObservedCrd>, release: InferenceRelease, ow
     if manage { Hold::Manage } else { Hold::Observe }
 }
 
-/// The stable `InferencePool`.
-pub(super) fn inference_pool(hold: Hold, release: InferenceRelease, owner: &str) -> CrdManifest {
+/// The CRD, as far as it is ours to write.
+pub(super) fn manifest(
+    definition: Definition,
+    hold: Hold,
+    release: InferenceRelease,
+    owner: &str,
+) -> CrdManifest {
+    let name = Some(definition.name().to_owned());
     match hold {
         Hold::Observe => CrdManifest::Identity(Box::new(Foreign {
             api_version: <CustomResourceDefinition as k8s_openapi::Resource>::API_VERSION,
             kind: <CustomResourceDefinition as k8s_openapi::Resource>::KIND,
-            metadata: ObjectMeta { name: Some(inference_pool::NAME.to_owned()), ..ObjectMeta::default() },
+            metadata: ObjectMeta { name, ..ObjectMeta::default() },
         })),
-        Hold::Manage => CrdManifest::Whole(Box::new(CustomResourceDefinition {
-            metadata: ObjectMeta {
-                name: Some(inference_pool::NAME.to_owned()),
-                annotations: Some(BTreeMap::from(
-                    [
-                        (APPROVED_ANNOTATION, inference_pool::APPROVED.to_owned()),
-                        (BUNDLE_ANNOTATION, Bundle::from(release).to_string()),
-                        (OWNER_ANNOTATION, owner.to_owned()),
-                    ]
-                    .map(|(key, value)| (key.to_owned(), value)),
-                )),
-                ..ObjectMeta::default()
-            },
-            spec: inference_pool::spec(release),
-            status: None,
-        })),
+        Hold::Manage => {
+            let mut annotations = BTreeMap::from([
+                (BUNDLE_ANNOTATION.to_owned(), Bundle::from(release).to_string()),
+                (OWNER_ANNOTATION.to_owned(), owner.to_owned()),
+            ]);
+            if !definition.is_experimental() {
+                annotations.insert(APPROVED_ANNOTATION.to_owned(), inference_pool::APPROVED.to_owned());
+            }
+            CrdManifest::Whole(Box::new(CustomResourceDefinition {
+                metadata: ObjectMeta { name, annotations: Some(annotations), ..ObjectMeta::default() },
+                spec: definition.spec(release),
+                status: None,
+            }))
+        }
     }
 }

@@ -27,6 +27,16 @@ pub(super) fn any_text() -> Schema {
     Schema(of_type("string"))
 }
 
+/// A text of at least so many characters.
+pub(super) fn long_text(min: i64) -> Schema {
+    Schema(JSONSchemaProps { min_length: Some(min), ..of_type("string") })
+}
+
+/// A whole number without bounds of its own.
+pub(super) fn any_number() -> Schema {
+    Schema(of_type("integer"))
+}
+
 /// One of a few texts.
 pub(super) fn one_of(values: &[&str]) -> Schema {
     let values = values.iter().map(|value| JSON((*value).into())).collect();
@@ -79,11 +89,17 @@ pub(super) fn map(min: i64, max: i64, value: Schema) -> Schema {
     })
 }
 
+/// A list that says nothing of who owns it.
+pub(super) fn free_list(min: Option<i64>, entry: Schema) -> Schema {
+    let Schema(list) = list(min, None, entry);
+    Schema(JSONSchemaProps { x_kubernetes_list_type: None, ..list })
+}
+
 /// A list that is owned as a whole.
-pub(super) fn list(min: Option<i64>, max: i64, entry: Schema) -> Schema {
+pub(super) fn list(min: Option<i64>, max: Option<i64>, entry: Schema) -> Schema {
     Schema(JSONSchemaProps {
         min_items: min,
-        max_items: Some(max),
+        max_items: max,
         items: Some(JSONSchemaPropsOrArray::Schema(Box::new(entry.0))),
         x_kubernetes_list_type: Some("atomic".to_owned()),
         ..of_type("array")
@@ -98,7 +114,7 @@ impl Schema {
     }
 
     /// Is this where nothing is said.
-    pub(super) fn or(mut self, default: &str) -> Self {
+    pub(super) fn or(mut self, default: impl Into<serde_json::Value>) -> Self {
         self.0.default = Some(JSON(default.into()));
         self
     }

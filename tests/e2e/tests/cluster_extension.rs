@@ -12,7 +12,50 @@ use e2e::files::set;
 use e2e::{process, render, workspace};
 use serde_json::{Value, json};
 
-const NAME: &str = "inferencepools.inference.networking.k8s.io";
+/// A definition: its key, its name, an object of it and what is changed there.
+struct Definition {
+    key: &'static str,
+    name: &'static str,
+    api_version: &'static str,
+    kind: &'static str,
+    spec: &'static str,
+    changes: &'static [(&'static str, &'static str)],
+    statuses: &'static [&'static str],
+}
+
+const DEFINITIONS: [Definition; 3] = [
+    Definition {
+        key: "inference_pool_crd",
+        name: "inferencepools.inference.networking.k8s.io",
+        api_version: "inference.networking.k8s.io/v1",
+        kind: "InferencePool",
+        spec: r#"{
+            "selector": {"matchLabels": {"app": "llama"}},
+            "targetPorts": [{"number": 8000}],
+            "endpointPickerRef": {"name": "epp", "port": {"number": 9002}}
+        }"#,
+        changes: &POOLS,
+        statuses: &STATUSES,
+    },
+    Definition {
+        key: "inference_objective_crd",
+        name: "inferenceobjectives.inference.networking.x-k8s.io",
+        api_version: "inference.networking.x-k8s.io/v1alpha2",
+        kind: "InferenceObjective",
+        spec: r#"{"poolRef": {"name": "pool"}, "priority": -10}"#,
+        changes: &OBJECTIVES,
+        statuses: &PENDING_STATUSES,
+    },
+    Definition {
+        key: "inference_model_rewrite_crd",
+        name: "inferencemodelrewrites.inference.networking.x-k8s.io",
+        api_version: "inference.networking.x-k8s.io/v1alpha2",
+        kind: "InferenceModelRewrite",
+        spec: r#"{"poolRef": {"name": "pool"}, "rules": [{"targets": [{"modelRewrite": "llama"}]}]}"#,
+        changes: &REWRITES,
+        statuses: &PENDING_STATUSES,
+    },
+];
 
 /// A render takes well under a second; a minute is for machines that do much else.
 const RENDER_LIMIT: Duration = Duration::from_mins(1);
@@ -26,7 +69,7 @@ const PERSON: &str = "kubectl";
 const RELEASES: [(&str, Source); 2] =
     [("v1.3.1", INFERENCE_EXTENSION_1_3), ("v1.5.0", INFERENCE_EXTENSION_1_5)];
 
-/// Fields of a pool and what is written there; both definitions have to say the same of each.
+/// Fields of a pool and what is written there: both definitions have to say the same of each.
 const POOLS: [(&str, &str); 31] = [
     ("metadata.name", r#""pool""#),
     ("spec.appProtocol", r#""http""#),
@@ -64,6 +107,53 @@ const POOLS: [(&str, &str); 31] = [
     ("spec", "{}"),
 ];
 
+/// The same of objectives.
+const OBJECTIVES: [(&str, &str); 17] = [
+    ("metadata.name", r#""one""#),
+    ("spec.priority", "0"),
+    ("spec.priority", "9007199254740991"),
+    ("spec.priority", "1.5"),
+    ("spec.priority", r#""1""#),
+    ("spec.poolRef", r#"{"name": "pool", "group": "", "kind": "Service"}"#),
+    ("spec.poolRef", "{}"),
+    ("spec.poolRef.name", r#""""#),
+    ("spec.poolRef.name", "1"),
+    ("spec.poolRef.group", r#""example.com""#),
+    ("spec.poolRef.group", r#""Example.com""#),
+    ("spec.poolRef.kind", r#""""#),
+    ("spec.poolRef.kind", r#""-""#),
+    ("spec.poolRef.namespace", r#""other""#),
+    ("spec.more", "true"),
+    ("spec", "null"),
+    ("spec", "{}"),
+];
+
+/// The same of rewrites.
+const REWRITES: [(&str, &str); 22] = [
+    ("metadata.name", r#""one""#),
+    ("spec.poolRef", "{}"),
+    ("spec.poolRef.group", r#""Example.com""#),
+    ("spec.poolRef.kind", r#""Service""#),
+    ("spec.rules", "[]"),
+    ("spec.rules", "[{}]"),
+    ("spec.rules", r#"[{"matches": []}]"#),
+    ("spec.rules", r#"[{"matches": [{}]}]"#),
+    ("spec.rules", r#"[{"matches": [{"model": {}}]}]"#),
+    ("spec.rules", r#"[{"matches": [{"model": {"value": ""}}]}]"#),
+    ("spec.rules", r#"[{"matches": [{"model": {"value": "chat"}}]}]"#),
+    ("spec.rules", r#"[{"matches": [{"model": {"value": "chat", "type": "Prefix"}}]}]"#),
+    ("spec.rules", r#"[{"targets": []}]"#),
+    ("spec.rules", r#"[{"targets": [{"weight": 1}]}]"#),
+    ("spec.rules", r#"[{"targets": [{"modelRewrite": ""}]}]"#),
+    ("spec.rules", r#"[{"targets": [{"modelRewrite": "a", "weight": 0}]}]"#),
+    ("spec.rules", r#"[{"targets": [{"modelRewrite": "a", "weight": 1000000}]}]"#),
+    ("spec.rules", r#"[{"targets": [{"modelRewrite": "a", "weight": 1000001}]}]"#),
+    ("spec.rules", r#"[{"targets": [{"modelRewrite": "a"}, {"modelRewrite": "a"}]}]"#),
+    ("spec.rules", r#"{"targets": []}"#),
+    ("spec", "null"),
+    ("spec", r#"{"poolRef": {"name": "pool"}}"#),
+];
+
 /// A condition without which no entry of `conditions` is whole.
 const CONDITION: &str = r#"{"type": "Accepted", "status": "True", "reason": "Accepted", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}"#;
 
@@ -80,8 +170,18 @@ const STATUSES: [&str; 9] = [
     r#"{"parents": [{"parentRef": {}}]}"#,
 ];
 
+/// The same where nothing but conditions is told, and one is there from the start.
+const PENDING_STATUSES: [&str; 6] = [
+    "{}",
+    r#"{"conditions": []}"#,
+    r#"{"conditions": [C]}"#,
+    r#"{"conditions": [C, C]}"#,
+    r#"{"conditions": [{"type": "Accepted"}]}"#,
+    r#"{"conditions": [{"type": "-", "status": "True", "reason": "A", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}"#,
+];
+
 /// Our definition, as the step writes it where the provider says that there is none.
-fn ours(version: &str) -> Result<Value> {
+fn ours(version: &str, key: &str) -> Result<Value> {
     let folder = tempfile::tempdir()?;
     let write = |name: &str, value: &Value| -> Result<_> {
         let path = folder.path().join(name);
@@ -95,13 +195,13 @@ fn ours(version: &str) -> Result<Value> {
     });
     let input = json!({
         "apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ClusterExtension",
-        "spec": {"version": version, "prerequisites": []},
+        "spec": {"version": version, "prerequisites": [], "experimental": true},
     });
     let observed = json!({
         "apiVersion": "kubernetes.m.crossplane.io/v1alpha1", "kind": "Object",
         "metadata": {
             "name": "gpu-crd", "namespace": "clusters",
-            "annotations": {"crossplane.io/composition-resource-name": "inference_pool_crd"},
+            "annotations": {"crossplane.io/composition-resource-name": key},
         },
         "status": {"conditions": [{
             "type": "Synced", "status": "False", "reason": "ReconcileError",
@@ -119,13 +219,14 @@ fn ours(version: &str) -> Result<Value> {
     let finished = process::run(&mut command, RENDER_LIMIT)?;
     ensure!(finished.status.success(), "{}", finished.stderr);
     let documents: Vec<Value> = serde_yaml::from_multiple(&finished.stdout)?;
-    let manifest = documents.iter().find_map(|document| document.pointer("/spec/forProvider/manifest"));
+    let composed = documents.iter().find(|document| render::key(document) == key);
+    let manifest = composed.and_then(|document| document.pointer("/spec/forProvider/manifest"));
     manifest.cloned().with_context(|| format!("nothing is composed: {}", finished.stdout))
 }
 
-fn upstream(source: Source) -> Result<Value> {
-    let crd = source.crds()?.into_iter().find(|crd| text(crd, "/metadata/name") == NAME);
-    crd.with_context(|| format!("{source:?} has no {NAME}"))
+fn upstream(source: Source, name: &str) -> Result<Value> {
+    let crd = source.crds()?.into_iter().find(|crd| text(crd, "/metadata/name") == name);
+    crd.with_context(|| format!("{source:?} has no {name}"))
 }
 
 /// A part of an object; null where it is not there.
@@ -147,27 +248,31 @@ fn bare(value: &Value) -> Value {
 }
 
 #[test]
-fn the_definition_is_upstreams_but_for_the_prose() -> Result<()> {
+fn a_definition_is_upstreams_but_for_the_prose() -> Result<()> {
     for (version, source) in RELEASES {
-        let (ours, upstream) = (ours(version)?, upstream(source)?);
-        let (spec, want) = (bare(&ours["spec"]), bare(&upstream["spec"]));
-        ensure!(spec == want, "{version}: ours\n{spec:#}\nupstream's\n{want:#}");
-        let mut annotations = ours["metadata"]["annotations"].clone();
-        let mark = annotations.as_object_mut().and_then(|it| it.remove("inference.devopstoolkit.ai/owner"));
-        ensure!(mark == Some(json!("clusters/gpu")), "{version}: {mark:?}");
-        for (name, value) in annotations.as_object().into_iter().flatten() {
-            ensure!(
-                upstream["metadata"]["annotations"][name] == *value,
-                "{version}: {name} is {value}, upstream's {}",
-                upstream["metadata"]["annotations"]
-            );
+        for Definition { key, name, .. } in DEFINITIONS {
+            let (ours, upstream) = (ours(version, key)?, upstream(source, name)?);
+            let (spec, want) = (bare(&ours["spec"]), bare(&upstream["spec"]));
+            ensure!(spec == want, "{version}: ours\n{spec:#}\nupstream's\n{want:#}");
+            ensure!(ours["metadata"]["name"] == name, "{version}: {}", ours["metadata"]);
+            let mut annotations = ours["metadata"]["annotations"].clone();
+            let mark =
+                annotations.as_object_mut().and_then(|it| it.remove("inference.devopstoolkit.ai/owner"));
+            ensure!(mark == Some(json!("clusters/gpu")), "{version}: {mark:?}");
+            for (name, value) in annotations.as_object().into_iter().flatten() {
+                ensure!(
+                    upstream["metadata"]["annotations"][name] == *value,
+                    "{version}: {name} is {value}, upstream's {}",
+                    upstream["metadata"]["annotations"]
+                );
+            }
         }
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_server_judges_pools_alike_by_both_definitions() -> Result<()> {
+async fn an_api_server_judges_objects_alike_by_both_definitions() -> Result<()> {
     let control_plane = ControlPlane::start("cluster-extension").await?;
     let compared = compare(&control_plane.cluster).await;
     compared.map_err(|error| control_plane.explain(error))
@@ -176,14 +281,16 @@ async fn an_api_server_judges_pools_alike_by_both_definitions() -> Result<()> {
 async fn compare(cluster: &Cluster) -> Result<()> {
     let mut problems = Vec::new();
     for (version, source) in RELEASES {
-        let theirs = verdicts(cluster, &upstream(source)?).await?;
-        let ours = verdicts(cluster, &ours(version)?).await?;
-        ensure!(theirs.len() == ours.len(), "{} verdicts and {}", theirs.len(), ours.len());
-        let (accepted, refused): (Vec<_>, Vec<_>) = theirs.iter().partition(|(_, verdict)| verdict.is_ok());
-        ensure!(accepted.len() > 8 && refused.len() > 15, "the corpus has both kinds");
-        for ((what, theirs), (_, ours)) in theirs.iter().zip(&ours) {
-            if theirs != ours {
-                problems.push(format!("{version}: {what}: upstream's {theirs:?}, ours {ours:?}"));
+        for definition in DEFINITIONS {
+            let theirs = verdicts(cluster, &definition, &upstream(source, definition.name)?).await?;
+            let ours = verdicts(cluster, &definition, &ours(version, definition.key)?).await?;
+            ensure!(theirs.len() == ours.len(), "{} verdicts and {}", theirs.len(), ours.len());
+            let accepted = theirs.iter().filter(|(_, verdict)| verdict.is_ok()).count();
+            ensure!(accepted > 5 && theirs.len() - accepted > 10, "the corpus has both kinds");
+            for ((what, theirs), (_, ours)) in theirs.iter().zip(&ours) {
+                if theirs != ours {
+                    problems.push(format!("{version}: {what}: upstream's {theirs:?}, ours {ours:?}"));
+                }
             }
         }
     }
@@ -193,39 +300,38 @@ async fn compare(cluster: &Cluster) -> Result<()> {
 type Verdict = std::result::Result<Value, String>;
 
 /// What the API server says to each object, with this definition and no other.
-async fn verdicts(cluster: &Cluster, crd: &Value) -> Result<Vec<(String, Verdict)>> {
+async fn verdicts(cluster: &Cluster, definition: &Definition, crd: &Value) -> Result<Vec<(String, Verdict)>> {
+    let Definition { key: _, name, api_version, kind, spec, changes, statuses } = *definition;
     crds::install(cluster, std::slice::from_ref(crd)).await?;
-    let pool = json!({
-        "apiVersion": "inference.networking.k8s.io/v1", "kind": "InferencePool",
-        "metadata": {"name": "pool", "namespace": "default"},
-        "spec": {
-            "selector": {"matchLabels": {"app": "llama"}},
-            "targetPorts": [{"number": 8000}],
-            "endpointPickerRef": {"name": "epp", "port": {"number": 9002}},
-        },
+    let spec: Value = serde_json::from_str(spec)?;
+    let object = json!({
+        "apiVersion": api_version, "kind": kind,
+        "metadata": {"name": "one", "namespace": "default"},
+        "spec": spec,
     });
     let mut verdicts = Vec::new();
-    for (path, written) in POOLS {
-        let mut pool = pool.clone();
-        set(&mut pool, path, serde_json::from_str(written)?);
-        let answer = cluster.check(&pool, PERSON).await.map(|accepted| part(&accepted.object, "/spec"));
-        verdicts.push((format!("{path}: {written}"), verdict(answer)?));
+    for (path, written) in changes {
+        let mut object = object.clone();
+        set(&mut object, path, serde_json::from_str(written)?);
+        let answer = cluster.check(&object, PERSON).await.map(|accepted| part(&accepted.object, "/spec"));
+        verdicts.push((format!("{kind} {path}: {written}"), verdict(answer)?));
     }
-    cluster.apply(&pool, PERSON).await?;
-    for status in STATUSES {
+    let live = cluster.apply(&object, PERSON).await?.object;
+    verdicts.push((format!("{kind} status"), Ok(part(&live, "/status"))));
+    for status in statuses {
         let written = status.replace('C', CONDITION);
-        let answer = match cluster.set_status(&pool, &serde_json::from_str(&written)?).await {
-            Ok(()) => Ok(part(&cluster.get(&pool).await?.unwrap_or_default(), "/status")),
+        let answer = match cluster.set_status(&object, &serde_json::from_str(&written)?).await {
+            Ok(()) => Ok(part(&cluster.get(&object).await?.unwrap_or_default(), "/status")),
             Err(error) => Err(error),
         };
-        verdicts.push((format!("status: {status}"), verdict(answer)?));
+        verdicts.push((format!("{kind} status: {status}"), verdict(answer)?));
     }
-    cluster.delete(&pool).await?;
+    cluster.delete(&object).await?;
     cluster.delete(crd).await?;
     wait::until("the CRD goes", GONE_LIMIT, async || {
-        let served = cluster.served("inference.networking.k8s.io/v1").await.unwrap_or_default();
-        let gone = cluster.get(crd).await?.is_none() && !served.iter().any(|kind| kind == "InferencePool");
-        Ok(if gone { Ok(()) } else { Err(format!("{NAME} is still there")) })
+        let served = cluster.served(api_version).await.unwrap_or_default();
+        let gone = cluster.get(crd).await?.is_none() && !served.iter().any(|served| served == kind);
+        Ok(if gone { Ok(()) } else { Err(format!("{name} is still there")) })
     })
     .await?;
     Ok(verdicts)
