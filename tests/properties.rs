@@ -92,7 +92,7 @@ fn every_combination_of_picker_gateway_scale_and_route_keeps_the_rules() {
         &releases::RELEASES.each_ref().map(|release| release.family.into()),
         &["EnvoyAIGateway", "Istio", "Agentgateway", "GKE", "NGINX", "Other"].map(Value::from),
         &[0, 1, 3].map(Value::from),
-        &[Value::Null, "queue-depth".into(), "kv-cache".into()],
+        &[Value::Null, "queue-depth".into(), "kv-cache".into(), "latency".into()],
         &["Host", "ModelName"].map(Value::from),
     ]) {
         let case = Case {
@@ -114,6 +114,7 @@ fn every_combination_of_picker_gateway_scale_and_route_keeps_the_rules() {
                 "apiVersion": "inference.fn.crossplane.io/v1beta1",
                 "kind": "ModelStack",
                 "spec": {
+                    "defaults": { "scaling": { "latency": { "timeToFirstToken": "1s" } } },
                     // With more than one there is a leader to elect.
                     "endpointPicker": { "family": family, "replicas": min.as_i64().unwrap().max(1), "metricsAuth": "Token" },
                     "gateway": {
@@ -140,7 +141,7 @@ fn every_combination_of_picker_gateway_scale_and_route_keeps_the_rules() {
         assert!(outcome.composed.contains_key("inference_pool"), "{case:?}");
         seen += 1;
     }
-    assert_eq!((seen, refused), (5 * (6 + 5) * 3 * 3, 5 * 3 * 3));
+    assert_eq!((seen, refused), (5 * (6 + 5) * 3 * 4, 5 * 3 * 4));
 }
 
 /// Each of the first with each of the others.

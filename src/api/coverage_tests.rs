@@ -60,7 +60,7 @@ pub(super) fn samples() -> Vec<(Source, &'static str, Value)> {
         xr("scaling.target", json!({"scaling": {"target": 0.7}})),
         xr("scaling.latency.timeToFirstToken", json!({"scaling": {"latency": {"timeToFirstToken": "1s"}}})),
         xr("scaling.latency.interTokenLatency", json!({"scaling": {"latency": {"interTokenLatency": "1s"}}})),
-        xr("scaling.latency.percentile", json!({"scaling": {"latency": {"percentile": 0.9}}})),
+        xr("scaling.latency.percentile", json!({"scaling": {"latency": {"percentile": 0.8}}})),
         xr("scaling.prometheusAddress", json!({"scaling": {"prometheusAddress": "http://p:1"}})),
         xr("scaling.coldStart", json!({"scaling": {"coldStart": "1m"}})),
         xr("gateway.enabled", json!({"gateway": {"enabled": false}})),
@@ -88,7 +88,7 @@ pub(super) fn samples() -> Vec<(Source, &'static str, Value)> {
         ),
         stack(
             "defaults.scaling.latency.percentile",
-            json!({"defaults": {"scaling": {"latency": {"percentile": 0.9}}}}),
+            json!({"defaults": {"scaling": {"latency": {"percentile": 0.8}}}}),
         ),
         stack("defaults.scaling.coldStart", json!({"defaults": {"scaling": {"coldStart": "1m"}}})),
         stack("policy.targetNamespaces[]", json!({"policy": {"targetNamespaces": ["x"]}})),
@@ -194,6 +194,9 @@ fn base(source: Source, path: &str) -> (Value, Value) {
         Some(("policy", "images[]")) => json!({"runtime": {"image": "asked"}}),
         Some(("policy", "gateways[]")) => json!({"gateway": {"ref": {"name": "y", "namespace": "x"}}}),
         Some(("priorities", class)) => json!({"criticality": class}),
+        _ if path.contains("scaling.latency") => {
+            json!({"scaling": {"metric": "latency"}})
+        }
         _ if path == "specPath" => json!({"inner": {"model": "inner", "providerConfigName": "inner"}}),
         _ => json!({}),
     };
@@ -210,6 +213,9 @@ fn base(source: Source, path: &str) -> (Value, Value) {
         }
         _ if path.starts_with("monitoring.external") => {
             json!({"monitoring": {"kind": "None", "external": {}}})
+        }
+        _ if path.contains("scaling.latency") || path.ends_with("scaling.metric") => {
+            json!({"defaults": {"scaling": {"latency": {"timeToFirstToken": "5s"}}}})
         }
         _ if path.starts_with("nodes.annotations") => json!({"nodes": {"protect": true}}),
         _ => json!({}),

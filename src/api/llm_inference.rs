@@ -9,7 +9,8 @@
 #[cfg(any(test, feature = "schema"))]
 use serde::Serialize;
 
-use super::numbers::{Int, Latency, Memory, Percentile, Quantity, Real, Target, Wait};
+use super::latency::{FirstToken, Longest, NextToken};
+use super::numbers::{Int, Memory, Percentile, Quantity, Real, Target, Wait};
 use super::reading::{List, Map, Named, choice, object};
 use super::settings::Criticality;
 use super::texts::{
@@ -72,9 +73,10 @@ object! {
         /// Default: the platform's, else queue-depth.
         "metric" metric: Metric,
         /// The value per replica to aim at: waiting requests for queue-depth, a fraction of at most 0.9 for
-        /// kv-cache. Default: the platform's for the same metric, else 3 for queue-depth and 0.8 for kv-cache.
+        /// kv-cache, and none for latency. Default: the platform's for the same metric, else 3 for queue-depth and 0.8
+        /// for kv-cache.
         "target" target: Real<Target>,
-        /// The objective that metric latency keeps.
+        /// The objective that metric latency keeps. At least one of the two, here or in the platform's defaults.
         "latency" latency: LatencyObjective,
         /// URL of the Prometheus that KEDA asks. Default: the platform's.
         "prometheusAddress" prometheus_address: Text<Url>,
@@ -92,11 +94,11 @@ choice! {
 object! {
     /// A latency objective.
     struct LatencyObjective {
-        /// Longest time to the first token.
-        "timeToFirstToken" time_to_first_token: Latency,
-        /// Longest time between tokens.
-        "interTokenLatency" inter_token_latency: Latency,
-        /// The part of requests that keeps them. Default: 0.9.
+        /// Longest time to the first token, as an edge of the engine's buckets. Default: the platform's.
+        "timeToFirstToken" time_to_first_token: Longest<FirstToken>,
+        /// Longest time between tokens, as an edge of the engine's buckets. Default: the platform's.
+        "interTokenLatency" inter_token_latency: Longest<NextToken>,
+        /// The part of requests, and of tokens, that keeps them. Default: the platform's, else 0.9.
         "percentile" percentile: Real<Percentile>,
     }
 }

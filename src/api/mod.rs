@@ -14,6 +14,7 @@ mod cluster_extension_tests;
 mod coverage_tests;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod latency;
 pub mod llm_inference;
 pub(crate) mod lora;
 pub mod model_stack;

@@ -91,12 +91,13 @@ object! {
 
 object! {
     /// Replicas that follow the load.
-    struct ScalingDefaults rules SCALING twin scaling_defaults {
+    struct ScalingDefaults rules TARGETS twin scaling_defaults {
         /// What to scale on. Default: queue-depth.
         "metric" metric: Metric,
-        /// The value per replica to aim at, for that metric only. Default: 3 for queue-depth, 0.8 for kv-cache.
+        /// The value per replica to aim at, for that metric only. Default: 3 for queue-depth, 0.8 for kv-cache, none
+        /// for latency.
         "target" target: Real<Target>,
-        /// The objective that metric latency keeps.
+        /// The objective of models that scale on latency, part by part.
         "latency" latency: LatencyObjective,
         /// The longest that a replica takes from nothing to ready. Default: 10m.
         "coldStart" cold_start: Wait,

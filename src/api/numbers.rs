@@ -90,8 +90,6 @@ pub(super) struct Span<const MIN: u64, const MAX: u64>(pub(super) Duration);
 pub(super) type Wait = Span<SECOND, { 24 * HOUR }>;
 /// How often something is asked.
 pub(super) type Interval = Span<SECOND, HOUR>;
-/// A latency objective.
-pub(super) type Latency = Span<1, HOUR>;
 
 impl<const MIN: u64, const MAX: u64> Read for Span<MIN, MAX> {
     const SHAPE: &'static Shape = &Shape::Leaf;

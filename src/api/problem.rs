@@ -168,6 +168,12 @@ impl Problems {
         self.found.iter().any(|known| known.path.contains(&path))
     }
 
+    /// Whether that, or something in it, is known to be wrong.
+    pub(super) fn doubt_part_of(&self, path: &Path) -> bool {
+        let inside = self.base.join(path);
+        self.doubt(path) || self.found.iter().any(|known| inside.contains(&known.path))
+    }
+
     /// Every problem, in the order in which the fields are declared: first what identifies the document.
     pub(super) fn in_order(self, shape: &Shape) -> Vec<Problem> {
         let Self { base, mut found, .. } = self;

@@ -143,7 +143,8 @@ fn value(schema: &Value) -> String {
         Some("string") if rules.contains("duration(self)") => {
             let bounds =
                 rules.split('"').find(|text| text.starts_with("must be a duration ")).unwrap_or_default();
-            format!("duration{}", bounds.trim_start_matches("must be a duration").replacen(" from", ",", 1))
+            let bounds = bounds.trim_start_matches("must be a duration");
+            format!("duration{}", bounds.replacen(" from", ",", 1).replacen(" of", ":", 1))
         }
         Some("string") => format!("string{}", count("maxLength", "characters")),
         Some("array") => format!("list{}", count("maxItems", "entries")),

@@ -133,7 +133,7 @@ pub(super) fn settle(
     let cold_start = scaling.cold_start.or(scaling_defaults.cold_start).map_or(DEFAULT_COLD_START, |it| it.0);
     backend::check_scaling(backend, scaling.enabled == Some(true), problems);
     let scaling =
-        scaling::scaling(scaling, &scaling_defaults, prometheus.unwrap_or_default(), problems, input);
+        scaling::scaling(scaling, scaling_defaults, prometheus.unwrap_or_default(), problems, input);
 
     let routing = routing::settle(
         gateway.enabled,

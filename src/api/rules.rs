@@ -1,10 +1,12 @@
 //! What holds between values, twice: as CEL for the API server, and in Rust, since the API server skips every CEL rule
 //! when the schema already fails, and Inputs never meet it. A test compares the two.
 
-use super::llm_inference::{Effect, EnvVariable, Metric, Operator, Scaling, Spec, Toleration};
+use super::llm_inference::{
+    Effect, EnvVariable, LatencyObjective, Metric, Operator, Scaling, Spec, Toleration,
+};
 use super::model_stack::ScalingDefaults;
 use super::numbers::{Real, Target};
-use super::problem::Problems;
+use super::problem::{Path, Problems};
 use super::reading::Node;
 
 /// Flags that the function sets itself, and the field to use.
@@ -58,25 +60,44 @@ pub(super) fn spec(spec: &Spec, node: Node<'_>, problems: &mut Problems) {
 
 /// Twin of `SCALING`.
 pub(super) fn scaling(scaling: &Scaling, node: Node<'_>, problems: &mut Problems) {
-    fraction(scaling.metric, scaling.target.as_ref(), node, problems);
+    let Some(metric) = scaling.metric else { return };
+    target(metric, scaling.target, &node.path_of("target"), problems);
+    objective(metric, scaling.latency.as_ref(), &node.path_of("latency"), problems);
 }
 
-/// Twin of `SCALING`, for the platform's defaults.
+/// Twin of `TARGETS`, for the platform's defaults.
 pub(super) fn scaling_defaults(defaults: &ScalingDefaults, node: Node<'_>, problems: &mut Problems) {
-    fraction(defaults.metric, defaults.target.as_ref(), node, problems);
+    let Some(metric) = defaults.metric else { return };
+    target(metric, defaults.target, &node.path_of("target"), problems);
 }
 
-fn fraction(metric: Option<Metric>, target: Option<&Real<Target>>, node: Node<'_>, problems: &mut Problems) {
-    let (Some(Metric::KvCache), Some(target)) = (metric, target) else { return };
-    if target.0 > MOST_OF_A_CACHE {
-        problems.add(&node.path_of("target"), target.0.to_string(), NEVER_REACHED);
+/// What a metric takes for a target.
+pub(super) fn target(metric: Metric, target: Option<Real<Target>>, path: &Path, problems: &mut Problems) {
+    let Some(target) = target.map(|target| target.0) else { return };
+    let want = match metric {
+        Metric::KvCache if target > MOST_OF_A_CACHE => NEVER_REACHED,
+        Metric::Latency => "must be left out where the metric is latency, whose objective is in latency",
+        Metric::QueueDepth | Metric::KvCache => return,
+    };
+    problems.add(path, target.to_string(), want);
+}
+
+/// What is promised is for one metric.
+pub(super) fn objective(
+    metric: Metric,
+    objective: Option<&LatencyObjective>,
+    path: &Path,
+    problems: &mut Problems,
+) {
+    if objective.is_some() && metric != Metric::Latency {
+        problems.add(path, "an object", "must be left out where the metric is another than latency");
     }
 }
 
 /// The largest target of `kv-cache`: a full one is beyond the autoscaler's tolerance of 10 % (Kubernetes 1.35,
 /// `--horizontal-pod-autoscaler-tolerance`).
-pub(super) const MOST_OF_A_CACHE: f64 = 0.9;
-pub(super) const NEVER_REACHED: &str = "must be at most 0.9 where the metric is kv-cache: the autoscaler lets a tenth more pass, and no cache is more than full";
+const MOST_OF_A_CACHE: f64 = 0.9;
+const NEVER_REACHED: &str = "must be at most 0.9 where the metric is kv-cache: the autoscaler lets a tenth more pass, and no cache is more than full";
 
 /// Twin of `ENV_VARIABLE`.
 pub(super) fn env_variable(variable: &EnvVariable, node: Node<'_>, problems: &mut Problems) {
@@ -180,9 +201,25 @@ mod cel {
         .at(".runtime.env"),
     ];
 
-    pub(in crate::api) const SCALING: [Rule; 1] = [rule(
+    pub(in crate::api) const SCALING: [Rule; 3] = [
+        TARGETS[0],
+        TARGETS[1],
+        rule(
+            "!has(self.latency) || !has(self.metric) || self.metric == 'latency'",
+            "must be left out where the metric is another than latency",
+        )
+        .at(".latency"),
+    ];
+
+    /// What the platform's defaults have to keep too. Their objective is for models that choose it.
+    pub(in crate::api) const TARGETS: [Rule; 2] = [rule(
         "!has(self.metric) || self.metric != 'kv-cache' || !has(self.target) || self.target <= 0.9",
         "must be at most 0.9 where the metric is kv-cache: the autoscaler lets a tenth more pass, and no cache is more than full",
+    )
+    .at(".target"),
+    rule(
+        "!has(self.metric) || self.metric != 'latency' || !has(self.target)",
+        "must be left out where the metric is latency, whose objective is in latency",
     )
     .at(".target")];
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::latency;
 use super::llm_inference as xr;
 use super::model_stack as stack;
 use super::problem::{Path, Problems, Step};
@@ -20,22 +21,24 @@ const DEFAULT_MONITOR_LABEL: (&str, &str) = ("release", "kube-prometheus-stack")
 /// The target belongs to its metric: the platform's is taken only where it was meant for the metric in effect.
 pub(super) fn scaling(
     scaling: xr::Scaling,
-    defaults: &stack::ScalingDefaults,
+    defaults: stack::ScalingDefaults,
     prometheus: stack::Prometheus,
     problems: &mut Problems,
     input: &mut Problems,
 ) -> Option<Scaling> {
-    let xr::Scaling { enabled, metric, target, latency: _, prometheus_address, cold_start: _ } = scaling;
-    let stack::ScalingDefaults { metric: default_metric, target: default_target, latency: _, cold_start: _ } =
-        *defaults;
+    let xr::Scaling { enabled, metric, target, latency, prometheus_address, cold_start: _ } = scaling;
+    let stack::ScalingDefaults {
+        metric: default_metric,
+        target: default_target,
+        latency: default_latency,
+        cold_start: _,
+    } = defaults;
     let stack::Prometheus { address, auth_ref } = prometheus;
     let meant_for = default_metric.unwrap_or(xr::Metric::QueueDepth);
     let metric = metric.unwrap_or(meant_for);
-    if let Some(target) =
-        target.filter(|target| metric == xr::Metric::KvCache && target.0 > rules::MOST_OF_A_CACHE)
-    {
-        problems.add(&Path::dotted("scaling.target"), target.0.to_string(), rules::NEVER_REACHED);
-    }
+    rules::target(metric, target, &Path::dotted("scaling.target"), problems);
+    let path = Path::dotted("scaling.latency");
+    rules::objective(metric, latency.as_ref(), &path, problems);
     let has_credentials = auth_ref.is_some();
     let credentials = auth_ref.and_then(|auth_ref| credentials(auth_ref, input));
     let own_address = address.map_or_else(|| DEFAULT_PROMETHEUS.to_owned(), |address| address.0);
@@ -48,12 +51,26 @@ pub(super) fn scaling(
         return None;
     }
     let target = target.or_else(|| default_target.filter(|_| metric == meant_for));
+    let metric = match metric {
+        xr::Metric::QueueDepth => Metric::QueueDepth,
+        xr::Metric::KvCache => Metric::KvCache,
+        xr::Metric::Latency => {
+            let seen = if latency.is_some() { "an object" } else { "missing" };
+            let Some(objective) = latency::settle(latency, default_latency) else {
+                // What was refused may have been one.
+                if !problems.doubt_part_of(&path)
+                    && !input.doubt_part_of(&Path::dotted("defaults.scaling.latency"))
+                {
+                    let want = "must have timeToFirstToken or interTokenLatency where the metric is latency";
+                    problems.add(&path, seen, want);
+                }
+                return None;
+            };
+            Metric::Latency(objective)
+        }
+    };
     Some(Scaling {
-        metric: match metric {
-            xr::Metric::QueueDepth => Metric::QueueDepth,
-            xr::Metric::KvCache => Metric::KvCache,
-            xr::Metric::Latency => return None,
-        },
+        metric,
         target: target.map(|target| target.0),
         prometheus_address: address.unwrap_or(own_address),
         credentials,

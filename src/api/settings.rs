@@ -296,12 +296,25 @@ pub enum AuthMode {
 }
 
 /// Engine metric to scale on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Metric {
     /// Waiting requests.
     QueueDepth,
     /// KV cache fraction in use.
     KvCache,
+    /// How long requests and tokens take. It has no target.
+    Latency(LatencyObjective),
+}
+
+/// What a model promises; at least one of the two.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LatencyObjective {
+    /// Longest time to the first token.
+    pub time_to_first_token: Option<Duration>,
+    /// Longest time between tokens.
+    pub inter_token_latency: Option<Duration>,
+    /// The part that keeps them.
+    pub percentile: f64,
 }
 
 /// What implements a Gateway.

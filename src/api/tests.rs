@@ -148,10 +148,6 @@ fn every_bad_input_is_told_what_would_be_right() {
             "spec.runtime.sharedMemory is set: VLLMRuntime has no place for it; leave it out, or have the platform choose the backend Deployment",
         ),
         (
-            json!({"scaling": {"metric": "latency"}}),
-            r#"spec.scaling.metric is "latency": not supported yet, use queue-depth or kv-cache"#,
-        ),
-        (
             json!({"gateway": {"enabled": true}}),
             "spec.host is missing: must be there where gateway.enabled is true",
         ),

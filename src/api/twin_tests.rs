@@ -45,7 +45,7 @@ fn what_the_api_server_refuses_the_function_refuses() {
 }
 
 /// What only the function can judge: it depends on the platform or on this version.
-const FUNCTION_ONLY: [&str; 7] = [
+const FUNCTION_ONLY: [&str; 9] = [
     "VLLMRuntime has no place for it",
     "VLLMRuntime takes literal values only",
     "not supported yet",
@@ -53,6 +53,8 @@ const FUNCTION_ONLY: [&str; 7] = [
     "where the platform routes by host",
     "must be there where gateway.enabled is true",
     "must name the provider configuration",
+    "must have timeToFirstToken or interTokenLatency",
+    "must be left out where the metric is another than latency",
 ];
 
 #[test]

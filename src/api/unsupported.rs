@@ -28,20 +28,12 @@ pub(super) struct Unsupported {
     instead: &'static str,
 }
 
-const fn composite(path: &'static str, when: When, instead: &'static str) -> Unsupported {
-    Unsupported { source: Source::Composite, path, when, instead }
-}
-
 const fn input(path: &'static str, when: When, instead: &'static str) -> Unsupported {
     Unsupported { source: Source::Input, path, when, instead }
 }
 
 /// Everything that cannot be had.
 pub(super) const TABLE: &[Unsupported] = &[
-    composite("scaling.metric", When::Is(&["latency"]), "use queue-depth or kv-cache"),
-    composite("scaling.latency", When::Set, "scale on queue-depth or kv-cache"),
-    input("defaults.scaling.metric", When::Is(&["latency"]), "use queue-depth or kv-cache"),
-    input("defaults.scaling.latency", When::Set, "scale on queue-depth or kv-cache"),
     input("endpointPicker.existing", When::Set, "leave it out: each model gets a picker of its own"),
     input("gateway.implementation", When::Is(&["Auto"]), "name what implements the Gateway"),
     input("gateway.discovery", When::True, "name the Gateway in gateway.ref"),

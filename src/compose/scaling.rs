@@ -9,7 +9,7 @@ use crate::kinds::keda::{
     ScaledObjectSpec, Trigger,
 };
 use crate::plan::keys::Key;
-use crate::plan::{Plan, ScaledObjectPlan, ZeroPlan};
+use crate::plan::{Pace, Plan, Reads, ScaledObjectPlan, ZeroPlan};
 
 use super::meta;
 use super::workload::workload_kind;
@@ -17,14 +17,18 @@ use super::workload::workload_kind;
 /// Scales a `VLLMRuntime` through its scale subresource: on the Deployment below it the operator would undo every
 /// change. Not called `<name>-scaledobject`, which the operator deletes at every reconcile.
 pub(super) fn scaled_object(plan: &Plan, scaling: &ScaledObjectPlan) -> Resource<ScaledObjectSpec> {
-    let ScaledObjectPlan { min, max, zero, wakes: _, prometheus_address, credentials, triggers } = scaling;
+    let ScaledObjectPlan { min, max, zero, wakes: _, prometheus_address, credentials, triggers, pace } =
+        scaling;
     let credentials = credentials.as_ref();
     let (api_version, kind) = workload_kind(plan);
     let (_, name) = plan.place_of(plan.workload_key());
     let triggers = triggers.iter().map(|trigger| Trigger {
         kind: "prometheus",
         name: trigger.name,
-        metric_type: "AverageValue",
+        metric_type: match trigger.reads {
+            Reads::Sum => "AverageValue",
+            Reads::Level => "Value",
+        },
         metadata: PrometheusMetadata {
             server_address: prometheus_address.clone(),
             query: trigger.query.clone(),
@@ -52,7 +56,7 @@ pub(super) fn scaled_object(plan: &Plan, scaling: &ScaledObjectPlan) -> Resource
             advanced: Advanced {
                 horizontal_pod_autoscaler_config: HorizontalPodAutoscalerConfig {
                     name: plan.name.autoscaler(),
-                    behavior: behavior(),
+                    behavior: behavior(*pace),
                 },
             },
             triggers: triggers.collect(),
@@ -76,18 +80,26 @@ fn fallback(min: u32, zero: Option<&ZeroPlan>) -> Option<Fallback> {
     })
 }
 
-/// Up without delay, at most doubling a minute, since replicas take minutes to start; down one a minute, after five
-/// quiet minutes.
-fn behavior() -> HorizontalPodAutoscalerBehavior {
+/// Up without delay; down when nothing has spoken against it for a while.
+fn behavior(pace: Pace) -> HorizontalPodAutoscalerBehavior {
+    let Pace { up_seconds, up_replicas, quiet_seconds, down_seconds } = pace;
+    let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     let rules = |window, policies| HPAScalingRules {
-        stabilization_window_seconds: Some(window),
+        stabilization_window_seconds: Some(count(window)),
         select_policy: Some("Max".to_owned()),
         policies: Some(policies),
         ..HPAScalingRules::default()
     };
-    let policy = |type_: &str, value| HPAScalingPolicy { type_: type_.to_owned(), value, period_seconds: 60 };
+    let policy = |type_: &str, value, period| HPAScalingPolicy {
+        type_: type_.to_owned(),
+        value: count(value),
+        period_seconds: count(period),
+    };
     HorizontalPodAutoscalerBehavior {
-        scale_up: Some(rules(0, vec![policy("Percent", 100), policy("Pods", 1)])),
-        scale_down: Some(rules(300, vec![policy("Pods", 1)])),
+        scale_up: Some(rules(
+            0,
+            vec![policy("Percent", 100, up_seconds), policy("Pods", up_replicas, up_seconds)],
+        )),
+        scale_down: Some(rules(quiet_seconds, vec![policy("Pods", 1, down_seconds)])),
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::Duration;
-use crate::api::settings::{Metric, Monitoring, Settings};
+use crate::api::settings::{LatencyObjective, Metric, Monitoring, Settings};
 
 use super::endpoint_picker::{PickerPlan, Queue};
 
@@ -70,6 +70,22 @@ pub(super) fn decide(
     })
 }
 
+/// What an engine must have to be scaled on that, each by all of its names.
+fn asked(metric: Metric) -> Vec<Vec<String>> {
+    match metric {
+        Metric::QueueDepth => vec![vec![vllm::WAITING.to_owned()]],
+        Metric::KvCache => vec![vec![vllm::KV_CACHE.to_owned()]],
+        Metric::Latency(LatencyObjective { time_to_first_token, inter_token_latency, percentile: _ }) => {
+            let histograms = [
+                (&vllm::TIME_TO_FIRST_TOKEN[..], time_to_first_token),
+                (&vllm::INTER_TOKEN_LATENCY[..], inter_token_latency),
+            ];
+            let counts = |names: &[&str]| names.iter().map(|name| format!("{name}_count")).collect();
+            histograms.into_iter().filter_map(|(names, objective)| objective.map(|_| counts(names))).collect()
+        }
+    }
+}
+
 /// What the engines' series say.
 fn engines(settings: &Settings, series: &Series<'_>) -> Vec<Alert> {
     let engine = series.engine();
@@ -89,13 +105,18 @@ fn engines(settings: &Settings, series: &Series<'_>) -> Vec<Alert> {
         alerts.extend(outages(&engine, cold_start));
     }
     if let Some(scaling) = &settings.scaling {
-        let metric = match scaling.metric {
-            Metric::QueueDepth => vllm::WAITING,
-            Metric::KvCache => vllm::KV_CACHE,
-        };
+        let metrics = asked(scaling.metric);
+        let each = metrics.iter().map(|names| {
+            let counts: Vec<String> = names.iter().map(|name| format!("count({name}{{{engine}}})")).collect();
+            if counts.len() > 1 { format!("({})", counts.join(" or ")) } else { counts.concat() }
+        });
+        let each: Vec<String> = each.collect();
+        let all = if each.len() > 1 { format!("({})", each.join(" and ")) } else { each.concat() };
+        let metric =
+            metrics.iter().filter_map(|names| names.first()).cloned().collect::<Vec<_>>().join(" and ");
         alerts.push(Alert {
             name: "InferenceScalingSeriesMissing",
-            expr: format!("count(up{{{engine}}} == 1) unless count({metric}{{{engine}}})"),
+            expr: format!("count(up{{{engine}}} == 1) unless {all}"),
             lasts: Some(UNREAD),
             severity: Severity::Warning,
             summary: "The replicas do not say what the model is to be scaled on.",
@@ -274,8 +295,9 @@ fn beyond(wait: Duration, seconds: u32) -> Duration {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use crate::api::Duration;
     use crate::api::fixtures::llm;
-    use crate::api::settings::{MonitorKind, Monitoring, Settings, Toggle};
+    use crate::api::settings::{LatencyObjective, Metric, MonitorKind, Monitoring, Settings, Toggle};
     use crate::observe::Observed;
     use crate::plan::keys::Key;
     use crate::plan::{RulesPlan, Severity, plan};
@@ -367,6 +389,37 @@ mod tests {
     }
 
     #[test]
+    fn each_objective_has_a_histogram_that_can_be_missing() {
+        let engine = r#"{namespace="team-a",inference_devopstoolkit_ai_model="llama",job="llama-metrics"}"#;
+        let missing = |first: bool, next: bool| {
+            let longest = |asked: bool| asked.then(|| Duration::from_seconds(1));
+            let mut settings = llm().scaled(1, 4);
+            settings.scaling.as_mut().unwrap().metric = Metric::Latency(LatencyObjective {
+                time_to_first_token: longest(first),
+                inter_token_latency: longest(next),
+                percentile: 0.9,
+            });
+            let alerts = alerted(settings).alerts;
+            alerts.into_iter().find(|alert| alert.name == "InferenceScalingSeriesMissing").unwrap()
+        };
+        let count = |metric: &str| format!("count(vllm:{metric}_seconds_count{engine})");
+        let first = count("time_to_first_token");
+        let next = format!("({} or {})", count("inter_token_latency"), count("time_per_output_token"));
+        let expr = |want: &str| format!("count(up{engine} == 1) unless {want}");
+        assert_eq!(missing(true, false).expr, expr(&first));
+        assert_eq!(missing(false, true).expr, expr(&next));
+        let both = missing(true, true);
+        assert_eq!(both.expr, expr(&format!("({first} and {next})")));
+        assert!(
+            both.description.contains(
+                "vllm:time_to_first_token_seconds_count and vllm:inter_token_latency_seconds_count"
+            ),
+            "{}",
+            both.description
+        );
+    }
+
+    #[test]
     fn a_target_of_the_cache_is_no_number_of_requests() {
         let mut settings = llm().scaled(1, 4);
         settings.scaling.as_mut().unwrap().target = Some(5.0);
@@ -376,7 +429,7 @@ mod tests {
         };
         assert!(waiting(&settings).ends_with("> 20"), "{}", waiting(&settings));
         let scaling = settings.scaling.as_mut().unwrap();
-        (scaling.metric, scaling.target) = (crate::api::settings::Metric::KvCache, Some(0.5));
+        (scaling.metric, scaling.target) = (Metric::KvCache, Some(0.5));
         assert!(waiting(&settings).ends_with("> 12"), "{}", waiting(&settings));
     }
 

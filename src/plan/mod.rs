@@ -237,6 +237,21 @@ pub struct ScaledObjectPlan {
     pub credentials: Option<Credentials>,
     /// At least one.
     pub triggers: Vec<Trigger>,
+    /// How fast.
+    pub pace: Pace,
+}
+
+/// How fast the pool may grow and shrink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// In so long,
+    pub up_seconds: u32,
+    /// by so many replicas, or to twice as many where that is more.
+    pub up_replicas: u32,
+    /// So long nothing may speak against fewer;
+    pub quiet_seconds: u32,
+    /// then one goes each time so long.
+    pub down_seconds: u32,
 }
 
 /// Durations of a model that may sleep, all derived from `coldStart`.
@@ -259,8 +274,19 @@ pub struct Trigger {
     pub name: &'static str,
     /// `PromQL`, one element.
     pub query: String,
-    /// Per replica.
+    /// What the query reads.
+    pub reads: Reads,
+    /// Of a sum, per replica.
     pub threshold: f64,
+}
+
+/// What a query reads, and so how the autoscaler reckons with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// Something that grows with the pool: divided by the replicas, it is compared with the threshold.
+    Sum,
+    /// Something that does not: the ready replicas are multiplied by how far it is beyond the threshold.
+    Level,
 }
 
 /// The Ingress of `ingressHost`.
@@ -533,5 +559,7 @@ fn plan_monitoring(
     Ok(MonitoringPlan { kind: *kind, labels: labels.clone(), interval: *interval, picker })
 }
 
+#[cfg(test)]
+mod latency_tests;
 #[cfg(test)]
 mod tests;

@@ -3,11 +3,12 @@
 //! | Trigger | Replicas from | "Nothing read" means |
 //! |---|---|---|
 //! | engine | 1 | the scrape is broken: an error, and `fallback` keeps what runs |
+//! | latency | any | engines without requests: zero; without series: as other engines |
 //! | engine | 0 | no pods and so no targets: zero; targets without series: as many replicas as there are targets |
 //! | picker | 1 | scraped and empty: zero; not scraped: an error, and `fallback` keeps what runs |
 //! | picker | 0 | scraped and empty: zero; not scraped: as many replicas as there are targets; none: an error |
 
-use crate::api::settings::{Backend, Metric, Scaling, Settings, Transport};
+use crate::api::settings::{Backend, LatencyObjective, Metric, Scaling, Settings, Transport};
 use crate::api::{Duration, ModelName};
 use crate::observe::{Facts, Observed};
 
@@ -15,7 +16,7 @@ use super::endpoint_picker::{Family, PickerPlan};
 use super::handover::{self, Handover};
 use super::keys::Key;
 use super::series::{Series, vllm};
-use super::{ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
+use super::{Pace, Reads, ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
 
 /// KEDA's default (v2.20, `scaledobject_types.go`), and the least we sleep after.
 const LEAST_COOLDOWN_SECONDS: u32 = 300;
@@ -24,10 +25,17 @@ const COOLDOWN_MARGIN_SECONDS: u32 = 60;
 /// llm-d's guide for queues in the picker: wake-up takes scrape interval + this + cold start.
 const POLLING_INTERVAL_SECONDS: u32 = 15;
 
+/// `autoscaling/v2` takes no longer period.
+const LONGEST_POLICY_SECONDS: u32 = 1800;
+
+const MILLIS_PER_SECOND: u32 = 1000;
+
 /// Waiting requests per replica.
 pub(super) const QUEUE_DEPTH_TARGET: f64 = 3.0;
 /// KV cache fraction per replica.
 const KV_CACHE_TARGET: f64 = 0.8;
+/// KV cache fraction of a replica that has no room.
+const FULL_CACHE: f64 = 1.0;
 /// Requests held in the picker, per replica (llm-d's guide for queues in the picker).
 const PICKER_QUEUE_TARGET: f64 = 1.0;
 /// Requests the pool works on, per replica (the same guide).
@@ -120,7 +128,7 @@ fn scaled_object(
     series: &Series<'_>,
 ) -> ScaledObjectPlan {
     let sleeps = sleeps(settings);
-    let mut triggers = vec![engine(series, scaling, sleeps)];
+    let mut triggers = engine(series, scaling, sleeps);
     if let Some(asked) = asked.filter(|asked| asked.holds) {
         triggers.extend(picker(series, &settings.composite.name, asked.family, sleeps));
     }
@@ -132,12 +140,35 @@ fn scaled_object(
         prometheus_address: scaling.prometheus_address.clone(),
         credentials: scaling.credentials.clone(),
         triggers,
+        pace: pace(scaling, settings.cold_start),
     }
+}
+
+/// As fast as what is asked allows.
+///
+/// A sum says how many replicas it takes, so the pool may double in a minute. A latency says only that there are too few,
+/// and goes on saying so until what was called for has started and what had piled up is worked off.
+fn pace(scaling: &Scaling, cold_start: Duration) -> Pace {
+    match scaling.metric {
+        Metric::QueueDepth | Metric::KvCache => {
+            Pace { up_seconds: 60, up_replicas: 1, quiet_seconds: 300, down_seconds: 60 }
+        }
+        Metric::Latency(_) => Pace {
+            up_seconds: seconds(cold_start).clamp(60, LONGEST_POLICY_SECONDS),
+            up_replicas: 4,
+            quiet_seconds: 600,
+            down_seconds: 120,
+        },
+    }
+}
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_seconds()).unwrap_or(u32::MAX)
 }
 
 /// Everything that follows from how long a cold start may take.
 fn zero(cold_start: Duration) -> ZeroPlan {
-    let cold_start = u32::try_from(cold_start.as_seconds()).unwrap_or(u32::MAX);
+    let cold_start = seconds(cold_start);
     let past_cold_start = cold_start.saturating_add(COOLDOWN_MARGIN_SECONDS);
     ZeroPlan {
         hold_seconds: cold_start,
@@ -147,20 +178,61 @@ fn zero(cold_start: Duration) -> ZeroPlan {
     }
 }
 
-/// Sums grow with the pool, so the trigger's type is `AverageValue`: the average of a fraction would pin the pool at two
-/// replicas.
-fn engine(series: &Series<'_>, scaling: &Scaling, sleeps: bool) -> Trigger {
-    let (name, metric, target) = match scaling.metric {
-        Metric::QueueDepth => ("queue-depth", vllm::WAITING, QUEUE_DEPTH_TARGET),
-        Metric::KvCache => ("kv-cache", vllm::KV_CACHE, KV_CACHE_TARGET),
-    };
-    let threshold = scaling.target.unwrap_or(target);
+/// What the engines are asked.
+fn engine(series: &Series<'_>, scaling: &Scaling, sleeps: bool) -> Vec<Trigger> {
     let selector = series.engine();
-    let mut query = format!("sum({metric}{{{selector}}})");
-    if sleeps {
-        query = format!("{query} or sum(0 * absent(up{{{selector}}})) or {}", as_many(threshold, &selector));
+    let trigger = |name, mut query: String, reads, threshold| {
+        if sleeps {
+            // Without targets there are no pods: asleep.
+            let unread = as_many(reads, threshold, &selector);
+            query = format!("{query} or sum(0 * absent(up{{{selector}}})) or {unread}");
+        }
+        Trigger { name, query, reads, threshold }
+    };
+    let sum = |name, metric: &str, target| {
+        trigger(name, format!("sum({metric}{{{selector}}})"), Reads::Sum, target)
+    };
+    let queue = |target| sum("queue-depth", vllm::WAITING, target);
+    match scaling.metric {
+        Metric::QueueDepth => vec![queue(scaling.target.unwrap_or(QUEUE_DEPTH_TARGET))],
+        Metric::KvCache => vec![sum("kv-cache", vllm::KV_CACHE, scaling.target.unwrap_or(KV_CACHE_TARGET))],
+        Metric::Latency(LatencyObjective { time_to_first_token, inter_token_latency, percentile }) => {
+            let histograms = [
+                ("time-to-first-token", &vllm::TIME_TO_FIRST_TOKEN[..], time_to_first_token),
+                ("inter-token-latency", &vllm::INTER_TOKEN_LATENCY[..], inter_token_latency),
+            ];
+            let levels = histograms.into_iter().filter_map(|(name, metrics, objective)| {
+                let longest = f64::from(u32::try_from(objective?.as_millis()).unwrap_or(u32::MAX));
+                let level = level(metrics, &selector, percentile, series.window());
+                Some(trigger(name, level, Reads::Level, longest))
+            });
+            let caches = trigger("full-caches", full_caches(&selector), Reads::Sum, FULL_CACHE);
+            levels.chain([queue(QUEUE_DEPTH_TARGET), caches]).collect()
+        }
     }
-    Trigger { name, query, threshold }
+}
+
+/// Keeps replicas whose requests the caches of the others have no room for. It never calls for more, since no sum of
+/// fractions is more than their number.
+///
+/// Neither a queue nor a latency says anything below saturation: without this, replicas would go until requests wait again.
+/// Engines without the series, which is vLLM's since v0.9, are taken for empty.
+fn full_caches(selector: &str) -> String {
+    let [cache, waiting] = [vllm::KV_CACHE, vllm::WAITING];
+    format!("sum({cache}{{{selector}}}) or 0 * sum({waiting}{{{selector}}})")
+}
+
+/// A percentile, in milliseconds: KEDA keeps three digits after the point (v2.20.2, `pkg/scalers/scaler.go`).
+///
+/// Without requests it is no number, which is dropped, and zero is read where there are engines. Of a metric that has had
+/// several names, the first one counts that is there.
+fn level(metrics: &[&str], selector: &str, percentile: f64, window: Duration) -> String {
+    let first = |query: &dyn Fn(&str) -> String| {
+        metrics.iter().map(|metric| query(metric)).collect::<Vec<_>>().join(" or ")
+    };
+    let buckets = first(&|metric| format!("sum by (le) (rate({metric}_bucket{{{selector}}}[{window}]))"));
+    let requests = first(&|metric| format!("sum({metric}_count{{{selector}}})"));
+    format!("{MILLIS_PER_SECOND} * (histogram_quantile({percentile}, {buckets}) > 0) or 0 * ({requests})")
 }
 
 fn picker(series: &Series<'_>, name: &ModelName, family: Family, sleeps: bool) -> [Trigger; 2] {
@@ -169,9 +241,9 @@ fn picker(series: &Series<'_>, name: &ModelName, family: Family, sleeps: bool) -
     let trigger = |name, series: String, threshold| {
         let mut query = format!("sum({series}) or (0 * sum(up{{{selector}}} == 1))");
         if sleeps {
-            query = format!("{query} or {}", as_many(threshold, &engine));
+            query = format!("{query} or {}", as_many(Reads::Sum, threshold, &engine));
         }
-        Trigger { name, query, threshold }
+        Trigger { name, query, reads: Reads::Sum, threshold }
     };
     [
         trigger(
@@ -188,6 +260,9 @@ fn picker(series: &Series<'_>, name: &ModelName, family: Family, sleeps: bool) -
 /// An error would not keep a model awake. It makes KEDA throw its scalers away, and a poll that is under way then skips
 /// them and counts no error: no trigger is active, none failed, and once the cooldown is over the model is put to sleep
 /// (kedacore/keda v2.20.2, `pkg/scaling/scale_handler.go`, `ErrCacheClosed`).
-fn as_many(threshold: f64, engine: &str) -> String {
-    format!("({threshold} * count(up{{{engine}}}))")
+fn as_many(reads: Reads, threshold: f64, engine: &str) -> String {
+    match reads {
+        Reads::Sum => format!("({threshold} * count(up{{{engine}}}))"),
+        Reads::Level => format!("({threshold} * (count(up{{{engine}}}) > bool 0))"),
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::settings::{Backend, MonitorKind, Monitoring, Settings};
-use crate::api::{ModelName, Namespace};
+use crate::api::{Duration, ModelName, Namespace};
 
 use super::names::{MODEL_LABEL, series_label};
 
@@ -13,6 +13,11 @@ pub(super) mod vllm {
     pub(in crate::plan) const WAITING: &str = "vllm:num_requests_waiting";
     /// How much of the KV cache is in use, a gauge from 0 to 1.
     pub(in crate::plan) const KV_CACHE: &str = "vllm:kv_cache_usage_perc";
+    /// How long requests wait for their first token, a histogram.
+    pub(in crate::plan) const TIME_TO_FIRST_TOKEN: [&str; 1] = ["vllm:time_to_first_token_seconds"];
+    /// How long tokens take, a histogram. The second one is its name before v0.11, which has both.
+    pub(in crate::plan) const INTER_TOKEN_LATENCY: [&str; 2] =
+        ["vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds"];
     /// Requests that lost their place in the KV cache to another one, a counter.
     pub(in crate::plan) const PREEMPTIONS: &str = "vllm:num_preemptions_total";
 }
@@ -23,12 +28,18 @@ const GENERATED_FROM_MAX: usize = 58;
 /// Of a `ReplicaSet`'s name, beyond its Deployment's: a dash and a hash (Kubernetes 1.35, `pkg/util/hash`).
 const HASH_MAX: usize = 11;
 
+/// Of a minute's requests a high percentile is that of a few.
+const LEAST_WINDOW: Duration = Duration::from_seconds(120);
+/// A rate takes two, and some may fail.
+const SCRAPES_IN_WINDOW: u64 = 4;
+
 /// A model's series.
 pub(super) struct Series<'a> {
     namespace: &'a Namespace,
     name: &'a ModelName,
     backend: Backend,
     source: Source<'a>,
+    window: Duration,
 }
 
 /// Who scrapes.
@@ -50,7 +61,17 @@ impl<'a> Series<'a> {
             name: &settings.composite.name,
             backend: settings.backend,
             source,
+            window: match &settings.monitoring {
+                Monitoring::Monitors(monitors) => LEAST_WINDOW.max(scrapes(monitors.interval)),
+                // How often somebody else scrapes is not known.
+                Monitoring::External(_) | Monitoring::None => LEAST_WINDOW,
+            },
         })
+    }
+
+    /// Over how long a rate is taken.
+    pub(super) fn window(&self) -> Duration {
+        self.window
     }
 
     /// What selects the engines' series.
@@ -95,6 +116,10 @@ impl<'a> Series<'a> {
             }
         }
     }
+}
+
+fn scrapes(interval: Duration) -> Duration {
+    Duration::from_millis(interval.as_millis().saturating_mul(SCRAPES_IN_WINDOW))
 }
 
 /// A pattern for the pods of a Deployment, and of no other whose name starts alike.

@@ -20,7 +20,7 @@ fn decided(settings: &Settings, observed: &Observed) -> Plan {
     plan(settings, observed).unwrap()
 }
 
-fn autoscaler(settings: &Settings) -> ScaledObjectPlan {
+pub(super) fn autoscaler(settings: &Settings) -> ScaledObjectPlan {
     match decided(settings, &Observed::default()).scaling {
         ScalingPlan::On(plan) => plan,
         other @ (ScalingPlan::Off | ScalingPlan::Withheld(_)) => panic!("no autoscaler: {other:?}"),

@@ -12,6 +12,9 @@ const ENGINE_QUEUE: f64 = 5.0;
 /// Seconds after which nobody waits any more: a route's timeout, with a cold start of ten minutes.
 const PATIENCE: f64 = 900.0;
 
+/// Seconds over which a rate is taken.
+const WINDOW: usize = 120;
+
 /// What one replica can do.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Replica {
@@ -21,6 +24,8 @@ pub(crate) struct Replica {
     pub(crate) service: f64,
     /// Seconds from nothing to ready.
     pub(crate) start: u32,
+    /// Milliseconds to the first token, and between tokens, of a request that is alone.
+    pub(crate) alone: [f64; 2],
 }
 
 /// A pool of them, as a fluid: requests come and go by rates.
@@ -34,12 +39,14 @@ pub(crate) struct Pool {
     starting: VecDeque<u32>,
     /// Requests that are not answered yet.
     pub(crate) requests: f64,
+    /// What the requests of the last seconds met with: milliseconds to the first token, and between tokens.
+    met: VecDeque<[f64; 2]>,
 }
 
 impl Pool {
     /// So many replicas without a request.
     pub(crate) fn new(replica: Replica, picker_holds: bool, ready: u32) -> Self {
-        Self { replica, picker_holds, ready, starting: VecDeque::new(), requests: 0.0 }
+        Self { replica, picker_holds, ready, starting: VecDeque::new(), requests: 0.0, met: VecDeque::new() }
     }
 
     pub(crate) fn ready(&self) -> u32 {
@@ -61,10 +68,29 @@ impl Pool {
                 self.ready -= 1;
             }
         }
+        self.meet(arrivals);
         let answered = self.running() / self.replica.service;
         let requests = (self.requests + arrivals - answered).max(0.0);
         let capacity = f64::from(self.ready) * self.replica.slots;
         self.requests = requests.min(capacity * (1.0 + PATIENCE / self.replica.service));
+    }
+
+    /// Prompts hinder each other the more, the busier a replica is, and who waits for a place waits; with each request
+    /// more in a batch, every token takes longer.
+    fn meet(&mut self, arrivals: f64) {
+        let capacity = f64::from(self.ready) * self.replica.slots;
+        let busy = (self.running() / capacity).min(1.0);
+        let wait = (self.requests - self.running()) / capacity * self.replica.service * 1000.0;
+        let [first, next] = self.replica.alone;
+        let met = if arrivals > 0.0 {
+            [first / (1.0 - 0.9 * busy) + wait, next * (1.0 + 3.0 * busy)]
+        } else {
+            [0.0; 2]
+        };
+        self.met.push_back(met);
+        if self.met.len() > WINDOW {
+            self.met.pop_front();
+        }
     }
 
     fn count(&self) -> u32 {
@@ -82,7 +108,13 @@ impl Pool {
         let beyond = self.requests - running;
         let waiting = if self.picker_holds { beyond.min(ready * ENGINE_QUEUE) } else { beyond };
         let cache = running / self.replica.slots;
-        Series { replicas: ready, running, waiting, cache, held: beyond - waiting }
+        let latest = |which: usize| {
+            let mut met: Vec<f64> = self.met.iter().map(|met| met[which]).filter(|met| *met > 0.0).collect();
+            met.sort_by(f64::total_cmp);
+            met.get(met.len() * 9 / 10).copied().unwrap_or_default()
+        };
+        let latencies = [latest(0), latest(1)];
+        Series { replicas: ready, running, waiting, cache, held: beyond - waiting, latencies }
     }
 }
 
@@ -94,13 +126,26 @@ pub(crate) struct Series {
     pub(crate) waiting: f64,
     pub(crate) cache: f64,
     pub(crate) held: f64,
+    /// The ninetieth percentile of what was met with.
+    pub(crate) latencies: [f64; 2],
 }
 
 impl Series {
     /// What a query reads. What it reads where there is nothing is asked of Prometheus itself, in `tests/e2e`.
     pub(crate) fn read(&self, query: &str) -> f64 {
+        static LATENCY: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"^1000 \* \(histogram_quantile\(0[.]9, sum by \(le\) \(rate\(([a-z_:]+)_bucket\{")
+                .unwrap()
+        });
         static AGGREGATE: LazyLock<Regex> =
             LazyLock::new(|| Regex::new(r"^(sum|avg|max)\(([a-z_:]+)\{").unwrap());
+        if let Some(found) = LATENCY.captures(query) {
+            return match &found[1] {
+                "vllm:time_to_first_token_seconds" => self.latencies[0],
+                "vllm:inter_token_latency_seconds" => self.latencies[1],
+                other => panic!("no engine has {other}"),
+            };
+        }
         let found = AGGREGATE.captures(query).unwrap_or_else(|| panic!("no engine or picker has {query}"));
         let sum = match &found[2] {
             "vllm:num_requests_waiting" => self.waiting,

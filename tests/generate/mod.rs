@@ -168,6 +168,11 @@ fn some_of(pattern: &'static str, max: usize) -> Values {
     vec(pattern, 0..=max).prop_map(|values| json!(values)).boxed()
 }
 
+/// From the half on.
+fn percentile() -> Values {
+    (500..1000_i64).prop_map(|n| json!(f64::from(i32::try_from(n).unwrap()) / 1000.0)).boxed()
+}
+
 /// A whole number, or a fraction of at most 1.
 fn target() -> Values {
     prop_oneof![
@@ -292,7 +297,10 @@ fn composite_fields() -> Fields {
         ("minReplicas", prop_oneof![Just(json!(0)), number(0..30)].boxed()),
         ("maxReplicas", number(1..60)),
         ("scaling.enabled", flag()),
-        ("scaling.metric", one_of(&["queue-depth", "kv-cache"])),
+        ("scaling.metric", one_of(&["queue-depth", "kv-cache", "latency"])),
+        ("scaling.latency.timeToFirstToken", one_of(&["1ms", "500ms", "2s500ms", "10m40s"])),
+        ("scaling.latency.interTokenLatency", one_of(&["10ms", "50ms", "1s", "40000ms"])),
+        ("scaling.latency.percentile", percentile()),
         ("scaling.target", target()),
         ("scaling.prometheusAddress", text("https?://[a-z]{1,10}([.][a-z]{1,8}){0,2}(:[1-9][0-9]{3})?")),
         ("scaling.coldStart", text("[1-9][0-9]{0,2}[ms]|[1-9]h[1-5]m")),
@@ -316,7 +324,10 @@ fn input_fields() -> Fields {
     let mut fields = vec![
         ("target", one_of(&["NamespacedObject", "ClusterObject", "Direct"])),
         ("providerConfigKind", one_of(&["ProviderConfig", "ClusterProviderConfig"])),
-        ("defaults.scaling.metric", one_of(&["queue-depth", "kv-cache"])),
+        ("defaults.scaling.metric", one_of(&["queue-depth", "kv-cache", "latency"])),
+        ("defaults.scaling.latency.timeToFirstToken", one_of(&["1s", "5s"])),
+        ("defaults.scaling.latency.interTokenLatency", one_of(&["25ms", "100ms"])),
+        ("defaults.scaling.latency.percentile", percentile()),
         ("defaults.scaling.target", target()),
         ("defaults.scaling.coldStart", text("[1-9][0-9]{0,2}m")),
         ("policy.targetNamespaces", some_of("[a-z*]{1,8}", 2)),
@@ -523,6 +534,20 @@ fn fit_scaling(fields: &mut Value, input: &mut Value) {
     }
     if default_metric == "kv-cache" && is_never_reached(&input["defaults"]["scaling"]) {
         input["defaults"]["scaling"]["target"] = json!(0.5);
+    }
+    if metric == "latency" {
+        take(fields, "scaling.target");
+        let promises = |objective: &Value| {
+            objective["timeToFirstToken"].is_string() || objective["interTokenLatency"].is_string()
+        };
+        if !promises(&fields["scaling"]["latency"]) && !promises(&input["defaults"]["scaling"]["latency"]) {
+            put(fields, "scaling.latency.timeToFirstToken", json!("1s"));
+        }
+    } else {
+        take(fields, "scaling.latency");
+    }
+    if default_metric == "latency" {
+        take(input, "defaults.scaling.target");
     }
     // Credentials are for the platform's own Prometheus.
     if input["prometheus"]["authRef"].is_object() {

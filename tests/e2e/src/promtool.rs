@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::controlplane::cluster::text;
-use crate::render::{self, Answer};
+use crate::render::{self, Answer, Scenario};
 use crate::tools::PROMTOOL;
 use crate::wrapped::delivered;
-use crate::{process, workspace};
+use crate::{files, process, workspace};
 
 /// A busy machine needs some seconds.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -49,12 +49,27 @@ impl Model {
 
 /// The only object of that kind of an example, by the same command that people preview with.
 pub fn composed(scenario: &str, kind: &str) -> Result<Value> {
+    composed_for(&example(scenario)?, kind)
+}
+
+/// The same of an example whose composite has another value in one field.
+pub fn composed_with(scenario: &str, field: &str, value: Value, kind: &str) -> Result<Value> {
+    let mut scenario = example(scenario)?;
+    let mut xr = files::yaml(&scenario.xr)?;
+    files::set(&mut xr, field, value);
+    let directory = tempfile::tempdir()?;
+    scenario.xr = write(directory.path(), "xr.yaml", &xr)?.into();
+    composed_for(&scenario, kind)
+}
+
+fn example(scenario: &str) -> Result<Scenario> {
     let scenarios = render::scenarios(&workspace::root().join("examples"))?;
-    let scenario = scenarios
-        .into_iter()
-        .find(|candidate| candidate.name == scenario)
-        .with_context(|| format!("there is no example {scenario}"))?;
-    let Answer::Rendered(rendered) = render::preview(&workspace::function()?, &scenario)? else {
+    let mut scenarios = scenarios.into_iter().filter(|candidate| candidate.name == scenario);
+    scenarios.next().with_context(|| format!("there is no example {scenario}"))
+}
+
+fn composed_for(scenario: &Scenario, kind: &str) -> Result<Value> {
+    let Answer::Rendered(rendered) = render::preview(&workspace::function()?, scenario)? else {
         anyhow::bail!("{} is refused", scenario.name);
     };
     let mut manifests = rendered.composed.iter().filter_map(delivered).map(|delivered| delivered.manifest);

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 const PERSON: &str = "kubectl";
 
 /// A field, what is written there, and words of the answer that tell what to do.
-const REFUSED: [(&str, &str, &str); 33] = [
+const REFUSED: [(&str, &str, &str); 35] = [
     ("spec", r#"{"providerConfigName": "gpu-cluster"}"#, "spec.model: Required value"),
     (
         "metadata.name",
@@ -51,6 +51,16 @@ const REFUSED: [(&str, &str, &str); 33] = [
         "spec.scaling.metric",
         r#""gpu-utilization""#,
         r#"supported values: "queue-depth", "kv-cache", "latency""#,
+    ),
+    (
+        "spec.scaling",
+        r#"{"metric": "latency", "latency": {"timeToFirstToken": "2s"}}"#,
+        "must be a duration of 1ms, 5ms, 10ms",
+    ),
+    (
+        "spec.scaling",
+        r#"{"metric": "latency", "target": 3, "latency": {"timeToFirstToken": "1s"}}"#,
+        "must be left out where the metric is latency, whose objective is in latency",
     ),
     (
         "spec.scaling",
@@ -112,7 +122,7 @@ const ODD: usize = 1000;
 const AT_A_TIME: usize = 8;
 
 /// What only the function can refuse, by words of its message, and why no schema could.
-const FUNCTION_ONLY: [(&str, &str); 8] = [
+const FUNCTION_ONLY: [(&str, &str); 10] = [
     ("not supported yet", "the table of what this version cannot do, which shall shrink to nothing"),
     ("must name the provider configuration", "the Input may say that objects are composed directly"),
     ("the platform's policy permits", "the policy is the Input's"),
@@ -123,6 +133,8 @@ const FUNCTION_ONLY: [(&str, &str); 8] = [
         "a large number that is not whole by less than a billionth of it passes for whole: go-openapi/swag v0.23.0, \
          IsFloat64AJSONInteger",
     ),
+    ("where the metric is another than latency", "the metric may be the Input's choice"),
+    ("must have timeToFirstToken or interTokenLatency", "the Input may have an objective"),
     ("since Service <name>-", "which Services there are depends on the Input"),
     (
         "have the platform choose the backend Deployment",

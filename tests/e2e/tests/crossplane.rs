@@ -48,7 +48,7 @@ const CONDITIONS: [&str; 4] = ["WorkloadReady", "EndpointPickerReady", "GatewayR
 ///
 /// What a Ready model says: its URL, the name to send, and the reason of each condition. A URL without a scheme is what
 /// the name of the Service that is called adds to the model's.
-const PROMISED: [(&str, &str, &str, [&str; 4]); 12] = [
+const PROMISED: [(&str, &str, &str, [&str; 4]); 13] = [
     ("autoscaled/xr.yaml", "", "Qwen/Qwen3-8B", ["Available", "NotRequested", "NotRequested", "ScalerReady"]),
     (
         "by-model-name/xr-2.yaml",
@@ -74,6 +74,7 @@ const PROMISED: [(&str, &str, &str, [&str; 4]); 12] = [
         "Qwen/Qwen3-8B",
         ["Available", "Available", "Accepted", "NotRequested"],
     ),
+    ("latency/xr.yaml", "", "Qwen/Qwen3-8B", ["Available", "NotRequested", "NotRequested", "ScalerReady"]),
     (
         "lora/xr.yaml",
         "https://scribe.example.com",

@@ -4,20 +4,22 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::controlplane::cluster::text;
-use e2e::promtool::{self, Model, composed};
+use e2e::promtool::{self, Model, composed, composed_with};
 use serde_json::{Value, json};
+
+/// A series, and its values at two scrapes.
+type Sample = (String, &'static str);
 
 /// One state of the world, and what a query reads in it.
 struct Case {
     trigger: &'static str,
-    series: Vec<(String, &'static str)>,
+    series: Vec<Sample>,
     /// `None` = no element.
     reads: Option<f64>,
     reason: &'static str,
 }
 
-fn triggers(scenario: &str) -> Result<Vec<Value>> {
-    let scaled_object = composed(scenario, "ScaledObject")?;
+fn triggers(scaled_object: &Value) -> Result<Vec<Value>> {
     let triggers = scaled_object.pointer("/spec/triggers").and_then(Value::as_array).cloned();
     triggers.context("the ScaledObject has no triggers")
 }
@@ -32,12 +34,18 @@ fn test(case: &Case, query: &str) -> Value {
         "name": format!("{}: {}", case.trigger, case.reason),
         "interval": "15s",
         "input_series": series,
-        "promql_expr_test": [{"expr": query, "eval_time": "15s", "exp_samples": samples}],
+        // To the digits that KEDA keeps.
+        "promql_expr_test": [
+            {"expr": format!("round({query}, 0.001)"), "eval_time": "15s", "exp_samples": samples},
+        ],
     })
 }
 
 fn check(scenario: &str, cases: &[Case]) -> Result<()> {
-    let triggers = triggers(scenario)?;
+    check_triggers(scenario, &triggers(&composed(scenario, "ScaledObject")?)?, cases)
+}
+
+fn check_triggers(scenario: &str, triggers: &[Value], cases: &[Case]) -> Result<()> {
     let mut asked = Vec::new();
     let tests = cases.iter().map(|case| {
         let trigger = triggers.iter().find(|trigger| text(trigger, "/name") == case.trigger);
@@ -51,7 +59,7 @@ fn check(scenario: &str, cases: &[Case]) -> Result<()> {
         Ok(test(case, text(trigger, "/metadata/query")))
     });
     let tests = tests.collect::<Result<Vec<_>>>()?;
-    for trigger in &triggers {
+    for trigger in triggers {
         let name = text(trigger, "/name");
         ensure!(asked.contains(&name), "no case asks the trigger {name} of {scenario}");
     }
@@ -102,6 +110,134 @@ fn from_one_replica_on_a_broken_scrape_is_an_error_and_not_a_quiet_model() -> Re
             },
         ],
     )
+}
+
+/// Requests of one replica that took at most a second, that took at most 2.5, and those that took longer, each cumulated,
+/// at two scrapes.
+fn first_tokens(model: &Model, pod: &str, [second, more, all]: [&'static str; 3]) -> Vec<Sample> {
+    histogram(model, "vllm:time_to_first_token_seconds", pod, [("1.0", second), ("2.5", more), ("+Inf", all)])
+}
+
+/// The same of tokens, of 50 ms and 75 ms.
+fn next_tokens(model: &Model, metric: &str, pod: &str, [first, more, all]: [&'static str; 3]) -> Vec<Sample> {
+    histogram(model, metric, pod, [("0.05", first), ("0.075", more), ("+Inf", all)])
+}
+
+fn histogram(model: &Model, metric: &str, pod: &str, buckets: [(&str, &'static str); 3]) -> Vec<Sample> {
+    let bucket = |edge: &str| {
+        let series = model.engine(&format!("{metric}_bucket"), pod);
+        series.replace('}', &format!(r#",le="{edge}"}}"#))
+    };
+    let count = (model.engine(&format!("{metric}_count"), pod), buckets[2].1);
+    buckets.iter().map(|(edge, values)| (bucket(edge), *values)).chain([count]).collect()
+}
+
+#[test]
+fn a_latency_is_a_percentile_of_all_replicas_and_zero_without_requests() -> Result<()> {
+    let swift = Model::of("team-a", "swift");
+    let kept = ["0 95", "0 100", "0 100"];
+    let waiting = "vllm:num_requests_waiting";
+    let [now, before] = ["vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds"];
+    let case = |trigger, series, reads, reason| Case { trigger, series, reads, reason };
+    let first =
+        |series: &[Vec<Sample>], reads, reason| case("time-to-first-token", series.concat(), reads, reason);
+    let next =
+        |series: &[Vec<Sample>], reads, reason| case("inter-token-latency", series.concat(), reads, reason);
+    check(
+        "latency/xr.yaml",
+        &[
+            first(&[first_tokens(&swift, "a", kept)], Some(1000.0), "at an edge it is exact"),
+            first(&[first_tokens(&swift, "a", ["0 90", "0 100", "0 100"])], Some(1750.0), "missed by some"),
+            first(
+                &[
+                    first_tokens(&swift, "a", ["0 100", "0 100", "0 100"]),
+                    first_tokens(&swift, "b", ["0 80", "0 100", "0 100"]),
+                ],
+                Some(1750.0),
+                "of the requests to all replicas",
+            ),
+            first(
+                &[
+                    first_tokens(&swift, "a", kept),
+                    first_tokens(&Model::of("team-a", "llama"), "a", ["0 0", "0 0", "0 9"]),
+                    first_tokens(&Model::of("team-b", "swift"), "a", ["0 0", "0 0", "0 9"]),
+                ],
+                Some(1000.0),
+                "nobody else's requests count",
+            ),
+            first(
+                &[first_tokens(&swift, "a", ["9 9", "9 9", "9 9"])],
+                Some(0.0),
+                "no request any more: no number",
+            ),
+            first(&[first_tokens(&swift, "a", ["0 0", "0 0", "0 0"])], Some(0.0), "never a request"),
+            first(&[first_tokens(&swift, "a", ["_ 0", "_ 0", "_ 0"])], Some(0.0), "scraped once"),
+            first(&[first_tokens(&swift, "a", ["9 stale", "9 stale", "9 stale"])], None, "scraped no more"),
+            first(&[vec![(swift.engine("up", "a"), "0 0")]], None, "an engine that cannot be scraped"),
+            first(&[], None, "nor is one that nobody scrapes zero"),
+            next(
+                &[next_tokens(&swift, now, "a", kept)],
+                Some(50.0),
+                "milliseconds, as precise as seconds are not",
+            ),
+            next(&[next_tokens(&swift, before, "a", kept)], Some(50.0), "by its former name"),
+            next(
+                &[
+                    next_tokens(&swift, now, "a", kept),
+                    next_tokens(&swift, before, "a", ["0 0", "0 100", "0 100"]),
+                ],
+                Some(50.0),
+                "vLLM v0.11 has both",
+            ),
+            next(&[next_tokens(&swift, before, "a", ["0 0", "0 0", "0 0"])], Some(0.0), "never a token"),
+            next(&[], None, "nobody scrapes it"),
+            case("queue-depth", vec![(swift.engine(waiting, "a"), "4 4")], Some(4.0), "what waits"),
+            case("queue-depth", vec![], None, "nobody scrapes it"),
+            case(
+                "full-caches",
+                vec![
+                    (swift.engine("vllm:kv_cache_usage_perc", "a"), "0.5 0.5"),
+                    (swift.engine("vllm:kv_cache_usage_perc", "b"), "0.75 0.75"),
+                    (swift.engine(waiting, "a"), "4 4"),
+                ],
+                Some(1.25),
+                "the sum over the replicas",
+            ),
+            case(
+                "full-caches",
+                vec![(swift.engine(waiting, "a"), "4 4")],
+                Some(0.0),
+                "engines that do not say",
+            ),
+            case("full-caches", vec![], None, "nobody scrapes them"),
+        ],
+    )
+}
+
+#[test]
+fn a_model_that_may_sleep_keeps_what_runs_while_its_latency_cannot_be_read() -> Result<()> {
+    let swift = Model::of("team-a", "swift");
+    // What as many replicas as there are would read.
+    let two = [
+        ("time-to-first-token", 1000.0),
+        ("inter-token-latency", 50.0),
+        ("queue-depth", 6.0),
+        ("full-caches", 2.0),
+    ];
+    let cases = two.map(|(trigger, reads)| {
+        let targets = ["a", "b"].map(|pod| (swift.engine("up", pod), "1 1"));
+        [
+            Case { trigger, series: vec![], reads: Some(0.0), reason: "no replica, no target: asleep" },
+            Case {
+                trigger,
+                series: targets.to_vec(),
+                reads: Some(reads),
+                reason: "replicas that say nothing",
+            },
+        ]
+    });
+    let sleeper = composed_with("latency/xr.yaml", "spec.minReplicas", json!(0), "ScaledObject")?;
+    check_triggers("latency, asleep", &triggers(&sleeper)?, cases.as_flattened())
 }
 
 #[test]
