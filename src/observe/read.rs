@@ -40,8 +40,8 @@ pub enum ReadError {
 /// Reads what is observed, from `Struct` wire bytes: the composite, and resources by their composition-resource name.
 ///
 /// A live object that is not what its kind promises is no error, but not yet: somebody else's slip must not stop the
-/// repairs of everything else. An Object that cannot be read is one: deciding without it could undo what it says. What
-/// nobody asks for is skipped by its length, and may be anything.
+/// repairs of everything else. So is an Object, unless what it says decides what is asked for next: deciding without it
+/// could undo that. What nobody asks for is skipped by its length, and may be anything.
 pub fn read<'a>(
     composite: &[u8],
     resources: impl IntoIterator<Item = (&'a str, &'a [u8])>,
@@ -80,8 +80,26 @@ pub fn conditions(composite: &[u8]) -> Result<BTreeMap<String, ObservedCondition
     Ok(composite.conditions())
 }
 
+/// Where the model runs, who writes its replica count, and the host of an Ingress that is to stay.
+const DECIDING: [Key; 4] = [Key::VllmRuntime, Key::ModelDeployment, Key::ReplicasHandover, Key::Ingress];
+
 fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
     let form = Form::of(bytes)?;
+    match of_kind(key, form, bytes) {
+        Err(source) if !DECIDING.contains(&key) => {
+            let why = fault::<Object<IgnoredAny>>(bytes).unwrap_or_else(|| source.to_string());
+            Ok(ObservedObject {
+                form,
+                synced: Some(Synced::True),
+                unreadable: Some(why),
+                ..ObservedObject::default()
+            })
+        }
+        read => read,
+    }
+}
+
+fn of_kind(key: Key, form: Form, bytes: &[u8]) -> Result<ObservedObject, StructError> {
     match key {
         Key::VllmRuntime => object_of::<VllmRuntime>(form, bytes),
         Key::ReplicasHandover => object_of::<Replicas>(form, bytes),

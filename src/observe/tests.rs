@@ -441,7 +441,7 @@ fn a_live_object_of_unexpected_shape_is_not_yet_and_says_where() {
 }
 
 #[test]
-fn an_object_that_cannot_be_read_is_an_error_with_its_key() {
+fn an_object_that_cannot_be_read_is_an_error_with_its_key_where_it_decides_something() {
     let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
     let object = |spec: Value| json!({"apiVersion": "kubernetes.crossplane.io/v1alpha2", "kind": "Object", "spec": spec});
     let cases = [
@@ -458,6 +458,15 @@ fn an_object_that_cannot_be_read_is_an_error_with_its_key() {
         assert_eq!(source.to_string(), want, "{reason}");
         assert_eq!(error.to_string(), "cannot read the observed resource \"vllm_runtime\"", "{reason}");
     }
+
+    let unsure = object(json!({"providerConfigRef": "gpu-cluster"}));
+    for key in ["vllm_runtime", "model_deployment", "replicas_handover", "ingress"] {
+        assert!(observe(key, &unsure).is_err(), "{key}");
+    }
+    let read_all_the_same = only(observe("gateway", &unsure).unwrap());
+    let want =
+        "spec.providerConfigRef: invalid type: string \"gpu-cluster\", expected struct ProviderConfigRef";
+    assert_eq!(read_all_the_same.unreadable.as_deref(), Some(want));
 
     let error = read(&[], [("gateway", [0x0a, 0xff].as_slice())]).unwrap_err();
     assert_eq!(error, ReadError::Object { key: "gateway", source: StructError::Malformed });

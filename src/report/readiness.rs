@@ -172,7 +172,9 @@ pub(super) const fn only_exists(key: Key) -> bool {
 /// Whether that object is ready. Nothing observed is not yet, and so is a manifest whose Object is not Synced.
 pub fn is_ready(key: Key, plan: &Plan, observed: &Observed) -> bool {
     match (rule(key).judgement, state(observed, key)) {
-        (Judgement::Always, _) | (Judgement::Exists, State::Live(_) | State::Unreadable(_)) => true,
+        (Judgement::Always, _) | (Judgement::Exists, State::Live(_)) => true,
+        // The Gateway tells where to call.
+        (Judgement::Exists, State::Unreadable(_)) => key != Key::Gateway,
         // Whether it has slept is told by the composite, and not by the object, which the provider goes on to look at.
         (Judgement::Says(judge), State::Live(live)) => {
             judge(plan, live) || key == plan.workload_key() && workload::is_waited_for(plan, observed, live)

@@ -100,7 +100,10 @@ pub(super) fn notes(plan: &Plan, observed: &Observed, keys: &[Key]) -> String {
             State::NotSynced(why) => {
                 Some(format!(" {} cannot be reconciled: {}.", name(plan, *key), quote(why)))
             }
-            State::Absent | State::Missing | State::Unreadable(_) | State::Live(_) => None,
+            State::Unreadable(why) => {
+                Some(format!(" {} is not what its kind promises: {}.", name(plan, *key), quote(why)))
+            }
+            State::Absent | State::Missing | State::Live(_) => None,
         })
         .collect()
 }
