@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::api::Duration;
 use crate::api::settings::{LatencyObjective, Metric, Monitoring, Settings};
 
+use super::cold_start::ColdStart;
 use super::endpoint_picker::{PickerPlan, Queue};
 
 use super::names::{MODEL_LABEL, series_label};
@@ -20,10 +21,6 @@ const OUTAGE: Duration = Duration::from_seconds(120);
 const UNREAD: Duration = Duration::from_seconds(300);
 /// Load comes in waves: this is longer than one.
 const SUSTAINED: Duration = Duration::from_seconds(600);
-/// Beyond a cold start: scrapes, a poll of the autoscaler, and the scheduler.
-const WAKE_MARGIN_SECONDS: u32 = 60;
-/// Both outage alerts together leave no gap.
-const OVERLAP_SECONDS: u32 = 300;
 
 /// Of the KV cache, over all replicas.
 const CACHE_FULL: f64 = 0.95;
@@ -174,7 +171,7 @@ fn engines(settings: &Settings, series: &Series<'_>) -> Vec<Alert> {
 /// never came, and goes on after the first.
 fn outages(engine: &str, cold_start: Duration) -> [Alert; 2] {
     let nobody = format!("(sum(up{{{engine}}}) or vector(0)) == 0");
-    let before = beyond(cold_start, OVERLAP_SECONDS);
+    let before = ColdStart(cold_start).memory();
     [
         Alert {
             name: "InferenceModelGone",
@@ -236,7 +233,7 @@ fn endpoint_picker(settings: &Settings, series: &Series<'_>, plan: &PickerPlan) 
         });
     }
     if plan.holds {
-        let lasts = beyond(cold_start, WAKE_MARGIN_SECONDS);
+        let lasts = ColdStart(cold_start).past();
         alerts.push(Alert {
             name: "InferenceRequestsHeld",
             expr: format!(r#"sum({}{{{picker},inference_pool="{name}"}}) > 0"#, traits.queue_metric),
@@ -285,10 +282,6 @@ fn endpoint_picker(settings: &Settings, series: &Series<'_>, plan: &PickerPlan) 
         ratio("InferenceErrorRatioCritical", CRITICAL_ERROR_RATIO, UNREAD, Severity::Critical),
     ]);
     alerts
-}
-
-fn beyond(wait: Duration, seconds: u32) -> Duration {
-    Duration::from_millis(wait.as_millis().saturating_add(u64::from(seconds).saturating_mul(1000)))
 }
 
 #[cfg(test)]

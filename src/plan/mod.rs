@@ -17,6 +17,7 @@ use self::names::{APP_LABEL, COMPONENT_LABEL, MODEL_LABEL, MODEL_SERVER};
 
 mod alerts;
 mod checks;
+mod cold_start;
 pub mod endpoint_picker;
 pub mod gateway;
 mod handover;

@@ -12,21 +12,15 @@ use crate::api::settings::{Backend, LatencyObjective, Metric, Scaling, Settings,
 use crate::api::{Duration, ModelName};
 use crate::observe::{Facts, Observed};
 
+use super::cold_start::{ColdStart, seconds};
 use super::endpoint_picker::{Family, PickerPlan};
 use super::handover::{self, Handover};
 use super::keys::Key;
 use super::series::{Series, vllm};
 use super::{Pace, Reads, ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
 
-/// KEDA's default (v2.20, `scaledobject_types.go`), and the least we sleep after.
-const LEAST_COOLDOWN_SECONDS: u32 = 300;
-/// Beyond a cold start, so that a model is not put to sleep the moment it is up.
-const COOLDOWN_MARGIN_SECONDS: u32 = 60;
 /// llm-d's guide for queues in the picker: wake-up takes scrape interval + this + cold start.
 const POLLING_INTERVAL_SECONDS: u32 = 15;
-
-/// `autoscaling/v2` takes no longer period.
-const LONGEST_POLICY_SECONDS: u32 = 1800;
 
 const MILLIS_PER_SECOND: u32 = 1000;
 
@@ -135,12 +129,12 @@ fn scaled_object(
     ScaledObjectPlan {
         min: settings.replicas.min,
         max: settings.replicas.max,
-        zero: sleeps.then(|| zero(settings.cold_start)),
+        zero: sleeps.then(|| zero(ColdStart(settings.cold_start))),
         wakes: asked.is_some(),
         prometheus_address: scaling.prometheus_address.clone(),
         credentials: scaling.credentials.clone(),
         triggers,
-        pace: pace(scaling, settings.cold_start),
+        pace: pace(scaling, ColdStart(settings.cold_start)),
     }
 }
 
@@ -148,13 +142,13 @@ fn scaled_object(
 ///
 /// A sum says how many replicas it takes, so the pool may double in a minute. A latency says only that there are too few,
 /// and goes on saying so until what was called for has started and what had piled up is worked off.
-fn pace(scaling: &Scaling, cold_start: Duration) -> Pace {
+fn pace(scaling: &Scaling, cold_start: ColdStart) -> Pace {
     match scaling.metric {
         Metric::QueueDepth | Metric::KvCache => {
             Pace { up_seconds: 60, up_replicas: 1, quiet_seconds: 300, down_seconds: 60 }
         }
         Metric::Latency(_) => Pace {
-            up_seconds: seconds(cold_start).clamp(60, LONGEST_POLICY_SECONDS),
+            up_seconds: seconds(cold_start.between_scale_ups()),
             up_replicas: 4,
             quiet_seconds: 600,
             down_seconds: 120,
@@ -162,19 +156,12 @@ fn pace(scaling: &Scaling, cold_start: Duration) -> Pace {
     }
 }
 
-fn seconds(duration: Duration) -> u32 {
-    u32::try_from(duration.as_seconds()).unwrap_or(u32::MAX)
-}
-
-/// Everything that follows from how long a cold start may take.
-fn zero(cold_start: Duration) -> ZeroPlan {
-    let cold_start = seconds(cold_start);
-    let past_cold_start = cold_start.saturating_add(COOLDOWN_MARGIN_SECONDS);
+fn zero(cold_start: ColdStart) -> ZeroPlan {
     ZeroPlan {
-        hold_seconds: cold_start,
+        hold_seconds: seconds(cold_start.0),
         polling_interval_seconds: POLLING_INTERVAL_SECONDS,
-        cooldown_seconds: past_cold_start.max(LEAST_COOLDOWN_SECONDS),
-        initial_cooldown_seconds: past_cold_start,
+        cooldown_seconds: seconds(cold_start.cooldown()),
+        initial_cooldown_seconds: seconds(cold_start.initial_cooldown()),
     }
 }
 

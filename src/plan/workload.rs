@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::api::settings::{Backend, Model, Settings};
-use crate::api::{Duration, Problem, Source};
+use crate::api::{Problem, Source};
 
 use super::checks;
+use super::cold_start::{ColdStart, STARTUP_PERIOD_SECONDS, seconds};
 use super::{BackendPlan, DeploymentPlan, Drain, Image, WorkloadPlan};
 
 /// The vLLM operator starts `/opt/venv/bin/vllm`, which exists in this image and not in the stock one.
@@ -20,13 +21,6 @@ const DEFAULT_REGISTRY: &str = "docker.io";
 const CPU_PER_GPU: u32 = 2;
 /// Per GPU, and once without any.
 const MEMORY_GIB_PER_GPU: u32 = 8;
-
-/// How often a starting engine is asked whether it is up.
-const STARTUP_PERIOD_SECONDS: u32 = 10;
-/// Beyond a cold start before a rollout counts as stuck.
-const PROGRESS_MARGIN_SECONDS: u32 = 300;
-/// Kubernetes' default, and the least that makes sense.
-const LEAST_PROGRESS_SECONDS: u32 = 600;
 
 /// llm-d v0.10's guide: gateways need some seconds to hear that a pod goes, then running requests may end.
 const LEAVE_SECONDS: u32 = 15;
@@ -55,7 +49,7 @@ pub(super) fn decide(settings: &Settings, replicas: Option<u32>) -> Result<Workl
             image: split_image(image.unwrap_or(OPERATOR_IMAGE)),
         },
         Backend::Deployment => {
-            let deployment = deployment(image.unwrap_or(STOCK_IMAGE), *cold_start);
+            let deployment = deployment(image.unwrap_or(STOCK_IMAGE), ColdStart(*cold_start));
             let problems = repeated(settings, model, &deployment);
             if !problems.is_empty() {
                 return Err(problems);
@@ -74,8 +68,7 @@ pub(super) fn decide(settings: &Settings, replicas: Option<u32>) -> Result<Workl
     })
 }
 
-fn deployment(image: &str, cold_start: Duration) -> DeploymentPlan {
-    let cold_start = u32::try_from(cold_start.as_seconds()).unwrap_or(u32::MAX);
+fn deployment(image: &str, cold_start: ColdStart) -> DeploymentPlan {
     let release = vllm_release(image);
     let since = |first| release.is_some_and(|release| release >= first);
     let drains = since(DRAINS_SINCE);
@@ -89,10 +82,8 @@ fn deployment(image: &str, cold_start: Duration) -> DeploymentPlan {
     DeploymentPlan {
         image: image.to_owned(),
         startup_period_seconds: STARTUP_PERIOD_SECONDS,
-        startup_failures: cold_start.div_ceil(STARTUP_PERIOD_SECONDS).max(1),
-        progress_deadline_seconds: cold_start
-            .saturating_add(PROGRESS_MARGIN_SECONDS)
-            .max(LEAST_PROGRESS_SECONDS),
+        startup_failures: cold_start.startup_failures(),
+        progress_deadline_seconds: seconds(cold_start.progress_deadline()),
         // An engine that aborts at SIGTERM gets it when its requests have ended.
         drain: Drain {
             leave_seconds: if drains { LEAVE_SECONDS } else { LEAVE_SECONDS + FINISH_SECONDS },
@@ -145,7 +136,7 @@ mod tests {
     use crate::api::settings::Backend;
     use crate::api::{Duration, Source};
 
-    use super::{decide, deployment, split_image, vllm_release};
+    use super::{ColdStart, decide, deployment, split_image, vllm_release};
 
     #[test]
     fn an_image_is_split_where_a_container_runtime_would() {
@@ -186,7 +177,7 @@ mod tests {
         ];
         for (image, release, flags, leave, reason) in cases {
             assert_eq!(vllm_release(&image), release, "{image}: {reason}");
-            let deployment = deployment(&image, Duration::from_seconds(600));
+            let deployment = deployment(&image, ColdStart(Duration::from_seconds(600)));
             assert_eq!(deployment.release_flags.len(), flags, "{image}: {reason}");
             assert_eq!(deployment.drain.leave_seconds, leave, "{image}: {reason}");
             let finish = if leave == 15 { 45 } else { 0 };
@@ -197,7 +188,7 @@ mod tests {
     #[test]
     fn a_start_has_its_whole_budget() {
         for (cold_start, failures, deadline) in [(600, 60, 900), (1, 1, 600), (1795, 180, 2095)] {
-            let deployment = deployment("x", Duration::from_seconds(cold_start));
+            let deployment = deployment("x", ColdStart(Duration::from_seconds(cold_start)));
             assert_eq!(deployment.startup_failures, failures, "{cold_start} s");
             assert_eq!(deployment.progress_deadline_seconds, deadline, "{cold_start} s");
         }

@@ -4,6 +4,7 @@ use crate::api::settings::{FailureMode, GatewayRef, PriorityHook, RouteBy, Routi
 use crate::api::{Duration, Problem};
 
 use super::checks;
+use super::cold_start::ColdStart;
 use super::endpoint_picker::{self, Family, PickerPlan, Wanted};
 use super::keys::Key;
 
@@ -113,7 +114,11 @@ pub(super) fn decide(
         gateway: gateway.clone(),
         former: None,
         implementation: *implementation,
-        request_timeout: if wanted.sleeps { sum(wanted.cold_start, *timeout) } else { *timeout },
+        request_timeout: if wanted.sleeps {
+            ColdStart(wanted.cold_start).request_timeout(*timeout)
+        } else {
+            *timeout
+        },
         rules,
         priority: priority::decide(hook, picker.family, &settings.composite.name),
         picker,
@@ -156,8 +161,4 @@ fn by_model(
         );
         checks::composite_list(&path, are, want)
     })
-}
-
-const fn sum(a: Duration, b: Duration) -> Duration {
-    Duration::from_millis(a.as_millis().saturating_add(b.as_millis()))
 }
