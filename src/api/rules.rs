@@ -12,11 +12,14 @@ use super::reading::Node;
 /// Flags that the function sets itself, and the field to use.
 ///
 /// The engine takes `_` for `-` in them (`vllm`, `FlexibleArgumentParser`).
-const MANAGED_FLAGS: [(&str, &str); 13] = [
+const MANAGED_FLAGS: [(&str, &str); 15] = [
     ("--model", "the function sets it, use the field model"),
     ("--served-model-name", "the function sets it, use the field servedModelName"),
     ("--tensor-parallel-size", "the function sets it, use the field gpu"),
     ("-tp", "the function sets it, use the field gpu"),
+    // One engine per replica is what picker, monitors and autoscaler count on: each further one has series of its own.
+    ("--data-parallel-size", ONE_ENGINE),
+    ("-dp", ONE_ENGINE),
     ("--dtype", "the function sets it, use the field runtime.dtype"),
     ("--max-model-len", "the function sets it, use the field runtime.maxModelLen"),
     ("--gpu-memory-utilization", "the function sets it to 0.9"),
@@ -27,6 +30,8 @@ const MANAGED_FLAGS: [(&str, &str); 13] = [
     ("--port", "the function chooses the port"),
     ("--host", "the function chooses the address"),
 ];
+
+const ONE_ENGINE: &str = "a replica is one engine on all of its GPUs, use the fields gpu and maxReplicas";
 
 /// The managed flag that an argument sets, and what to do instead.
 pub(super) fn managed_flag(argument: &str) -> Option<(&'static str, &'static str)> {
@@ -233,8 +238,8 @@ mod cel {
     ];
 
     pub(in crate::api) const ARGUMENT: [Rule; 1] = [rule(
-        "!self.matches('^(--model|--served[-_]model[-_]name|--tensor[-_]parallel[-_]size|-tp|--dtype|--max[-_]model[-_]len|--gpu[-_]memory[-_]utilization|--(no[-_])?enable[-_]prefix[-_]caching|--(no[-_])?enable[-_]chunked[-_]prefill|--port|--host)(=|$)')",
-        "is a flag that the function sets: use the fields model, servedModelName, gpu, runtime.dtype and runtime.maxModelLen",
+        "!self.matches('^(--model|--served[-_]model[-_]name|--tensor[-_]parallel[-_]size|-tp|--data[-_]parallel[-_]size|-dp|--dtype|--max[-_]model[-_]len|--gpu[-_]memory[-_]utilization|--(no[-_])?enable[-_]prefix[-_]caching|--(no[-_])?enable[-_]chunked[-_]prefill|--port|--host)(=|$)')",
+        "is a flag that the function sets: use the fields model, servedModelName, gpu, runtime.dtype and runtime.maxModelLen, and maxReplicas for more engines",
     )];
 
     pub(in crate::api) const TOLERATION: [Rule; 3] = [
@@ -293,6 +298,9 @@ mod tests {
             ("--dtype=half", true, "with its value"),
             ("--max_model_len=4096", true, "with underscores, which the engine accepts too"),
             ("-tp=2", true, "in its short form"),
+            ("--data_parallel_size=2", true, "a replica with two engines"),
+            ("-dp=2", true, "likewise"),
+            ("--data-parallel-address=10.0.0.1", false, "what has no effect without the size"),
             ("--dtypes", false, "only whole flags"),
             ("--max-num-seqs=64", false, "what the function does not set"),
             ("--port-range", false, "only whole flags"),
