@@ -77,6 +77,16 @@ pub const DEFAULTS: &[Default] = &[
         reason: "everything, which is also what a provider without this feature does",
     },
     Default {
+        kind: "Release",
+        paths: &["spec.managementPolicies"],
+        reason: "everything, which is also what a provider without this feature does",
+    },
+    Default {
+        kind: "Release",
+        paths: &["spec.forProvider.maxHistory"],
+        reason: "how many old releases Helm remembers is nothing to a model",
+    },
+    Default {
         kind: "Service",
         paths: &["spec.clusterIP", "spec.clusterIPs", "spec.ipFamilies", "spec.ipFamilyPolicy"],
         reason: "the cluster's own network decides",

@@ -14,6 +14,7 @@
 //! - [`registry`]: where packages are pushed to and installed from.
 //! - [`digest`]: how both are named.
 //! - [`files`]: manifests in files, and changing a field of one.
+//! - [`helm`]: other people's charts, with our values.
 //! - [`controlplane`]: etcd and the API server, with other people's CRDs.
 //! - [`acceptance`]: what an API server made of an object, against what it was given.
 //! - [`wrapped`]: composed resources, and what the provider would apply for them.
@@ -28,6 +29,8 @@ pub mod acceptance;
 pub mod controlplane;
 pub mod digest;
 pub mod files;
+#[cfg(feature = "controlplane")]
+pub mod helm;
 #[cfg(feature = "pickers")]
 pub mod node;
 pub mod package;

@@ -39,7 +39,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which most of what they share is built first.
-pub const ALL: [Tool; 20] = [
+pub const ALL: [Tool; 21] = [
     KUBE_APISERVER,
     ETCD,
     KUBE_CONTROLLER_MANAGER,
@@ -60,6 +60,7 @@ pub const ALL: [Tool; 20] = [
     KEDA_ADAPTER,
     KEDA_WEBHOOKS,
     CRANE,
+    HELM,
 ];
 
 /// Crossplane itself. Its `internal render` runs the real reconciler on an in-memory client.
@@ -208,6 +209,17 @@ pub const CRANE: Tool = Tool {
     name: "crane",
     package: "github.com/google/go-containerregistry/cmd/crane",
     versioned_by: "github.com/google/go-containerregistry",
+    version_variable: None,
+    tags: "",
+    variables: &[],
+};
+
+/// What renders charts.
+pub const HELM: Tool = Tool {
+    module: "helm",
+    name: "helm",
+    package: "helm.sh/helm/v3/cmd/helm",
+    versioned_by: "helm.sh/helm/v3",
     version_variable: None,
     tags: "",
     variables: &[],

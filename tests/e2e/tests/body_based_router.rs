@@ -1,22 +1,32 @@
 //! The contract of routing by model: what a real body-based router sets is what the routes that we emit match.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::controlplane::ControlPlane;
 use e2e::controlplane::cluster::text;
+use e2e::controlplane::crds::{self, Source};
 use e2e::controlplane::wait::until;
+use e2e::files::set;
 use e2e::picker::ask::Answer;
 use e2e::picker::router::Router;
 use e2e::render::{self, Answer as Preview};
 use e2e::tools::{self, Tool};
-use e2e::workspace;
 use e2e::wrapped::delivered;
+use e2e::{helm, workspace};
 use serde_json::{Value, json};
 
 /// A `ConfigMap` is seen within a second on an idle machine.
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// The releases whose router is installed, and their charts.
+const RELEASES: [(&str, Source); 2] = [
+    ("v1.3.1", Source { folder: CHART, ..crds::INFERENCE_EXTENSION_1_3 }),
+    ("v1.5.0", Source { folder: CHART, ..crds::INFERENCE_EXTENSION_1_5 }),
+];
+
+const CHART: &str = "config/charts/body-based-routing";
 
 /// Two models at one host, the second one with adapters.
 const EXAMPLES: [&str; 2] = ["by-model-name-istio/xr.yaml", "by-model-name-istio/xr-2.yaml"];
@@ -25,15 +35,20 @@ const CHAT: &str = "/v1/chat/completions";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_router_v1_3_leads_to_the_model_that_is_asked_for() -> Result<()> {
-    leads_to_the_model("bbr-1.3", tools::ROUTER_1_3, &[]).await
+    leads_to_the_model("bbr-1.3", tools::ROUTER_1_3, RELEASES[0]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_router_v1_5_leads_to_the_model_that_is_asked_for() -> Result<()> {
-    leads_to_the_model("bbr-1.5", tools::ROUTER_1_5, &["--tracing=false"]).await
+    leads_to_the_model("bbr-1.5", tools::ROUTER_1_5, RELEASES[1]).await
 }
 
-async fn leads_to_the_model(name: &str, tool: Tool, more: &[&str]) -> Result<()> {
+async fn leads_to_the_model(name: &str, tool: Tool, release: (&str, Source)) -> Result<()> {
+    let installed = installed(release, &json!({}))?;
+    let arguments: Vec<String> =
+        list(of_kind(&installed, "Deployment")?, "/spec/template/spec/containers/0/args")
+            .filter_map(|argument| argument.as_str().map(str::to_owned))
+            .collect();
     let control_plane = ControlPlane::start(name).await?;
     let cluster = &control_plane.cluster;
     let http_routes: Vec<Value> =
@@ -43,7 +58,7 @@ async fn leads_to_the_model(name: &str, tool: Tool, more: &[&str]) -> Result<()>
     cluster
         .create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
         .await?;
-    let router = Router::start(&control_plane, tool, more).await?;
+    let router = Router::start(&control_plane, tool, &arguments).await?;
 
     // What a client says itself does not count.
     let forged = [("x-gateway-model-name", "chat"), ("x-gateway-base-model-name", "chat")];
@@ -87,6 +102,77 @@ async fn leads_to_the_model(name: &str, tool: Tool, more: &[&str]) -> Result<()>
     }
     ensure!(cluster.get(&adapters).await?.is_some(), "the router only reads");
     Ok(())
+}
+
+/// A Gateway asks the router by name and port, and the router reads every namespace: the chart's own templates, with the
+/// values that we give it.
+#[test]
+fn the_chart_installs_what_a_gateway_asks() -> Result<()> {
+    for release in RELEASES {
+        for implementation in ["EnvoyAIGateway", "Istio", "GKE"] {
+            let gateway = json!({"name": "inference", "namespace": "gateways"});
+            let installed =
+                installed(release, &json!({"implementation": implementation, "gateway": gateway}))?;
+            let namespace =
+                if implementation == "GKE" { "gateways" } else { "gateway-api-inference-extension" };
+            let what = format!("{} on {implementation}", release.0);
+
+            let deployment = of_kind(&installed, "Deployment")?;
+            ensure!(text(deployment, "/metadata/name") == "body-based-router", "{what}: {deployment}");
+            ensure!(text(deployment, "/metadata/namespace") == namespace, "{what}: {deployment}");
+            ensure!(deployment["spec"]["replicas"] == 2, "{what}: {deployment}");
+            let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+            ensure!(
+                *labels == json!({"app": "body-based-router"}),
+                "{what}: drains are held back by {labels}"
+            );
+            let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+            let image = text(container, "/image");
+            let tag = format!("gateway-api-inference-extension/bbr:{}", release.0);
+            ensure!(image.ends_with(&tag), "{what}: {image}");
+            let mut variables = list(container, "/env");
+            ensure!(!variables.any(|it| it["name"] == "NAMESPACE"), "{what}: it reads one namespace");
+
+            let service = of_kind(&installed, "Service")?;
+            ensure!(text(service, "/metadata/name") == "body-based-router", "{what}: {service}");
+            ensure!(service["spec"]["ports"][0]["port"] == 9004, "{what}: {service}");
+            let rules = &of_kind(&installed, "ClusterRole")?["rules"];
+            ensure!(rules[0]["resources"] == json!(["configmaps"]), "{what}: {rules}");
+
+            let kinds: BTreeSet<&str> = installed.iter().map(|object| text(object, "/kind")).collect();
+            ensure!(!kinds.contains("EnvoyFilter"), "{what}: the chart changes proxies: {kinds:?}");
+            let extension = installed.iter().find(|object| text(object, "/kind") == "GCPRoutingExtension");
+            ensure!(extension.is_some() == (implementation == "GKE"), "{what}: {kinds:?}");
+            if let Some(extension) = extension {
+                ensure!(text(extension, "/metadata/namespace") == "gateways", "{what}: {extension}");
+                ensure!(text(extension, "/spec/targetRefs/0/name") == "inference", "{what}: {extension}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What provider-helm would install for a cluster with that Input.
+fn installed((version, chart): (&str, Source), input: &Value) -> Result<Vec<Value>> {
+    let composite = json!({
+        "apiVersion": "example.com/v1", "kind": "Cluster",
+        "metadata": {"name": "gpu", "namespace": "clusters"},
+        "spec": {"parameters": {"apps": {"gatewayInferenceExtension": {"enabled": true}}}},
+    });
+    let mut input = json!({
+        "apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ClusterExtension", "spec": input,
+    });
+    set(&mut input, "spec.version", json!(version));
+    set(&mut input, "spec.prerequisites", json!([]));
+    let folder = tempfile::tempdir()?;
+    let answer = render::preview_of(&workspace::function()?, folder.path(), &composite, Some(&input))?;
+    let Preview::Rendered(rendered) = answer else { bail!("{input} is refused: {answer:?}") };
+    let release = rendered.composed.iter().find(|composed| render::key(composed) == "body_based_router");
+    helm::template(chart, release.context("no release is composed")?)
+}
+
+fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Result<&'a Value> {
+    objects.iter().find(|object| text(object, "/kind") == kind).with_context(|| format!("no {kind}"))
 }
 
 /// What we emit for an example under that key.

@@ -1,15 +1,18 @@
 //! The CRDs of the cluster extension are the upstream ones in other words: the same schema, and the same verdicts of a
 //! real API server on the same objects.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use e2e::controlplane::cluster::{Cluster, Refused, text};
 use e2e::controlplane::crds::{self, INFERENCE_EXTENSION_1_3, INFERENCE_EXTENSION_1_5, Source};
 use e2e::controlplane::{ControlPlane, wait};
 use e2e::files::set;
-use e2e::{process, render, workspace};
+use e2e::render::Answer;
+use e2e::wrapped::{delivered, is_object, named};
+use e2e::{acceptance, process, render, workspace};
 use serde_json::{Value, json};
 
 /// A definition: its key, its name, an object of it and what is changed there.
@@ -227,6 +230,56 @@ fn ours(version: &str, key: &str) -> Result<Value> {
 fn upstream(source: Source, name: &str) -> Result<Value> {
     let crd = source.crds()?.into_iter().find(|crd| text(crd, "/metadata/name") == name);
     crd.with_context(|| format!("{source:?} has no {name}"))
+}
+
+/// Everything that extensions of clusters are composed of: strictly, twice, and nothing may be dropped.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_object_of_an_extension_is_accepted() -> Result<()> {
+    let control_plane = ControlPlane::start("cluster-extension-objects").await?;
+    let cluster = &control_plane.cluster;
+    let mut kinds = crds::gateways()?;
+    kinds.extend(crds::PROVIDER_KUBERNETES.crds()?);
+    kinds.extend(crds::PROVIDER_HELM.crds()?);
+    crds::install(cluster, &kinds).await?;
+
+    let mut problems = Vec::new();
+    let mut seen = BTreeSet::new();
+    let scenarios = render::scenarios(&workspace::root().join("examples"))?;
+    for scenario in scenarios.into_iter().filter(|scenario| !scenario.is_model()) {
+        let rendered = match render::preview(&workspace::function()?, &scenario)? {
+            Answer::Rendered(rendered) => rendered,
+            Answer::Refused(why) => bail!("{}: {why}", scenario.name),
+        };
+        for composed in rendered.composed.iter().map(named) {
+            let delivered = delivered(&composed).filter(|_| is_object(&composed)).map(|it| it.manifest);
+            for object in [Some(composed), delivered].into_iter().flatten() {
+                let what = format!("{}: {}", scenario.name, text(&object, "/kind"));
+                let namespace = text(&object, "/metadata/namespace");
+                if !namespace.is_empty() {
+                    let namespace =
+                        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+                    cluster.apply(&namespace, PERSON).await?;
+                }
+                let first = cluster.apply(&object, PERSON).await.with_context(|| what.clone())?;
+                let second = cluster.apply(&object, PERSON).await?;
+                let version = |object: &Value| text(object, "/metadata/resourceVersion").to_owned();
+                if version(&first.object) != version(&second.object) {
+                    problems.push(format!("{what}: applying it again changes it"));
+                }
+                problems.extend(
+                    acceptance::lost(&object, &second.object).iter().map(|it| format!("{what}: {it}")),
+                );
+                let added = acceptance::added(&object, &second.object);
+                problems.extend(added.iter().map(|it| format!("{what}: {it}")));
+                seen.insert(text(&object, "/kind").to_owned());
+            }
+        }
+    }
+    render::report(&problems)?;
+    for kind in ["Release", "EnvoyFilter", "DestinationRule", "AgentgatewayPolicy", "PodDisruptionBudget"] {
+        ensure!(seen.contains(kind), "no example has {kind}: {seen:?}");
+    }
+    Ok(())
 }
 
 /// A part of an object; null where it is not there.

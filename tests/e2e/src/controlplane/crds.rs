@@ -285,6 +285,11 @@ impl Source {
         Ok(content)
     }
 
+    /// The folder itself, as the module has it.
+    pub fn directory(&self) -> Result<PathBuf> {
+        Ok(self.download()?.join(self.folder))
+    }
+
     fn download(&self) -> Result<PathBuf> {
         let module = format!("{}@{}", self.module, self.version);
         let elsewhere = tempfile::tempdir()?;

@@ -18,16 +18,15 @@ pub struct Router {
 }
 
 impl Router {
-    /// Starts one. It may read every `ConfigMap`.
-    pub async fn start(control_plane: &ControlPlane, tool: Tool, more: &[&str]) -> Result<Self> {
+    /// Starts one with the arguments of its Deployment; the ports are moved. It may read every `ConfigMap`.
+    pub async fn start(control_plane: &ControlPlane, tool: Tool, arguments: &[String]) -> Result<Self> {
         let [grpc, health, metrics] = free_ports()?;
         let mut command = Command::new(tool.path()?);
         command
-            .arg("--streaming=true")
+            .args(arguments)
             .arg(format!("--grpc-port={}", grpc.port()))
             .arg(format!("--grpc-health-port={}", health.port()))
             .arg(format!("--metrics-port={}", metrics.port()))
-            .args(more)
             .env_clear()
             .env("KUBECONFIG", &control_plane.kubeconfig);
         let server = Server::start(&mut command, control_plane.dir.join("bbr.log"))?;
