@@ -56,6 +56,8 @@ impl Change {
 fn changes() -> Vec<Change> {
     let none = || Value::Null;
     let gateway = |name: &str| json!({"namespace": "gateways", "name": name});
+    // What an engine can say of, at the edges of its buckets.
+    let latency = |first: &str| json!({"timeToFirstToken": first, "interTokenLatency": "50ms"});
     let asleep = || json!({"minReplicas": 0});
     let critical = || json!({"criticality": "critical"});
     vec![
@@ -71,7 +73,8 @@ fn changes() -> Vec<Change> {
         composite("scaling.enabled", json!(false), json!(true)),
         composite("scaling.metric", json!("queue-depth"), json!("kv-cache")),
         composite("scaling.target", json!(3), json!(4)),
-        composite("scaling.latency", none(), json!({"timeToFirstToken": "1s"})),
+        composite("scaling.latency", latency("1s"), latency("2s500ms"))
+            .of(json!({"scaling": {"metric": "latency"}})),
         composite("scaling.prometheusAddress", json!("http://a:9090"), json!("http://b:9090")),
         composite("scaling.coldStart", json!("10m"), json!("20m")),
         composite("gateway.enabled", json!(true), json!(false)),
