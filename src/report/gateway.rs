@@ -9,7 +9,7 @@ use crate::plan::{Plan, RoutingPlan};
 use super::conditions::{Condition, ConditionType, first};
 use super::readiness;
 use super::reasons::Reason;
-use super::state::{State, is_unknown_kind, name, notes, quote, state};
+use super::state::{State, name, notes, quote, state};
 
 const KIND: ConditionType = ConditionType::GatewayReady;
 
@@ -68,7 +68,7 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
 
     let mut found = vec![looked_at(plan, observed, &gateway).err(), route_found, pool_found];
     for companion in routing.companions().into_iter().filter(|key| !readiness::is_optional(*key)) {
-        found.push(state(observed, companion).live(plan, KIND, "Routing", &name(plan, companion)).err());
+        found.push(state(observed, companion).live(plan, KIND, "Routing", companion).err());
     }
     if routing.companions().contains(&Key::GatewayExtensionPolicy) {
         found.push(acts(plan, routing, observed).err());
@@ -98,7 +98,7 @@ fn looked_at(plan: &Plan, observed: &Observed, gateway: &str) -> Result<(), Cond
     let found = state(observed, Key::Gateway);
     let missing = match found {
         State::Missing => Some(String::new()),
-        State::NotSynced(why) if is_missing(why) || is_unknown_kind(why) => Some(format!(": {}", quote(why))),
+        State::NotSynced(why) if is_missing(why) => Some(format!(": {}", quote(why))),
         State::Absent | State::NotSynced(_) | State::Unreadable(_) | State::Live(_) => None,
     };
     if let Some(why) = missing {
@@ -108,7 +108,7 @@ fn looked_at(plan: &Plan, observed: &Observed, gateway: &str) -> Result<(), Cond
         );
         return Err(Condition::new(KIND, Reason::NoGateway, message));
     }
-    match found.live(plan, KIND, "Routing", gateway) {
+    match found.live(plan, KIND, "Routing", Key::Gateway) {
         Ok(_) => Ok(()),
         Err(condition) if condition.reason == Reason::Creating => Err(looked_up(plan, gateway)),
         Err(condition) => Err(condition),
@@ -152,7 +152,12 @@ fn is_refused(stage: &Result<Stage, Condition>, by: impl Fn(&ConditionFacts) -> 
 /// the route with 500 (envoyproxy/gateway v1.7.0 and v1.9.0, `internal/gatewayapi/envoyextensionpolicy.go`).
 fn acts(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<(), Condition> {
     let policy = name(plan, Key::GatewayExtensionPolicy);
-    let live = state(observed, Key::GatewayExtensionPolicy).live(plan, KIND, "Routing", &policy)?;
+    let live = state(observed, Key::GatewayExtensionPolicy).live(
+        plan,
+        KIND,
+        "Routing",
+        Key::GatewayExtensionPolicy,
+    )?;
     let (reason, message) = match live.policy_acceptance(&routing.gateway) {
         Acceptance::Accepted => return Ok(()),
         Acceptance::Refused(why) => (
@@ -212,7 +217,7 @@ pub(super) fn own_route(live: &Live) -> OwnRoute {
 fn made_by_own_controller(plan: &Plan, observed: &Observed) -> Result<(), Condition> {
     let own = name(plan, Key::AiGatewayRoute);
     let live = state(observed, Key::AiGatewayRoute)
-        .live(plan, KIND, "Routing", &own)
+        .live(plan, KIND, "Routing", Key::AiGatewayRoute)
         .map_err(|condition| failed_as(Reason::HttpRouteFailed, condition))?;
     let made = match state(observed, Key::AiGatewayHttpRoute) {
         State::Missing => false,
@@ -311,7 +316,7 @@ fn stage(
     failed: Reason,
 ) -> Result<Stage, Condition> {
     let live = state(observed, key)
-        .live(plan, KIND, "Routing", &name(plan, key))
+        .live(plan, KIND, "Routing", key)
         .map_err(|condition| failed_as(failed, condition))?;
     if key == routing.route_key() && !serves_hosts(routing, live) {
         return Ok(Stage::Waiting);

@@ -14,6 +14,7 @@ mod events;
 #[cfg(test)]
 mod fixtures;
 mod gateway;
+mod missing;
 mod picker;
 pub mod readiness;
 mod reasons;

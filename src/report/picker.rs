@@ -5,9 +5,10 @@ use crate::plan::Plan;
 use crate::plan::keys::Key;
 
 use super::conditions::{Condition, ConditionType};
+use super::missing;
 use super::reasons::Reason;
 use super::rollout::{gave_up, is_current};
-use super::state::{State, name, notes, quote, state};
+use super::state::{State, is_unknown_kind, name, notes, quote, state};
 
 const KIND: ConditionType = ConditionType::EndpointPickerReady;
 
@@ -52,6 +53,9 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
              spec.gateway.enabled is false.";
         return Condition::new(KIND, Reason::NotRequested, message);
     };
+    if let Some(condition) = unknown(plan, observed, Key::InferenceObjective) {
+        return condition;
+    }
     let object = name(plan, Key::EppDeployment);
     let deployment = state(observed, Key::EppDeployment);
     if let State::Live(live) = deployment
@@ -69,15 +73,18 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
             format!("Endpoint picker: {object} answers the Gateway.{notes}"),
         );
     }
+    if let Some(condition) = unknown(plan, observed, Key::InferencePool) {
+        return condition;
+    }
     // Without one of these the Deployment cannot come up, so they are the cause and it is not.
     for part in PARTS {
         if let broken @ State::NotSynced(_) = state(observed, part)
-            && let Err(condition) = broken.live(plan, KIND, "Endpoint picker", &name(plan, part))
+            && let Err(condition) = broken.live(plan, KIND, "Endpoint picker", part)
         {
             return condition;
         }
     }
-    let live = match deployment.live(plan, KIND, "Endpoint picker", &object) {
+    let live = match deployment.live(plan, KIND, "Endpoint picker", Key::EppDeployment) {
         Ok(live) => live,
         Err(condition) => return condition,
     };
@@ -104,6 +111,13 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     let message =
         format!("Endpoint picker: {object} starts. If this takes longer than a minute, look at {look}");
     Condition::new(KIND, Reason::Starting, message)
+}
+
+/// Where the cluster does not know a kind that the picker watches. Without pools it does not start; without objectives it
+/// does, but no request has a priority (v1.3.1, `pkg/epp/server/runserver.go`).
+fn unknown(plan: &Plan, observed: &Observed, key: Key) -> Option<Condition> {
+    let State::NotSynced(why) = state(observed, key) else { return None };
+    is_unknown_kind(why).then(|| missing::condition(plan, KIND, "Endpoint picker", key, why)).flatten()
 }
 
 /// The provider copies what it observes into the Object's status, where it reaches people who may not read Secrets.

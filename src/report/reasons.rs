@@ -65,6 +65,14 @@ pub enum Reason {
     NotServing,
     /// No replicas are wanted and nothing may start one. Raise `minReplicas`, or turn scaling on.
     Stopped,
+    /// The cluster knows no `VLLMRuntime`. Install the operator, or use Deployments.
+    VllmOperatorNotInstalled,
+    /// The cluster knows no `InferencePool` or `InferenceObjective`. Install the inference extension's CRDs.
+    InferenceExtensionNotInstalled,
+    /// The cluster knows no `Gateway` or `HTTPRoute`. Install Gateway API.
+    GatewayApiNotInstalled,
+    /// The cluster does not know what the implementation needs beside the route. Install it, or name the right one.
+    GatewayImplementationNotInstalled,
     /// There is no such Gateway. Install it, or name another one.
     NoGateway,
     /// The Gateway, or the cluster, refuses the pool. Do what the message says.
@@ -141,6 +149,10 @@ impl Reason {
             Self::ObjectUnreadable => ("ObjectUnreadable", False, Broken),
             Self::NotServing => ("NotServing", False, Broken),
             Self::Stopped => ("Stopped", False, Settled),
+            Self::VllmOperatorNotInstalled => ("VLLMOperatorNotInstalled", False, Broken),
+            Self::InferenceExtensionNotInstalled => ("InferenceExtensionNotInstalled", False, Broken),
+            Self::GatewayApiNotInstalled => ("GatewayAPINotInstalled", False, Broken),
+            Self::GatewayImplementationNotInstalled => ("GatewayImplementationNotInstalled", False, Broken),
             Self::NoGateway => ("NoGateway", False, Broken),
             Self::InferencePoolFailed => ("InferencePoolFailed", False, Broken),
             Self::HttpRouteFailed => ("HTTPRouteFailed", False, Broken),

@@ -7,7 +7,7 @@ use crate::plan::{HandoverStep, Plan, ScaledObjectPlan, ScalingPlan, Withheld};
 
 use super::conditions::{Condition, ConditionType};
 use super::reasons::{Reason, Truth};
-use super::state::{State, is_unknown_kind, name, notes, quote, state};
+use super::state::{is_unknown_kind, name, notes, quote, state};
 
 const KIND: ConditionType = ConditionType::ScalingReady;
 
@@ -61,9 +61,9 @@ fn handing_over(plan: &Plan, observed: &Observed, step: HandoverStep, workload: 
 /// What is broken goes first, then what was asked for and cannot work, then what is under way.
 fn composed(plan: &Plan, scaled_object: &ScaledObjectPlan, observed: &Observed) -> Condition {
     let object = name(plan, Key::ScaledObject);
-    let found = match state(observed, Key::ScaledObject).live(plan, KIND, "Autoscaler", &object) {
+    let found = match state(observed, Key::ScaledObject).live(plan, KIND, "Autoscaler", Key::ScaledObject) {
         Ok(live) => by_keda(plan, scaled_object, &object, live),
-        Err(condition) => not_installed(observed, &object).unwrap_or(condition),
+        Err(condition) => condition,
     };
     let broken = found.truth() == Truth::False && !matches!(found.reason, Reason::Creating | Reason::Pending);
     if scaled_object.zero.is_some() && !scaled_object.wakes && !broken {
@@ -74,15 +74,6 @@ fn composed(plan: &Plan, scaled_object: &ScaledObjectPlan, observed: &Observed) 
         return Condition::new(KIND, Reason::NoWakeUp, message);
     }
     found
-}
-
-fn not_installed(observed: &Observed, object: &str) -> Option<Condition> {
-    let State::NotSynced(why) = state(observed, Key::ScaledObject) else { return None };
-    let message = format!(
-        "Autoscaler: the target cluster does not know {object}: {}. Install KEDA, or unset spec.scaling.enabled.",
-        quote(why)
-    );
-    is_unknown_kind(why).then(|| Condition::new(KIND, Reason::ScalerNotInstalled, message))
 }
 
 /// What KEDA v2.20 writes on a `ScaledObject`.

@@ -1,11 +1,14 @@
 //! How far one of our objects has come, and how messages name it.
 
+use std::collections::BTreeMap;
+
 use crate::api::settings::Transport;
 use crate::observe::{Live, Observed, Synced};
 use crate::plan::Plan;
 use crate::plan::keys::Key;
 
 use super::conditions::{Condition, ConditionType};
+use super::missing::{self, Brings};
 use super::reasons::Reason;
 
 /// Longest text of somebody else's that a message repeats: an API server may quote whole objects.
@@ -45,8 +48,15 @@ impl<'a> State<'a> {
         plan: &Plan,
         kind: ConditionType,
         layer: &str,
-        object: &str,
+        key: Key,
     ) -> Result<&'a Live, Condition> {
+        let object = name(plan, key);
+        if let Self::NotSynced(why) = self
+            && is_unknown_kind(why)
+            && let Some(condition) = missing::condition(plan, kind, layer, key, why)
+        {
+            return Err(condition);
+        }
         let (reason, message) = match self {
             Self::Live(live) => return Ok(live),
             Self::Absent | Self::Missing => (
@@ -55,7 +65,10 @@ impl<'a> State<'a> {
             ),
             Self::NotSynced(why) => (
                 Reason::ObjectNotSynced,
-                format!("{layer}: {object} cannot be reconciled: {}. {}.", quote(why), next_step(why)),
+                format!(
+                    "{layer}: {object} cannot be reconciled: {}. Correct that; the Object is tried again by itself.",
+                    quote(why)
+                ),
             ),
             Self::Unreadable(why) => (
                 Reason::ObjectUnreadable,
@@ -79,14 +92,6 @@ fn look(plan: &Plan) -> &'static str {
     }
 }
 
-fn next_step(why: &str) -> &'static str {
-    if is_unknown_kind(why) {
-        "Install what brings that kind to the target cluster; the Object is tried again by itself"
-    } else {
-        "Correct that; the Object is tried again by itself"
-    }
-}
-
 /// Whether the cluster does not know the object's kind: the wording of apimachinery (`NoKindMatchError`,
 /// `NoResourceMatchError`) and of server-side discovery.
 pub(super) fn is_unknown_kind(why: &str) -> bool {
@@ -95,17 +100,22 @@ pub(super) fn is_unknown_kind(why: &str) -> bool {
 
 /// What the provider could not apply among objects that do not decide a condition, as an addition to its message.
 pub(super) fn notes(plan: &Plan, observed: &Observed, keys: &[Key]) -> String {
-    keys.iter()
-        .filter_map(|key| match state(observed, *key) {
-            State::NotSynced(why) => {
-                Some(format!(" {} cannot be reconciled: {}.", name(plan, *key), quote(why)))
-            }
+    let mut unknown: BTreeMap<Brings, Vec<Key>> = BTreeMap::new();
+    let mut notes = Vec::new();
+    for key in keys {
+        match state(observed, *key) {
+            State::NotSynced(why) => match missing::brings(*key).filter(|_| is_unknown_kind(why)) {
+                Some(brings) => unknown.entry(brings).or_default().push(*key),
+                None => notes.push(format!(" {} cannot be reconciled: {}.", name(plan, *key), quote(why))),
+            },
             State::Unreadable(why) => {
-                Some(format!(" {} is not what its kind promises: {}.", name(plan, *key), quote(why)))
+                notes.push(format!(" {} is not what its kind promises: {}.", name(plan, *key), quote(why)));
             }
-            State::Absent | State::Missing | State::Live(_) => None,
-        })
-        .collect()
+            State::Absent | State::Missing | State::Live(_) => {}
+        }
+    }
+    notes.extend(unknown.iter().map(|(brings, keys)| missing::note(plan, *brings, keys)));
+    notes.concat()
 }
 
 /// Somebody else's text, without its full stop and bounded.
@@ -114,10 +124,10 @@ pub(crate) fn quote(text: &str) -> &str {
     text.get(..end.unwrap_or_default()).unwrap_or_default().trim_end_matches(['.', ' ', '\n'])
 }
 
-/// An object as messages name it: kind, namespace if it has one, name.
-pub(super) fn name(plan: &Plan, key: Key) -> String {
-    let kind = match key {
-        Key::ReplicasHandover => return name(plan, plan.workload_key()),
+/// The kind of the object behind a key.
+pub(super) fn kind(plan: &Plan, key: Key) -> &'static str {
+    match key {
+        Key::ReplicasHandover => kind(plan, plan.workload_key()),
         Key::VllmRuntime => "VLLMRuntime",
         Key::ModelService | Key::ModelMetricsService | Key::EppService => "Service",
         Key::ModelPodDisruptionBudget => "PodDisruptionBudget",
@@ -146,7 +156,12 @@ pub(super) fn name(plan: &Plan, key: Key) -> String {
         Key::ScaledObject => "ScaledObject",
         Key::Gateway => "Gateway",
         Key::Ingress => "Ingress",
-    };
+    }
+}
+
+/// An object as messages name it: kind, namespace if it has one, name.
+pub(super) fn name(plan: &Plan, key: Key) -> String {
+    let kind = kind(plan, key);
     match plan.place_of(key) {
         (Some(namespace), name) => format!("{kind} {namespace}/{name}"),
         (None, name) => format!("{kind} {name}"),

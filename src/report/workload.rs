@@ -66,7 +66,7 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         };
         return Condition::new(KIND, Reason::Stopped, message);
     }
-    let live = match state(observed, key).live(plan, KIND, "Model servers", &object) {
+    let live = match state(observed, key).live(plan, KIND, "Model servers", key) {
         Ok(live) => live,
         Err(condition) => return condition,
     };

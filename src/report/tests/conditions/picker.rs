@@ -46,9 +46,25 @@ pub(super) fn cases() -> Vec<Case> {
     });
     vec![
         case(
-            "available, though the objective is refused",
+            "it answers, but the cluster knows no objectives, so that nothing has a priority",
             full(),
             healthy().broken(Key::InferenceObjective, "no matches for kind \"InferenceObjective\""),
+            (EndpointPickerReady, Reason::InferenceExtensionNotInstalled),
+            &["the kind InferenceObjective"],
+        ),
+        case(
+            "it does not start where the cluster knows no pools",
+            full(),
+            healthy()
+                .holding(Key::EppDeployment, gave_up.clone())
+                .broken(Key::InferencePool, "no matches for kind \"InferencePool\""),
+            (EndpointPickerReady, Reason::InferenceExtensionNotInstalled),
+            &["the kind InferencePool"],
+        ),
+        case(
+            "available, though the objective is refused",
+            full(),
+            healthy().broken(Key::InferenceObjective, "forbidden"),
             (EndpointPickerReady, Reason::Available),
             &["InferenceObjective team-a/llama cannot be reconciled"],
         ),

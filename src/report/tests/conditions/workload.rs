@@ -61,8 +61,8 @@ pub(super) fn cases() -> Vec<Case> {
             "the cluster has no vLLM operator",
             llm(),
             cluster().broken(Key::VllmRuntime, "no matches for kind \"VLLMRuntime\""),
-            (WorkloadReady, Reason::ObjectNotSynced),
-            &["Install what brings that kind"],
+            (WorkloadReady, Reason::VllmOperatorNotInstalled),
+            &["does not know the kind VLLMRuntime", "workload.backend to Deployment"],
         ),
         case(
             "a Deployment's replica serves",
