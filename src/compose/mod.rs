@@ -177,3 +177,5 @@ fn select(labels: BTreeMap<String, String>) -> LabelSelector {
 mod gateway_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod workload_tests;

@@ -149,7 +149,7 @@ fn a_picker_may_do_what_its_release_does_and_no_more() {
 }
 
 /// One object of a stack, as it is written.
-fn written(settings: &Settings, wanted: Key) -> Value {
+pub(super) fn written(settings: &Settings, wanted: Key) -> Value {
     let stack = compose(&plan(settings, &Observed::default()).unwrap()).unwrap();
     let found = stack.into_iter().find(|composed| composed.key == wanted).unwrap();
     serde_json::to_value(found.manifest).unwrap()

@@ -1,5 +1,7 @@
 //! Decisions, each with its reason.
 
+use std::collections::BTreeSet;
+
 use crate::api::fixtures::llm;
 use crate::api::settings::{
     Adapter, Backend, Implementation, Lora, Metric, MonitorKind, Monitoring, Settings, Target, Toggle,
@@ -459,4 +461,44 @@ fn replicas_of_a_deployment_are_handed_over_too() {
     let plan = decided(&settings, &owned);
     assert_eq!((plan.workload.replicas, plan.handover), (Some(3), Some(3)));
     assert_eq!(plan.scaling, ScalingPlan::Withheld(Withheld::HandoverPending(HandoverStep::Sharing)));
+}
+
+/// What a query says about series that are not there, as `docs/scaling.md` calls it.
+fn what_nothing_reads(name: &str, query: &str) -> Vec<&'static str> {
+    const AS_MANY: &str = "as many replicas as there are targets";
+    let (no_targets, unread) = (query.contains("or sum(0 * absent(up{"), query.contains("* count(up{"));
+    let scraped = query.contains("or (0 * sum(up{") && query.contains("} == 1))");
+    match (name.starts_with("picker"), no_targets, unread, scraped) {
+        (false, false, false, false) => vec!["an error"],
+        (false, true, true, false) => vec!["zero", AS_MANY],
+        (true, false, false, true) => vec!["zero", "an error"],
+        (true, false, true, true) => vec!["zero", AS_MANY, "an error"],
+        _ => panic!("{name}: nobody tells what this means: {query}"),
+    }
+}
+
+/// The page is for people; this keeps it from lagging behind. What Prometheus makes of the queries,
+/// `tests/e2e/tests/queries.rs` asks it.
+#[test]
+fn what_nothing_means_is_documented_for_each_trigger() {
+    let page = include_str!("../../docs/scaling.md");
+    let documented = |trigger: &str, min: &str| -> BTreeSet<&str> {
+        let rows = page.lines().filter_map(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let [of, from, cause, reads, _] = cells.as_slice() else { return None };
+            assert!(!cause.is_empty(), "{line}");
+            (*of == trigger && [min, "any"].contains(from)).then_some(*reads)
+        });
+        rows.collect()
+    };
+    for (min, words) in [(0, "0"), (1, "1 and above")] {
+        let mut settings = llm().hosted(HOST).scaled(min, 3);
+        settings.routing.as_mut().unwrap().picker.flow_control = Toggle::Enabled;
+        for trigger in autoscaler(&settings).triggers {
+            let of = if trigger.name.starts_with("picker") { "picker" } else { "engine" };
+            let means: BTreeSet<&str> =
+                what_nothing_reads(trigger.name, &trigger.query).into_iter().collect();
+            assert_eq!(documented(of, words), means, "{} from {words}", trigger.name);
+        }
+    }
 }
