@@ -213,9 +213,20 @@ const DETECTOR_PARAMETERS: &[&str] = &[
 const EXPERIMENTAL: &str = "inference.networking.x-k8s.io";
 const LLM_D: &str = "llm-d.ai";
 
-const GIE_SERIES: &[&str] =
-    &["inference_extension_flow_control_queue_size", "inference_objective_running_requests"];
-const LLM_D_SERIES: &[&str] = &["llm_d_epp_flow_control_queue_size", "llm_d_epp_request_running"];
+const GIE_SERIES: &[&str] = &[
+    "inference_extension_flow_control_queue_size",
+    "inference_extension_flow_control_request_queue_duration_seconds_count",
+    "inference_objective_request_error_total",
+    "inference_objective_request_total",
+    "inference_objective_running_requests",
+];
+const LLM_D_SERIES: &[&str] = &[
+    "llm_d_epp_flow_control_queue_size",
+    "llm_d_epp_flow_control_request_queue_duration_seconds_count",
+    "llm_d_epp_request_error_total",
+    "llm_d_epp_request_running",
+    "llm_d_epp_request_total",
+];
 
 const GIE_HEADERS: &[&str] =
     &["x-gateway-inference-fairness-id", "x-gateway-inference-objective", "x-gateway-model-name-rewrite"];
@@ -346,14 +357,14 @@ impl Release {
                 ("Role", _) => self.rights(&object.manifest, &mut note),
                 ("ScaledObject", _) => {
                     for trigger in list(&object.manifest, "/spec/triggers") {
-                        for series in series(text(trigger, "/metadata/query")) {
-                            let is_known = series == "up"
-                                || series.starts_with("vllm:")
-                                || self.series.contains(&series);
-                            if !is_known {
-                                note(format!("asks for {series}"));
-                            }
-                        }
+                        self.asks(text(trigger, "/metadata/query"), &mut note);
+                    }
+                }
+                ("PrometheusRule", _) => {
+                    let rules =
+                        list(&object.manifest, "/spec/groups").flat_map(|group| list(group, "/rules"));
+                    for rule in rules {
+                        self.asks(text(rule, "/expr"), &mut note);
                     }
                 }
                 ("HTTPRoute", _) => {
@@ -446,6 +457,16 @@ impl Release {
                 note(format!("has the weight {leaf}"));
             }
         });
+    }
+
+    /// A query about series that the release does not have is one about nothing.
+    fn asks(&self, query: &str, note: &mut impl FnMut(String)) {
+        for series in series(query) {
+            let is_known = series == "up" || series.starts_with("vllm:") || self.series.contains(&series);
+            if !is_known {
+                note(format!("asks for {series}"));
+            }
+        }
     }
 
     fn rights(&self, role: &Value, note: &mut impl FnMut(String)) {
