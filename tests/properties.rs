@@ -298,6 +298,7 @@ impl Stack<'_> {
             ("ServiceMonitor", &["selector"]),
             ("PodMonitor", &["selector"]),
             ("PodDisruptionBudget", &["selector"]),
+            ("NetworkPolicy", &["podSelector"]),
             ("InferencePool", &["selector", "endpointPickerRef"]),
             ("InferenceObjective", &["poolRef"]),
             ("DestinationRule", &["host"]),

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::operator::Operator;
 use super::settings::{
     Adapter, Backend, Composite, Criticality, Delivery, FailureMode, GatewayRef, Implementation, Lora,
-    Metric, MetricsAuth, Model, MonitorKind, Monitoring, Monitors, Picker, PriorityHook, ProviderConfigKind,
-    Replicas, RouteBy, Routing, Runtime, Scaling, Settings, Target, Toggle, Transport, Ttl,
+    Metric, MetricsAuth, Model, MonitorKind, Monitoring, Monitors, Network, Picker, PriorityHook,
+    ProviderConfigKind, Replicas, RouteBy, Routing, Runtime, Scaling, Settings, Target, Toggle, Transport,
+    Ttl,
 };
 use super::{Duration, Host, ModelName, Namespace};
 
@@ -50,6 +51,7 @@ pub(crate) fn llm() -> Settings {
         }),
         rules: None,
         disruption_budget: true,
+        network: None,
         pod_annotations: BTreeMap::new(),
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
@@ -95,6 +97,12 @@ impl Settings {
     /// Where the platform permits Lua.
     pub(crate) fn scripted(mut self) -> Self {
         self.routing.as_mut().unwrap().priority_hook = PriorityHook::Lua;
+        self
+    }
+
+    /// Closed to everybody who has no business there.
+    pub(crate) fn closed(mut self) -> Self {
+        self.network = Some(Network { prometheus: Some(Namespace::parse("monitoring").unwrap()) });
         self
     }
 

@@ -351,7 +351,8 @@ choice! {
 object! {
     /// Protection of what runs.
     struct Hardening {
-        /// Whether NetworkPolicies let only gateway, picker and Prometheus in. Default: false.
+        /// Whether NetworkPolicies let only gateway, picker and Prometheus in; prometheus.address then says from which
+        /// namespace pods are scraped. Not for GKE and Other. Default: false.
         "networkPolicy" network_policy: bool,
         /// Whether a PodDisruptionBudget keeps drains from taking every replica. Default: true.
         "podDisruptionBudget" pod_disruption_budget: bool,

@@ -132,8 +132,10 @@ pub(super) fn settle(
 
     let cold_start = scaling.cold_start.or(scaling_defaults.cold_start).map_or(DEFAULT_COLD_START, |it| it.0);
     backend::check_scaling(backend, scaling.enabled == Some(true), problems);
-    let scaling =
-        scaling::scaling(scaling, scaling_defaults, prometheus.unwrap_or_default(), problems, input);
+    let prometheus = prometheus.unwrap_or_default();
+    let stack::Hardening { network_policy, pod_disruption_budget } = hardening.unwrap_or_default();
+    let scraper = prometheus.address.as_ref().map(|address| address.0.clone());
+    let scaling = scaling::scaling(scaling, scaling_defaults, prometheus, problems, input);
 
     let routing = routing::settle(
         gateway.enabled,
@@ -145,6 +147,7 @@ pub(super) fn settle(
         input,
     );
     let (monitoring, rules) = scaling::monitoring(monitoring.unwrap_or_default(), input);
+    let network = (network_policy == Some(true)).then(|| scaling::network(&monitoring, scraper, input));
     if let Some(name) = &identity.name {
         check_name(name, backend, &monitoring, routing.is_some(), problems);
     }
@@ -178,7 +181,8 @@ pub(super) fn settle(
         ingress_host: ingress_host.map(|host| host.0),
         monitoring,
         rules,
-        disruption_budget: hardening.unwrap_or_default().pod_disruption_budget.unwrap_or(true),
+        disruption_budget: pod_disruption_budget.unwrap_or(true),
+        network,
         pod_annotations: backend::pod_annotations(backend, nodes.unwrap_or_default(), input),
         labels: labels.map(texts).unwrap_or_default(),
         annotations: annotations.map(texts).unwrap_or_default(),

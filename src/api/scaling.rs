@@ -9,9 +9,9 @@ use super::problem::{Path, Problems, Step};
 use super::resolve::texts;
 use super::rules;
 use super::settings::{
-    AuthKind, AuthMode, Credentials, Metric, MonitorKind, Monitoring, Monitors, Scaling, Toggle,
+    AuthKind, AuthMode, Credentials, Metric, MonitorKind, Monitoring, Monitors, Network, Scaling, Toggle,
 };
-use super::values::Duration;
+use super::values::{Duration, Namespace};
 
 /// Where kube-prometheus-stack listens when it is installed as its documentation says, in this namespace.
 const DEFAULT_PROMETHEUS: &str = "http://kube-prometheus-stack-prometheus.prometheus-system:9090";
@@ -162,10 +162,40 @@ pub(super) fn monitoring(
     (Monitoring::Monitors(monitors), rules)
 }
 
+/// From where pods are scraped: where the platform's Prometheus is, and not the one that a composite may name, or
+/// whoever writes that would open the pods to a namespace of their own choice.
+pub(super) fn network(monitoring: &Monitoring, address: Option<String>, input: &mut Problems) -> Network {
+    let address = address.unwrap_or_else(|| DEFAULT_PROMETHEUS.to_owned());
+    let prometheus = match monitoring {
+        Monitoring::None => None,
+        Monitoring::Monitors(_) | Monitoring::External(_) => {
+            let found = namespace_of(&address);
+            if found.is_none() {
+                let want = "must name a Service of the cluster and its namespace, such as http://prometheus.monitoring:9090, \
+                            where hardening.networkPolicy is true: the pods can be scraped from that namespace alone; or \
+                            leave networkPolicy out";
+                input.add(&Path::dotted("prometheus.address"), format!("{address:?}"), want);
+            }
+            found
+        }
+    };
+    Network { prometheus }
+}
+
+/// The namespace in the address of a Service: `<service>.<namespace>`, with `.svc` and the cluster's domain or without.
+fn namespace_of(address: &str) -> Option<Namespace> {
+    let (_, rest) = address.split_once("://")?;
+    let host = rest.split(['/', ':']).next()?;
+    let mut labels = host.split('.');
+    let (_service, namespace) = (labels.next()?, labels.next()?);
+    labels.next().is_none_or(|label| label == "svc").then(|| Namespace::parse(namespace)).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
+    use crate::api::Namespace;
     use crate::api::settings::{AuthKind, AuthMode, Credentials, Monitoring};
     use crate::api::tests::{composite, input, problems, settings};
 
@@ -265,6 +295,44 @@ mod tests {
               series does"
             ]
         );
+    }
+
+    #[test]
+    fn pods_are_scraped_from_where_the_platforms_prometheus_is() {
+        let closed = |fields: Value| {
+            let mut fields = fields;
+            fields["hardening"] = json!({"networkPolicy": true});
+            Some(input(fields))
+        };
+        let model = || composite(json!({"scaling": {"prometheusAddress": "http://mine.team-b:9090"}}));
+        let at = |address: &str| closed(json!({"prometheus": {"address": address}}));
+        let cases = [
+            (closed(json!({})), Some("prometheus-system"), "the default, whatever a composite says"),
+            (at("http://prometheus.monitoring:9090"), Some("monitoring"), "a short name"),
+            (at("https://p.mon.svc/prometheus"), Some("mon"), "with a path"),
+            (at("http://p.mon.svc.cluster.local:9090"), Some("mon"), "a whole name"),
+            (closed(json!({"monitoring": {"kind": "None"}})), None, "nobody scrapes"),
+            (
+                closed(
+                    json!({"monitoring": {"kind": "None"}, "prometheus": {"address": "https://p.example.com"}}),
+                ),
+                None,
+                "so the address does not matter",
+            ),
+        ];
+        for (platform, want, reason) in cases {
+            let network = settings(model(), platform).network.unwrap();
+            assert_eq!(network.prometheus.as_ref().map(Namespace::as_str), want, "{reason}");
+        }
+        assert_eq!(settings(model(), Some(input(json!({})))).network, None, "everybody may, of itself");
+        for address in ["https://prometheus.example.com", "http://prometheus:9090", "http://10.0.0.7:9090"] {
+            let want = format!(
+                "Input spec.prometheus.address is {address:?}: must name a Service of the cluster and its namespace, such \
+                 as http://prometheus.monitoring:9090, where hardening.networkPolicy is true: the pods can be scraped from \
+                 that namespace alone; or leave networkPolicy out"
+            );
+            assert_eq!(problems(model(), at(address)), [want]);
+        }
     }
 
     #[test]

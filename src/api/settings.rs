@@ -40,6 +40,8 @@ pub struct Settings {
     pub rules: Option<BTreeMap<String, String>>,
     /// Whether the engines get a `PodDisruptionBudget`.
     pub disruption_budget: bool,
+    /// Present where not everybody may reach the stack's pods.
+    pub network: Option<Network>,
     /// Annotations of the engines' pods, which node autoscalers heed.
     pub pod_annotations: BTreeMap<String, String>,
     /// Platform labels for every emitted object but `VLLMRuntime`.
@@ -543,6 +545,13 @@ pub enum MonitorKind {
     ServiceMonitor,
     /// It finds pods themselves.
     PodMonitor,
+}
+
+/// Who may reach the stack's pods, beside those that are part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Namespace of the Prometheus that scrapes them; `None` where nobody does.
+    pub prometheus: Option<Namespace>,
 }
 
 /// How soon Crossplane asks again.

@@ -38,7 +38,6 @@ pub(super) const TABLE: &[Unsupported] = &[
     input("gateway.implementation", When::Is(&["Auto"]), "name what implements the Gateway"),
     input("gateway.discovery", When::True, "name the Gateway in gateway.ref"),
     input("gateway.discoveryLabel", When::Set, "name the Gateway in gateway.ref"),
-    input("hardening.networkPolicy", When::True, "leave it out"),
 ];
 
 /// Notes every use of what cannot be had, in what lies at the fields' base.

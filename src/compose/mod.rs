@@ -15,6 +15,7 @@ mod disruption;
 mod gateway;
 mod ingress;
 mod monitoring;
+mod network;
 mod picker;
 mod picker_config;
 mod picker_metrics;
@@ -65,6 +66,11 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         Key::ModelPodDisruptionBudget => {
             plan.disruption_budget.then(|| disruption::model_pod_disruption_budget(plan).into())
         }
+        Key::ModelNetworkPolicy => plan.network.as_ref().map(|it| network::model(plan, it).into()),
+        Key::EppNetworkPolicy => match (picker, &plan.network) {
+            (Some(_), Some(it)) => Some(network::picker(plan, it).into()),
+            _ => None,
+        },
         Key::ServiceMonitor => {
             services.map(|monitoring| monitoring::service_monitor(plan, monitoring).into())
         }

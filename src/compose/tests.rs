@@ -38,7 +38,10 @@ fn what_is_composed_is_what_the_plan_has() {
     let by_pods = hosted().scaled(0, 3).scraped_by(MonitorKind::PodMonitor);
     let scaled = [deployed, llm().scaled(1, 3), hosted().scaled(1, 3), hosted().scaled(0, 3), by_pods];
     let direct = || hosted().scaled(0, 3).direct();
-    for settings in [bare, llm(), hosted(), replicated, direct()].into_iter().chain(guarded).chain(scaled) {
+    let closed = [llm().closed(), hosted().scaled(0, 3).closed()];
+    for settings in
+        [bare, llm(), hosted(), replicated, direct()].into_iter().chain(closed).chain(guarded).chain(scaled)
+    {
         let plan = plan(&settings, &Observed::default()).unwrap();
         let composed: Vec<Key> = compose(&plan).unwrap().into_iter().map(|composed| composed.key).collect();
         let planned: Vec<Key> = Key::ALL.into_iter().filter(|key| plan.has(*key)).collect();

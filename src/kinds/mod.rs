@@ -4,7 +4,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
-use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -102,6 +102,7 @@ pub enum Manifest {
     InferenceObjective(Box<Resource<inference::InferenceObjectiveSpec>>),
     InferencePool(Box<Resource<inference::InferencePoolSpec>>),
     Ingress(Box<Ingress>),
+    NetworkPolicy(Box<NetworkPolicy>),
     PodDisruptionBudget(Box<PodDisruptionBudget>),
     PodMonitor(Box<Resource<prometheus_operator::PodMonitorSpec>>),
     PrometheusRule(Box<Resource<prometheus_operator::PrometheusRuleSpec>>),
@@ -143,6 +144,7 @@ manifest_from! {
     InferenceObjective: Resource<inference::InferenceObjectiveSpec>,
     InferencePool: Resource<inference::InferencePoolSpec>,
     Ingress: Ingress,
+    NetworkPolicy: NetworkPolicy,
     PodDisruptionBudget: PodDisruptionBudget,
     PodMonitor: Resource<prometheus_operator::PodMonitorSpec>,
     PrometheusRule: Resource<prometheus_operator::PrometheusRuleSpec>,

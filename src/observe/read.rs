@@ -113,6 +113,8 @@ fn of_kind(key: Key, form: Form, bytes: &[u8]) -> Result<ObservedObject, StructE
         Key::ModelService
         | Key::ModelMetricsService
         | Key::ModelPodDisruptionBudget
+        | Key::ModelNetworkPolicy
+        | Key::EppNetworkPolicy
         | Key::ServiceMonitor
         | Key::PodMonitor
         | Key::InferenceObjective

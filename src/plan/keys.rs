@@ -15,6 +15,8 @@ pub enum Key {
     ModelMetricsService,
     /// Keeps node drains from taking every replica.
     ModelPodDisruptionBudget,
+    /// Who may reach the model servers.
+    ModelNetworkPolicy,
     /// Scrapes the model servers, by their Service.
     ServiceMonitor,
     /// Scrapes the model servers themselves.
@@ -79,6 +81,8 @@ pub enum Key {
     EppServiceMonitor,
     /// Scrapes the picker itself.
     EppPodMonitor,
+    /// Who may reach the picker.
+    EppNetworkPolicy,
     /// Alerts.
     PrometheusRule,
     /// The autoscaler.
@@ -91,13 +95,14 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 44] = [
         Self::VllmRuntime,
         Self::ModelDeployment,
         Self::ModelService,
         Self::ReplicasHandover,
         Self::ModelMetricsService,
         Self::ModelPodDisruptionBudget,
+        Self::ModelNetworkPolicy,
         Self::ServiceMonitor,
         Self::PodMonitor,
         Self::InferencePool,
@@ -130,6 +135,7 @@ impl Key {
         Self::EppMetricsClusterRoleBinding,
         Self::EppServiceMonitor,
         Self::EppPodMonitor,
+        Self::EppNetworkPolicy,
         Self::PrometheusRule,
         Self::ScaledObject,
         Self::Gateway,
@@ -148,6 +154,7 @@ impl Key {
             Self::ReplicasHandover => "replicas_handover",
             Self::ModelMetricsService => "model_metrics_service",
             Self::ModelPodDisruptionBudget => "model_pod_disruption_budget",
+            Self::ModelNetworkPolicy => "model_network_policy",
             Self::ServiceMonitor => "service_monitor",
             Self::PodMonitor => "pod_monitor",
             Self::InferencePool => "inference_pool",
@@ -180,6 +187,7 @@ impl Key {
             Self::EppMetricsClusterRoleBinding => "epp_metrics_cluster_role_binding",
             Self::EppServiceMonitor => "epp_service_monitor",
             Self::EppPodMonitor => "epp_pod_monitor",
+            Self::EppNetworkPolicy => "epp_network_policy",
             Self::PrometheusRule => "prometheus_rule",
             Self::ScaledObject => "scaled_object",
             Self::Gateway => "gateway",
@@ -209,6 +217,7 @@ mod tests {
                 "replicas_handover",
                 "model_metrics_service",
                 "model_pod_disruption_budget",
+                "model_network_policy",
                 "service_monitor",
                 "pod_monitor",
                 "inference_pool",
@@ -241,6 +250,7 @@ mod tests {
                 "epp_metrics_cluster_role_binding",
                 "epp_service_monitor",
                 "epp_pod_monitor",
+                "epp_network_policy",
                 "prometheus_rule",
                 "scaled_object",
                 "gateway",

@@ -13,7 +13,7 @@ use crate::api::{Duration, ModelName, Namespace, Problem};
 use crate::observe::Observed;
 
 use self::keys::Key;
-use self::names::{APP_LABEL, COMPONENT_LABEL, MODEL_LABEL, MODEL_SERVER};
+use self::names::{APP_LABEL, MODEL_SERVER};
 
 mod alerts;
 mod checks;
@@ -25,11 +25,13 @@ mod ingress;
 pub mod keys;
 pub mod lora;
 pub mod names;
+mod network;
 mod scaling;
 mod series;
 mod workload;
 
 pub use gateway::RoutingPlan;
+pub use network::{Callers, NetworkPlan, Opening, Peer};
 
 /// One model stack, decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +66,8 @@ pub struct Plan {
     pub handover: Option<u32>,
     /// Whether the engines get a `PodDisruptionBudget`.
     pub disruption_budget: bool,
+    /// Present where not everybody may reach the pods.
+    pub network: Option<NetworkPlan>,
     /// The Ingress of `ingressHost`.
     pub ingress: IngressPlan,
     /// How soon Crossplane asks again.
@@ -331,9 +335,7 @@ impl Plan {
 
     /// Labels that tell this model's objects of one component from all others.
     pub fn component_labels(&self, component: &str) -> BTreeMap<String, String> {
-        [(MODEL_LABEL, self.name.as_str()), (COMPONENT_LABEL, component)]
-            .map(|(label, value)| (label.to_owned(), value.to_owned()))
-            .into()
+        names::component_labels(&self.name, component)
     }
 
     /// Whether the picker answers nobody who asks for its metrics without a token that may.
@@ -362,6 +364,8 @@ impl Plan {
             }
             Key::PodMonitor => self.scraped_by(MonitorKind::PodMonitor).is_some(),
             Key::ModelPodDisruptionBudget => self.disruption_budget,
+            Key::ModelNetworkPolicy => self.network.is_some(),
+            Key::EppNetworkPolicy => self.network.is_some() && self.routing.is_some(),
             Key::InferencePool
             | Key::InferenceObjective
             | Key::EppConfigMap
@@ -415,6 +419,7 @@ impl Plan {
             Key::ReplicasHandover => return self.place_of(self.workload_key()),
             Key::VllmRuntime
             | Key::ModelPodDisruptionBudget
+            | Key::ModelNetworkPolicy
             | Key::ServiceMonitor
             | Key::PodMonitor
             | Key::PrometheusRule
@@ -437,6 +442,7 @@ impl Plan {
             | Key::EppService
             | Key::EppServiceMonitor
             | Key::EppPodMonitor
+            | Key::EppNetworkPolicy
             | Key::GatewayDestinationRule => model.picker(),
             Key::EppRolePodReader | Key::EppRoleBindingPodReader => model.picker_pod_reader(),
             Key::EppRolePoolReader | Key::EppRoleBindingPoolReader => model.picker_pool_reader(),
@@ -500,6 +506,11 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
     let scaling::Decision { replicas, seen_at, handover, scaling } =
         scaling::decide(settings, observed, picker, series.as_ref());
     let rules = alerts::decide(settings, picker, monitoring.as_ref(), series.as_ref());
+    let ingress = ingress::decide(settings, routing.as_ref(), observed);
+    let network = network::decide(settings, routing.as_ref(), monitoring.as_ref(), &ingress)
+        .map_err(|found| problems.push(found))
+        .ok()
+        .flatten();
     let workload = workload::decide(settings, replicas).map_err(|found| problems.extend(found)).ok();
     let Some(workload) = workload.filter(|_| problems.is_empty()) else { return Err(problems) };
     Ok(Plan {
@@ -513,7 +524,8 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
         workload,
         monitoring,
         rules,
-        ingress: ingress::decide(settings, routing.as_ref(), observed),
+        network,
+        ingress,
         routing,
         scaling,
         workload_seen_at: seen_at,

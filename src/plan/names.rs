@@ -1,5 +1,7 @@
 //! Names, labels and ports of the objects of one stack, each decided here and nowhere else.
 
+use std::collections::BTreeMap;
+
 use crate::api::{ModelName, Namespace};
 
 /// Marks every emitted object with `<composite namespace>/<composite name>`.
@@ -44,6 +46,13 @@ pub const METRICS_PATH: &str = "/metrics";
 /// What Prometheus cannot spell becomes an underscore (prometheus/prometheus v3, `util/strutil`).
 pub fn series_label(label: &str) -> String {
     label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
+/// Labels that tell one model's objects of one component from all others.
+pub fn component_labels(name: &ModelName, component: &str) -> BTreeMap<String, String> {
+    [(MODEL_LABEL, name.as_str()), (COMPONENT_LABEL, component)]
+        .map(|(label, value)| (label.to_owned(), value.to_owned()))
+        .into()
 }
 
 /// Derived names.

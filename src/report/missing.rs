@@ -54,6 +54,8 @@ pub(super) const fn brings(key: Key) -> Option<Brings> {
         | Key::ModelService
         | Key::ModelMetricsService
         | Key::ModelPodDisruptionBudget
+        | Key::ModelNetworkPolicy
+        | Key::EppNetworkPolicy
         | Key::AdaptersConfigMap
         | Key::EppConfigMap
         | Key::EppServiceAccount

@@ -26,7 +26,7 @@ const PARTS: [Key; 9] = [
 ];
 
 /// What it answers without.
-const OPTIONAL: [Key; 8] = [
+const OPTIONAL: [Key; 9] = [
     Key::InferenceObjective,
     Key::EppClusterRoleBindingAuthDelegator,
     Key::EppMetricsServiceAccount,
@@ -35,6 +35,7 @@ const OPTIONAL: [Key; 8] = [
     Key::EppMetricsClusterRoleBinding,
     Key::EppServiceMonitor,
     Key::EppPodMonitor,
+    Key::EppNetworkPolicy,
 ];
 
 /// Whether a replica of the current generation is available. The Deployment's own word on that is `Available`, but it

@@ -139,6 +139,8 @@ pub const fn rule(key: Key) -> Rule {
         // The model serves whichever way the count is held.
         Key::ReplicasHandover
         | Key::ModelPodDisruptionBudget
+        | Key::ModelNetworkPolicy
+        | Key::EppNetworkPolicy
         | Key::ServiceMonitor
         | Key::PodMonitor
         | Key::EppServiceMonitor

@@ -131,6 +131,7 @@ pub(super) fn kind(plan: &Plan, key: Key) -> &'static str {
         Key::VllmRuntime => "VLLMRuntime",
         Key::ModelService | Key::ModelMetricsService | Key::EppService => "Service",
         Key::ModelPodDisruptionBudget => "PodDisruptionBudget",
+        Key::ModelNetworkPolicy | Key::EppNetworkPolicy => "NetworkPolicy",
         Key::ServiceMonitor | Key::EppServiceMonitor => "ServiceMonitor",
         Key::PodMonitor | Key::EppPodMonitor => "PodMonitor",
         Key::PrometheusRule => "PrometheusRule",

@@ -89,6 +89,7 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         Key::PodMonitor,
         Key::PrometheusRule,
         Key::ModelPodDisruptionBudget,
+        Key::ModelNetworkPolicy,
         Key::Ingress,
     ];
     Condition::new(KIND, reason, format!("Model servers: {message}{}", notes(plan, observed, &beside)))

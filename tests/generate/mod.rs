@@ -371,9 +371,9 @@ fn input_fields() -> Fields {
         ("monitoring.endpointPicker", one_of(&["Auto", "Enabled", "Disabled"])),
         ("monitoring.external.selector", labels()),
         ("monitoring.rules", flag()),
-        ("prometheus.address", text("https?://[a-z]{1,10}:[1-9][0-9]{3}")),
+        ("prometheus.address", text("https?://[a-z]{1,10}[.][a-z]{1,10}([.]svc)?:[1-9][0-9]{3}")),
         ("prometheus.authRef", credentials()),
-        ("hardening.networkPolicy", Just(json!(false)).boxed()),
+        ("hardening.networkPolicy", flag()),
         ("hardening.podDisruptionBudget", flag()),
         ("nodes.protect", flag()),
         ("nodes.annotations", labels()),
@@ -618,6 +618,10 @@ fn fit_routing(fields: &mut Value, input: &mut Value, names_model: bool) {
     // Only one implementation runs scripts, and those of hosts alone.
     if by_name || !matches!(input["gateway"]["implementation"].as_str(), None | Some("EnvoyAIGateway")) {
         take(input, "gateway.priorityHook");
+    }
+    // Proxies that no selector reaches.
+    if matches!(input["gateway"]["implementation"].as_str(), Some("GKE" | "Other")) {
+        take(input, "hardening.networkPolicy");
     }
     // Only one implementation has a Gateway of its own.
     if !matches!(input["gateway"]["implementation"].as_str(), None | Some("EnvoyAIGateway")) {

@@ -182,6 +182,9 @@ impl Search<'_> {
         let manifest = &self.object.manifest;
         match self.object.kind() {
             "Service" => self.select_pods("selector", &labels(manifest, "/spec/selector")),
+            "NetworkPolicy" => {
+                self.select_pods("podSelector", &labels(manifest, "/spec/podSelector/matchLabels"));
+            }
             "InferencePool" | "PodDisruptionBudget" => {
                 self.select_pods("selector", &labels(manifest, "/spec/selector/matchLabels"));
             }

@@ -28,6 +28,19 @@ pub struct Traits {
     pub failure: Failure,
     /// How it tells requests apart by the model that they ask for.
     pub by_model: ByModel,
+    /// Where its requests come from.
+    pub proxies: Proxies,
+}
+
+/// Where the proxies of a Gateway run, as a `NetworkPolicy` can say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxies {
+    /// Wherever its controller is installed: known by these labels.
+    Labelled(&'static [(&'static str, &'static str)]),
+    /// In the Gateway's namespace.
+    BesideGateway,
+    /// Where no `NetworkPolicy` can name them, and why.
+    OutOfReach(&'static str),
 }
 
 /// How long a request may wait in the picker.
@@ -80,6 +93,13 @@ impl Implementation {
     }
 }
 
+/// Every proxy that Envoy Gateway runs.
+const ENVOY_GATEWAY_PODS: [(&str, &str); 3] = [
+    ("app.kubernetes.io/name", "envoy"),
+    ("app.kubernetes.io/component", "proxy"),
+    ("app.kubernetes.io/managed-by", "envoy-gateway"),
+];
+
 /// envoyproxy/ai-gateway v0.5.0 to v1.1.0, `internal/extensionserver/inferencepool.go`: the picker is asked over TLS
 /// whose certificate is not checked; `FailureModeAllow` is false, whatever the pool says; the filter stands directly
 /// before the router filter, which is where route filters set headers.
@@ -98,6 +118,10 @@ impl Implementation {
 /// route before its headers are set (envoyproxy/envoy issue 44739). `AIGatewayRoute` can, since its own processor reads
 /// the model and the pickers' filters are on everywhere, each told by the final route whether to act
 /// (envoyproxy/ai-gateway v1.0.0, `internal/extensionserver/post_translate_modify.go`).
+///
+/// Proxies run in the namespace of Envoy Gateway, or, where it is told so, in the Gateway's; and one may serve several
+/// Gateways. Labels that all of them have are in envoyproxy/gateway v1.7.0 and v1.9.0,
+/// `internal/infrastructure/kubernetes/proxy/resource.go`.
 const ENVOY_AI_GATEWAY: Traits = Traits {
     name: "EnvoyAIGateway",
     route_timeouts: true,
@@ -107,6 +131,7 @@ const ENVOY_AI_GATEWAY: Traits = Traits {
     hook: Hook::Script,
     failure: Failure::AlwaysClosed,
     by_model: ByModel::OwnRoute,
+    proxies: Proxies::Labelled(&ENVOY_GATEWAY_PODS),
 };
 
 /// istio/istio 1.28.0 to 1.31.0-rc.0: `pilot/pkg/networking/core/route/route.go` takes the failure mode from the pool and
@@ -115,6 +140,9 @@ const ENVOY_AI_GATEWAY: Traits = Traits {
 /// before the router filter, which is where route filters set headers. The picker is asked like any Service, in plain
 /// text unless a `DestinationRule` says otherwise. kubernetes-sigs/gateway-api-inference-extension v1.5.0,
 /// `config/charts/body-based-routing/templates/istio.yaml`, puts the body-based router first.
+///
+/// `pilot/pkg/config/kube/gatewaycommon/deploymentcontroller.go` (master of August 2026; in `gateway` before) has proxies run
+/// beside their Gateway, unless its `spec.addresses` names a Service of proxies that somebody else runs.
 const ISTIO: Traits = Traits {
     name: "Istio",
     route_timeouts: true,
@@ -124,6 +152,7 @@ const ISTIO: Traits = Traits {
     hook: Hook::Nothing,
     failure: Failure::AsAsked,
     by_model: ByModel::Router,
+    proxies: Proxies::BesideGateway,
 };
 
 /// agentgateway/agentgateway v1.4.1, `crates/agentgateway/src/proxy/httpproxy.rs`: the timeout of the route is the only
@@ -131,6 +160,7 @@ const ISTIO: Traits = Traits {
 /// that `set` overwrites what a client sent. `controller/pkg/agentgateway/plugins/inference_plugin.go` takes the failure mode
 /// from the pool and asks the picker over TLS whose certificate is not checked. A policy of the Gateway sets a header to
 /// `json(request.body).model` before a route is chosen (phase `PreRouting`).
+/// `controller/pkg/deployer/deployer.go` gives what it deploys the namespace of the Gateway.
 const AGENTGATEWAY: Traits = Traits {
     name: "Agentgateway",
     route_timeouts: true,
@@ -140,6 +170,7 @@ const AGENTGATEWAY: Traits = Traits {
     hook: Hook::RouteFilter,
     failure: Failure::AsAsked,
     by_model: ByModel::Header,
+    proxies: Proxies::BesideGateway,
 };
 
 /// GKE's controller is not public. kubernetes-sigs/gateway-api-inference-extension v1.5.0, `config/charts/inferencepool`,
@@ -154,6 +185,7 @@ const GKE: Traits = Traits {
     hook: Hook::Nothing,
     failure: Failure::AsAsked,
     by_model: ByModel::Router,
+    proxies: Proxies::OutOfReach("its load balancers are outside the cluster, where no selector reaches"),
 };
 
 /// nginx/nginx-gateway-fabric v2.6.7: `internal/controller/state/graph/httproute.go` calls timeouts of a route
@@ -161,6 +193,7 @@ const GKE: Traits = Traits {
 /// 60 s without an answer (`js_fetch_timeout`, which nothing sets), sends the client's own headers, and goes on without
 /// an endpoint when there is none; the map of `internal/controller/nginx/config/maps.go` then takes the whole pool,
 /// whatever the failure mode is. Nothing there reads the model out of a request before a route is chosen.
+/// `internal/controller/provisioner/objects.go` gives what it deploys the namespace of the Gateway.
 const NGINX: Traits = Traits {
     name: "NGINX",
     route_timeouts: false,
@@ -170,6 +203,7 @@ const NGINX: Traits = Traits {
     hook: Hook::Nothing,
     failure: Failure::AlwaysOpen,
     by_model: ByModel::Nothing,
+    proxies: Proxies::BesideGateway,
 };
 
 /// What the specifications of Gateway API and `InferencePool` promise, and no more; a body-based router is what they
@@ -183,4 +217,5 @@ const OTHER: Traits = Traits {
     hook: Hook::Nothing,
     failure: Failure::AsAsked,
     by_model: ByModel::Router,
+    proxies: Proxies::OutOfReach("nobody knows where its proxies run"),
 };

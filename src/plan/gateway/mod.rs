@@ -16,7 +16,7 @@ mod priority;
 mod rules;
 
 pub use former::Former;
-pub use implementation::{ByModel, Failure, Hold, Implementation, Traits};
+pub use implementation::{ByModel, Failure, Hold, Implementation, Proxies, Traits};
 pub use priority::{Hook, PriorityPlan};
 pub(crate) use rules::MODEL_HEADER;
 pub use rules::{Destination, HeaderValue, RequestMatch, RulePlan};

@@ -272,6 +272,7 @@ fn optional_objects_never_hold_back_the_composite() {
         [
             Key::ReplicasHandover,
             Key::ModelPodDisruptionBudget,
+            Key::ModelNetworkPolicy,
             Key::ServiceMonitor,
             Key::PodMonitor,
             Key::GatewayProxySettingsPolicy,
@@ -282,6 +283,7 @@ fn optional_objects_never_hold_back_the_composite() {
             Key::EppMetricsClusterRoleBinding,
             Key::EppServiceMonitor,
             Key::EppPodMonitor,
+            Key::EppNetworkPolicy,
             Key::PrometheusRule,
         ],
         "nothing is observed, and everything else is not yet"
