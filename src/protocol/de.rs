@@ -78,7 +78,7 @@ impl<'de> Value<'_, 'de> {
             Kind::Bool(bit) => visitor.visit_bool(bit),
             Kind::Object(body) => {
                 let depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
-                Object::within(body, depth, self.fields, |_| true, |object| visitor.visit_map(object))
+                Object::within(body, depth, self.fields, None, |object| visitor.visit_map(object))
             }
             Kind::List(body) => {
                 let depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
@@ -135,8 +135,7 @@ impl<'de> serde::Deserializer<'de> for Value<'_, 'de> {
         match self.kind()? {
             Kind::Object(body) => {
                 let depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
-                let is_known = |key: &[u8]| names.iter().any(|name| name.as_bytes() == key);
-                Object::within(body, depth, self.fields, is_known, |object| visitor.visit_map(object))
+                Object::within(body, depth, self.fields, Some(names), |object| visitor.visit_map(object))
             }
             kind @ (Kind::Null | Kind::Number(_) | Kind::String(_) | Kind::Bool(_) | Kind::List(_)) => {
                 self.visit(kind, visitor)
@@ -155,7 +154,7 @@ impl<'de> serde::Deserializer<'de> for Value<'_, 'de> {
             Kind::String(bytes) => visitor.visit_enum(BorrowedStrDeserializer::new(text(bytes)?)),
             Kind::Object(body) => {
                 let depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
-                Object::within(body, depth, self.fields, |_| true, |object| visitor.visit_enum(object))
+                Object::within(body, depth, self.fields, None, |object| visitor.visit_enum(object))
             }
             kind @ (Kind::Null | Kind::Number(_) | Kind::Bool(_) | Kind::List(_)) => {
                 self.visit(kind, visitor)
@@ -232,16 +231,16 @@ struct Object<'a, 'de> {
 }
 
 impl<'a, 'de> Object<'a, 'de> {
-    /// Reads those of an object's fields that are wanted, and forgets them when the visitor is done.
+    /// Reads an object's fields, or those of these names, and forgets them when the visitor is done.
     fn within<T>(
         body: Body<'de>,
         depth: u8,
         fields: &'a mut Vec<ObjectField<'de>>,
-        is_wanted: impl Fn(&[u8]) -> bool,
+        names: Option<&[&str]>,
         visit: impl FnOnce(Object<'_, 'de>) -> Result<T, StructError>,
     ) -> Result<T, StructError> {
         let start = fields.len();
-        let result = match collect(body, fields, is_wanted) {
+        let result = match collect(body, fields, names) {
             Ok(()) => visit(Object { fields: &mut *fields, next: start, depth }),
             Err(error) => Err(error),
         };
@@ -268,11 +267,12 @@ impl<'a, 'de> Object<'a, 'de> {
     }
 }
 
-/// Adds the wanted fields of an object in the order of their keys; of entries with the same key the last stays last.
+/// Adds an object's fields, or those of these names, in the order of their keys; of entries with the same key the last
+/// stays last.
 fn collect<'de>(
     body: Body<'de>,
     fields: &mut Vec<ObjectField<'de>>,
-    is_wanted: impl Fn(&[u8]) -> bool,
+    names: Option<&[&str]>,
 ) -> Result<(), StructError> {
     let start = fields.len();
     for field in body.fields() {
@@ -280,7 +280,7 @@ fn collect<'de>(
         match (field.number, field.payload) {
             (1, Payload::Bytes(entry)) => {
                 let field = ObjectField::read(entry)?;
-                if is_wanted(field.key) {
+                if names.is_none_or(|names| names.iter().any(|name| name.as_bytes() == field.key)) {
                     fields.push(field);
                 }
             }

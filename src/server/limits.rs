@@ -26,6 +26,10 @@ pub(super) const EXPIRY_WARNINGS: Duration = Duration::from_hours(24);
 /// How long a request may stop on its way. A connection that is alive goes on within a round trip.
 pub const STALL: Duration = Duration::from_secs(20);
 
+/// How long a connection may be silent before the client is asked whether it is there, and how long it may take to
+/// say so. A client that went without a word, with its node say, would hold its socket for ever.
+pub const KEEPALIVE: Duration = Duration::from_mins(1);
+
 /// Calls that one connection may have at a time. Crossplane reconciles up to a hundred composite resources at once over
 /// one connection for each function.
 pub(super) const STREAMS: u32 = 128;

@@ -53,6 +53,9 @@ pub struct Options {
     pub max_in_flight_size: MessageSize,
     /// How long a request may stop on its way.
     pub stall: Duration,
+    /// How long a connection may be silent before its client is asked whether it is there, and how long the answer may
+    /// take.
+    pub keepalive: Duration,
     /// How often the certificates are looked at.
     pub certificate_looks: Duration,
     /// Where Prometheus scrapes, if it does.
@@ -119,11 +122,14 @@ impl Server {
             max_recv_message_size,
             max_in_flight_size,
             stall,
+            keepalive,
             certificate_looks,
             metrics_address,
             grace,
         } = options;
         let builder = tonic::transport::Server::builder()
+            .http2_keepalive_interval(Some(*keepalive))
+            .http2_keepalive_timeout(Some(*keepalive))
             .max_concurrent_streams(limits::STREAMS)
             .initial_stream_window_size(limits::STREAM_WINDOW)
             .initial_connection_window_size(limits::CONNECTION_WINDOW);

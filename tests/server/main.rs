@@ -14,6 +14,7 @@ mod admission;
 mod calls;
 mod certificates;
 mod flags;
+mod floods;
 mod limits;
 mod probes;
 mod process;

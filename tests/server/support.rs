@@ -49,6 +49,7 @@ pub(crate) fn options() -> Options {
         max_recv_message_size: MessageSize::DEFAULT,
         max_in_flight_size: MessageSize::IN_FLIGHT,
         stall: 2 * BOUND,
+        keepalive: 2 * BOUND,
         certificate_looks: 2 * BOUND,
         metrics_address: Some("127.0.0.1:0".parse().unwrap()),
         grace: 2 * BOUND,
