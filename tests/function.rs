@@ -138,6 +138,44 @@ fn without_objects_the_gateway_is_asked_for_at_every_call_and_nothing_else_is() 
     assert_eq!(answer(&request(bytes(&hosted()))).requirements, None, "an Object looks at the Gateway");
 }
 
+/// A picker that is already there is looked for, as the Gateway is, and composed by nobody.
+#[test]
+fn without_objects_a_picker_that_is_already_there_is_asked_for_too() {
+    let mut manifest = hosted();
+    manifest["spec"].as_object_mut().unwrap().remove("providerConfigName");
+    let input = json!({
+        "apiVersion": "inference.fn.crossplane.io/v1beta1",
+        "kind": "ModelStack",
+        "spec": {"target": "Direct", "endpointPicker": {"existing": {"name": "shared-epp"}}},
+    });
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shared-epp", "namespace": "team-a"}});
+    let entry = |items: &[Value]| {
+        let items = items.iter().map(|item| view::ObservedResource { resource: vec![bytes(item)] }).collect();
+        let value = Some(view::RequiredResources { items });
+        vec![view::RequiredEntry { key: "epp_existing_service".to_owned(), value }]
+    };
+    for (required_resources, reason) in
+        [(vec![], "Creating"), (entry(&[]), "NoEndpointPicker"), (entry(&[service]), "NotManaged")]
+    {
+        let request = view::RunFunctionRequest {
+            input: vec![bytes(&input)],
+            required_resources,
+            ..request(bytes(&manifest))
+        };
+        let response = answer(&request);
+        let asked = &response.requirements.as_ref().unwrap().resources["epp_existing_service"];
+        assert_eq!((asked.kind.as_str(), asked.namespace.as_deref()), ("Service", Some("team-a")));
+        assert_eq!(asked.r#match, Some(wire::resource_selector::Match::MatchName("shared-epp".to_owned())));
+        let condition =
+            response.conditions.iter().find(|condition| condition.r#type == "EndpointPickerReady");
+        assert_eq!(condition.unwrap().reason, reason);
+        assert!(
+            !keys(&response).iter().any(|key| key.starts_with("epp_")),
+            "nothing of a picker is composed"
+        );
+    }
+}
+
 #[test]
 fn the_full_stack_has_every_object() {
     let response = answer(&request(bytes(&hosted())));

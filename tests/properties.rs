@@ -273,8 +273,15 @@ impl Stack<'_> {
         }
     }
 
+    /// Whether that is a picker's Service which no Object looks at.
+    fn is_looked_up(&self, service: &str) -> bool {
+        let existing =
+            self.case.input.as_ref().map(|input| &input["spec"]["endpointPicker"]["existing"]["name"]);
+        self.case.is_direct() && existing.is_some_and(|name| name == service)
+    }
+
     /// Nothing refers to something that is not there, but for the Secret that the author named, Kubernetes' own roles, the
-    /// Gateway where nothing is composed to look at it, and the series that somebody else scrapes.
+    /// Gateway and a picker that is already there where nothing is composed to look at them, and the series that somebody else scrapes.
     fn references_resolve(&self, broken: &mut Vec<String>) {
         let references = references(self.objects);
         for Reference { from, field, to } in &references {
@@ -283,6 +290,7 @@ impl Stack<'_> {
                 // Kubernetes' own.
                 && !name.starts_with("system:")
                 && !(kind == "Gateway" && self.case.is_direct())
+                && !(kind == "Service" && self.is_looked_up(name))
                 && !(kind == "series" && self.has_external_series())
             {
                 broken.push(format!("{} {field}: there is no {kind} {name}", self.objects[*from].kind()));

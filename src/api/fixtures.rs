@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::operator::Operator;
 use super::settings::{
-    Adapter, Backend, Composite, Criticality, Delivery, FailureMode, GatewayRef, Implementation, Lora,
-    Metric, MetricsAuth, Model, MonitorKind, Monitoring, Monitors, Network, Picker, PriorityHook,
-    ProviderConfigKind, Replicas, RouteBy, Routing, Runtime, Scaling, Settings, Target, Toggle, Transport,
-    Ttl,
+    Adapter, Backend, Composite, Criticality, Delivery, ExistingPicker, FailureMode, GatewayRef,
+    Implementation, Lora, Metric, MetricsAuth, Model, MonitorKind, Monitoring, Monitors, Network, Picker,
+    PriorityHook, ProviderConfigKind, Replicas, RouteBy, Routing, Runtime, Scaling, Settings, Target, Toggle,
+    Transport, Ttl,
 };
 use super::{Duration, Host, ModelName, Namespace};
 
@@ -89,8 +89,16 @@ impl Settings {
                 failure_mode: FailureMode::FailClose,
                 flow_control: Toggle::Auto,
                 metrics_auth: MetricsAuth::None,
+                existing: None,
             },
         });
+        self
+    }
+
+    /// Behind a picker that is already there.
+    pub(crate) fn picked_by(mut self, name: &str) -> Self {
+        let existing = ExistingPicker { name: name.to_owned(), port: None };
+        self.routing.as_mut().unwrap().picker.existing = Some(existing);
         self
     }
 

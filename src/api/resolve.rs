@@ -15,8 +15,8 @@ use super::reading::Map;
 use super::routing::{self, PlatformGateway, gateway_ref};
 use super::scaling;
 use super::settings::{
-    Composite, Criticality, EnvSource, EnvVariable, FailureMode, MetricsAuth, Model, Picker, PickerConfig,
-    Replicas, Runtime, Scorer, SecretKey, Settings, Toggle, Ttl,
+    Composite, Criticality, EnvSource, EnvVariable, ExistingPicker, FailureMode, MetricsAuth, Model, Picker,
+    PickerConfig, Replicas, Runtime, Scorer, SecretKey, Settings, Toggle, Ttl,
 };
 use super::values::{Duration, ModelName};
 
@@ -290,7 +290,7 @@ fn picker(picker: stack::EndpointPicker, input: &mut Problems) -> Picker {
         scorers,
         config,
         metrics_auth,
-        existing: _,
+        existing,
     } = picker;
     Picker {
         version: version.map(|it| it.0),
@@ -307,7 +307,13 @@ fn picker(picker: stack::EndpointPicker, input: &mut Problems) -> Picker {
         failure_mode: failure_mode.unwrap_or(FailureMode::FailClose),
         flow_control: flow_control.unwrap_or(Toggle::Auto),
         metrics_auth: metrics_auth.unwrap_or(MetricsAuth::None),
+        existing: existing.and_then(existing_picker),
     }
+}
+
+fn existing_picker(picker: stack::ExistingPicker) -> Option<ExistingPicker> {
+    let stack::ExistingPicker { name, port } = picker;
+    Some(ExistingPicker { name: name?.0, port: port.and_then(|port| u16::try_from(port.0).ok()) })
 }
 
 fn scorer(scorer: stack::Scorer) -> Option<Scorer> {

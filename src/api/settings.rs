@@ -415,6 +415,17 @@ pub struct Picker {
     pub flow_control: Toggle,
     /// Who may read its metrics.
     pub metrics_auth: MetricsAuth,
+    /// A picker that is already there, instead of one of ours.
+    pub existing: Option<ExistingPicker>,
+}
+
+/// A picker that is already there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExistingPicker {
+    /// Name of its Service, in the model's namespace.
+    pub name: String,
+    /// Port of that Service; `None` = the one that all releases answer at.
+    pub port: Option<u16>,
 }
 
 /// A scorer and its share.

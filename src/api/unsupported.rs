@@ -34,7 +34,6 @@ const fn input(path: &'static str, when: When, instead: &'static str) -> Unsuppo
 
 /// Everything that cannot be had.
 pub(super) const TABLE: &[Unsupported] = &[
-    input("endpointPicker.existing", When::Set, "leave it out: each model gets a picker of its own"),
     input("gateway.implementation", When::Is(&["Auto"]), "name what implements the Gateway"),
     input("gateway.discovery", When::True, "name the Gateway in gateway.ref"),
     input("gateway.discoveryLabel", When::Set, "name the Gateway in gateway.ref"),

@@ -46,11 +46,12 @@ pub(super) fn adapters_config_map(plan: &Plan) -> ConfigMap {
 ///
 /// The host is a short name, which Istio completes by the rule's namespace and the cluster's own domain
 /// (istio/istio 1.31, `pilot/pkg/model/config.go`).
-pub(super) fn destination_rule(plan: &Plan) -> Resource<DestinationRuleSpec> {
+pub(super) fn destination_rule(plan: &Plan, routing: &RoutingPlan) -> Resource<DestinationRuleSpec> {
+    let (host, _) = plan.picker_service(routing);
     Resource::new(
         meta(plan, Key::GatewayDestinationRule),
         DestinationRuleSpec {
-            host: plan.name.picker(),
+            host,
             traffic_policy: TrafficPolicy { tls: Tls { mode: "SIMPLE", insecure_skip_verify: true } },
         },
     )

@@ -55,7 +55,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
     let routing = plan.routing.as_ref();
     let services = plan.scraped_by(MonitorKind::ServiceMonitor);
     let pods = plan.scraped_by(MonitorKind::PodMonitor);
-    let picker = routing.map(|routing| &routing.picker);
+    let picker = plan.own_picker();
     let leader = picker.filter(|picker| picker.elects_leader());
     let shows_token = plan.shows_token();
     let companion = routing.filter(|routing| routing.companions().contains(&key));
@@ -87,7 +87,9 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
             routing.filter(|routing| routing.has_own_route()).map(|_| route::generated_route(plan).into())
         }
         Key::AdaptersConfigMap => companion.map(|_| companions::adapters_config_map(plan).into()),
-        Key::GatewayDestinationRule => companion.map(|_| companions::destination_rule(plan).into()),
+        Key::GatewayDestinationRule => {
+            companion.map(|routing| companions::destination_rule(plan, routing).into())
+        }
         Key::GatewayHealthCheckPolicy | Key::GatewayServiceHealthCheckPolicy => {
             companion.map(|_| companions::health_check_policy(plan, key).into())
         }
@@ -125,6 +127,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         }
         Key::EppDeployment => picker.map(|picker| picker::deployment(plan, picker).into()),
         Key::EppService => picker.map(|picker| picker::service(plan, picker).into()),
+        Key::EppExistingService => plan.has(key).then(|| picker::existing_service(plan).into()),
         Key::EppServiceMonitor => services
             .filter(|monitoring| monitoring.picker)
             .map(|monitoring| monitoring::picker_service_monitor(plan, monitoring).into()),

@@ -14,9 +14,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::digest::digest;
+use crate::kinds::Foreign;
 use crate::kinds::inference::GROUP;
 use crate::plan::Plan;
-use crate::plan::endpoint_picker::{ConfigPlan, PickerPlan};
+use crate::plan::endpoint_picker::{ConfigPlan, OwnPicker};
 use crate::plan::keys::Key;
 use crate::plan::names::{
     CONFIG_HASH_ANNOTATION, ENDPOINT_PICKER, PICKER_HEALTH_PORT, PICKER_METRICS_CONTAINER_PORT_NAME,
@@ -45,7 +46,7 @@ const COORDINATION_GROUP: &str = "coordination.k8s.io";
 const READ: [&str; 3] = ["get", "list", "watch"];
 
 /// The picker's configuration.
-pub(super) fn config_map(plan: &Plan, picker: &PickerPlan) -> Result<ConfigMap, ComposeError> {
+pub(super) fn config_map(plan: &Plan, picker: &OwnPicker) -> Result<ConfigMap, ComposeError> {
     let text = match &picker.config {
         ConfigPlan::Composed(config) => serde_yaml::to_string(&picker_config::config(picker.family, config))
             .map_err(ComposeError::PickerConfig)?,
@@ -72,7 +73,7 @@ pub(super) fn role_pod_reader(plan: &Plan) -> Role {
 }
 
 /// Lets the picker watch its pool, and the objectives and rewrites that name the pool.
-pub(super) fn role_pool_reader(plan: &Plan, picker: &PickerPlan) -> Role {
+pub(super) fn role_pool_reader(plan: &Plan, picker: &OwnPicker) -> Role {
     let experimental =
         reads(picker.family.traits().objective_groups, &["inferenceobjectives", "inferencemodelrewrites"]);
     role(plan, Key::EppRolePoolReader, vec![reads(&[GROUP], &["inferencepools"]), experimental])
@@ -90,7 +91,7 @@ pub(super) fn role_binding_pool_reader(plan: &Plan) -> RoleBinding {
 
 /// Lets the picker's replicas elect a leader: nobody can be named who may create a lease, but this one alone may be
 /// taken over. The election is told in events.
-pub(super) fn role_leader_election(plan: &Plan, picker: &PickerPlan) -> Role {
+pub(super) fn role_leader_election(plan: &Plan, picker: &OwnPicker) -> Role {
     let leases = "leases";
     let lease = format!("epp-{}-{}.{}", plan.namespace, plan.name, picker.family.traits().lease_suffix);
     let held = PolicyRule {
@@ -148,7 +149,7 @@ pub(super) fn account(plan: &Plan, name: String) -> Subject {
 }
 
 /// Where the gateway finds the picker, and Prometheus its metrics.
-pub(super) fn service(plan: &Plan, picker: &PickerPlan) -> Service {
+pub(super) fn service(plan: &Plan, picker: &OwnPicker) -> Service {
     let port = |name: &str, port: u16, target: &str, app_protocol: Option<&str>| ServicePort {
         name: Some(name.to_owned()),
         app_protocol: app_protocol.map(str::to_owned),
@@ -172,11 +173,21 @@ pub(super) fn service(plan: &Plan, picker: &PickerPlan) -> Service {
     }
 }
 
+/// Where the gateway finds a picker that is somebody else's: its identity and nothing more.
+pub(super) fn existing_service(plan: &Plan) -> Foreign {
+    let (namespace, name) = plan.place_of(Key::EppExistingService);
+    Foreign {
+        api_version: "v1",
+        kind: "Service",
+        metadata: ObjectMeta { name: Some(name), namespace, ..ObjectMeta::default() },
+    }
+}
+
 /// The picker itself.
 ///
 /// `Recreate`: two that answer at once would each know half of the requests, and hold half of the queue; and where one
 /// of several leads, a new replica would wait for a lease that the old leader keeps until the new one is ready.
-pub(super) fn deployment(plan: &Plan, picker: &PickerPlan) -> Deployment {
+pub(super) fn deployment(plan: &Plan, picker: &OwnPicker) -> Deployment {
     let labels = plan.component_labels(ENDPOINT_PICKER);
     Deployment {
         metadata: labelled(plan, Key::EppDeployment, labels.clone()),
@@ -202,14 +213,14 @@ pub(super) fn deployment(plan: &Plan, picker: &PickerPlan) -> Deployment {
     }
 }
 
-fn config_hash(picker: &PickerPlan) -> String {
+fn config_hash(picker: &OwnPicker) -> String {
     match &picker.config {
         ConfigPlan::Composed(config) => digest(&picker_config::config(picker.family, config)),
         ConfigPlan::Written(text) => digest(text),
     }
 }
 
-fn pod(plan: &Plan, picker: &PickerPlan) -> PodSpec {
+fn pod(plan: &Plan, picker: &OwnPicker) -> PodSpec {
     PodSpec {
         service_account_name: Some(plan.name.picker()),
         termination_grace_period_seconds: Some(GRACE_SECONDS),
@@ -246,7 +257,7 @@ fn pod(plan: &Plan, picker: &PickerPlan) -> PodSpec {
     }
 }
 
-fn container(plan: &Plan, picker: &PickerPlan) -> Container {
+fn container(plan: &Plan, picker: &OwnPicker) -> Container {
     let port = |name: &str, port: u16| ContainerPort {
         name: Some(name.to_owned()),
         container_port: i32::from(port),
@@ -284,7 +295,7 @@ fn container(plan: &Plan, picker: &PickerPlan) -> Container {
 }
 
 /// `--flag=value` throughout: as two items a boolean flag means true, whatever follows.
-fn args(plan: &Plan, picker: &PickerPlan) -> Vec<String> {
+fn args(plan: &Plan, picker: &OwnPicker) -> Vec<String> {
     let mut args = vec![
         format!("--pool-name={}", plan.name),
         format!("--pool-namespace={}", plan.namespace),

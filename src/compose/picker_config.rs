@@ -85,7 +85,9 @@ mod tests {
     fn file(mut settings: Settings, family: Family) -> Value {
         settings.routing.as_mut().unwrap().picker.family = Some(family);
         let plan = plan(&settings, &Observed::default()).unwrap();
-        let ConfigPlan::Composed(plan) = plan.routing.unwrap().picker.config else { panic!("it is ours") };
+        let ConfigPlan::Composed(plan) = plan.own_picker().unwrap().config.clone() else {
+            panic!("it is ours")
+        };
         let yaml = serde_yaml::to_string(&config(family, &plan)).unwrap();
         serde_yaml::from_str(&yaml).unwrap()
     }

@@ -7,13 +7,14 @@ use crate::kinds::inference::{
     PodSelector, PoolRef, Port,
 };
 use crate::plan::keys::Key;
-use crate::plan::names::{ENGINE_PORT, PICKER_PORT};
+use crate::plan::names::ENGINE_PORT;
 use crate::plan::{Plan, RoutingPlan};
 
 use super::meta;
 
 /// The pool the gateway hands requests to.
 pub(super) fn inference_pool(plan: &Plan, routing: &RoutingPlan) -> Resource<InferencePoolSpec> {
+    let (service, port) = plan.picker_service(routing);
     Resource::new(
         meta(plan, Key::InferencePool),
         InferencePoolSpec {
@@ -22,9 +23,9 @@ pub(super) fn inference_pool(plan: &Plan, routing: &RoutingPlan) -> Resource<Inf
             endpoint_picker_ref: EndpointPickerRef {
                 group: "",
                 kind: "Service",
-                name: plan.name.picker(),
-                port: Port { number: PICKER_PORT },
-                failure_mode: match routing.picker.failure_mode {
+                name: service,
+                port: Port { number: port },
+                failure_mode: match routing.picker.failure_mode() {
                     FailureMode::FailOpen => "FailOpen",
                     FailureMode::FailClose => "FailClose",
                 },
@@ -36,7 +37,7 @@ pub(super) fn inference_pool(plan: &Plan, routing: &RoutingPlan) -> Resource<Inf
 /// The model's priority.
 pub(super) fn inference_objective(plan: &Plan, routing: &RoutingPlan) -> Resource<InferenceObjectiveSpec> {
     Resource::of(
-        routing.picker.family.traits().objective_api_version,
+        routing.picker.family().traits().objective_api_version,
         INFERENCE_OBJECTIVE,
         meta(plan, Key::InferenceObjective),
         InferenceObjectiveSpec {

@@ -8,7 +8,7 @@ use crate::kinds::gateway_api::{
     BackendRef, Filter, GATEWAY, GROUP, Header, HeaderMatch, HeaderModifier, HttpRouteSpec, Match, ParentRef,
     PathMatch, Rule, Timeouts,
 };
-use crate::kinds::{Foreign, GeneratedRoute, Kind, Resource, inference};
+use crate::kinds::{Foreign, Kind, Resource, inference};
 use crate::plan::gateway::{Destination, HeaderValue, Hook, PriorityPlan, RequestMatch, RulePlan};
 use crate::plan::keys::Key;
 use crate::plan::names::MODEL_SERVICE_PORT;
@@ -50,13 +50,13 @@ pub(super) fn ai_gateway_route(plan: &Plan, routing: &RoutingPlan) -> Resource<A
 }
 
 /// That `HTTPRoute`, for what the Gateway says of it. No owner mark is added: its controller copies the one above.
-pub(super) fn generated_route(plan: &Plan) -> GeneratedRoute {
+pub(super) fn generated_route(plan: &Plan) -> Foreign {
     let (namespace, name) = plan.place_of(Key::AiGatewayHttpRoute);
-    GeneratedRoute(Foreign {
+    Foreign {
         api_version: HttpRouteSpec::API_VERSION,
         kind: HttpRouteSpec::KIND,
         metadata: ObjectMeta { name: Some(name), namespace, ..ObjectMeta::default() },
-    })
+    }
 }
 
 fn parents(routing: &RoutingPlan) -> Vec<ParentRef> {

@@ -40,10 +40,8 @@ pub fn deliver(transport: &Transport, composed: Composed) -> Means {
             Means::Composed(Delivered::Wrapped(Box::new(object)))
         }
         Transport::Direct => {
-            if let Manifest::Gateway(gateway) = manifest {
-                Means::LookedUp(gateway)
-            } else if let Manifest::GeneratedRoute(route) = manifest {
-                Means::LookedUp(Box::new(route.0))
+            if let Manifest::Foreign(foreign) = manifest {
+                Means::LookedUp(foreign)
             } else {
                 Means::Composed(Delivered::Direct(manifest))
             }
@@ -94,7 +92,7 @@ const fn provider_config_kind(kind: ProviderConfigKind) -> &'static str {
 /// What is somebody else's is only looked at; a second view of an object neither creates it nor deletes it with itself.
 /// `None` is the provider's default, everything.
 fn management_policies(manifest: &Manifest) -> Option<Vec<&'static str>> {
-    if matches!(manifest, Manifest::Gateway(_) | Manifest::GeneratedRoute(_)) {
+    if matches!(manifest, Manifest::Foreign(_)) {
         Some(vec!["Observe"])
     } else if matches!(manifest, Manifest::Replicas(_)) {
         Some(vec!["Observe", "Update"])

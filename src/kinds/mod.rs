@@ -77,15 +77,10 @@ pub struct Foreign {
     pub metadata: ObjectMeta,
 }
 
-/// A route that a controller makes of one of ours: looked at, and kept by that controller.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct GeneratedRoute(pub Foreign);
-
 /// Every kind that a model stack can contain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
-#[expect(missing_docs, reason = "each variant is named after its kind")]
+#[expect(missing_docs, reason = "each variant is named after its kind, but for what is only looked at")]
 pub enum Manifest {
     AiGatewayRoute(Box<Resource<ai_gateway::AiGatewayRouteSpec>>),
     ClusterRole(Box<ClusterRole>),
@@ -95,9 +90,8 @@ pub enum Manifest {
     DestinationRule(Box<Resource<istio::DestinationRuleSpec>>),
     EnvoyExtensionPolicy(Box<Resource<envoy_gateway::EnvoyExtensionPolicySpec>>),
     GcpBackendPolicy(Box<Resource<gke::GcpBackendPolicySpec>>),
-    Gateway(Box<Foreign>),
+    Foreign(Box<Foreign>),
     HealthCheckPolicy(Box<Resource<gke::HealthCheckPolicySpec>>),
-    GeneratedRoute(Box<GeneratedRoute>),
     HttpRoute(Box<Resource<gateway_api::HttpRouteSpec>>),
     InferenceObjective(Box<Resource<inference::InferenceObjectiveSpec>>),
     InferencePool(Box<Resource<inference::InferencePoolSpec>>),
@@ -137,9 +131,8 @@ manifest_from! {
     DestinationRule: Resource<istio::DestinationRuleSpec>,
     EnvoyExtensionPolicy: Resource<envoy_gateway::EnvoyExtensionPolicySpec>,
     GcpBackendPolicy: Resource<gke::GcpBackendPolicySpec>,
-    Gateway: Foreign,
+    Foreign: Foreign,
     HealthCheckPolicy: Resource<gke::HealthCheckPolicySpec>,
-    GeneratedRoute: GeneratedRoute,
     HttpRoute: Resource<gateway_api::HttpRouteSpec>,
     InferenceObjective: Resource<inference::InferenceObjectiveSpec>,
     InferencePool: Resource<inference::InferencePoolSpec>,

@@ -134,6 +134,7 @@ fn of_kind(key: Key, form: Form, bytes: &[u8]) -> Result<ObservedObject, StructE
         | Key::EppRoleLeaderElection
         | Key::EppRoleBindingLeaderElection
         | Key::EppService
+        | Key::EppExistingService
         | Key::EppServiceMonitor
         | Key::EppClusterRoleBindingAuthDelegator
         | Key::EppMetricsServiceAccount

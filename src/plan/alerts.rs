@@ -8,7 +8,7 @@ use crate::api::Duration;
 use crate::api::settings::{LatencyObjective, Metric, Monitoring, Settings};
 
 use super::cold_start::ColdStart;
-use super::endpoint_picker::{PickerPlan, Queue};
+use super::endpoint_picker::{OwnPicker, Queue};
 
 use super::names::{MODEL_LABEL, series_label};
 use super::scaling::{self, QUEUE_DEPTH_TARGET};
@@ -40,7 +40,7 @@ const EXPIRED: &str = "EvictedTTL|EvictedNoEndpoints.*";
 /// Decides what is worth an alert. Nothing without series, which is told already.
 pub(super) fn decide(
     settings: &Settings,
-    picker: Option<&PickerPlan>,
+    picker: Option<&OwnPicker>,
     monitoring: Option<&MonitoringPlan>,
     series: Option<&Series<'_>>,
 ) -> Option<RulesPlan> {
@@ -199,7 +199,7 @@ fn outages(engine: &str, cold_start: Duration) -> [Alert; 2] {
 }
 
 /// What the picker's series say.
-fn endpoint_picker(settings: &Settings, series: &Series<'_>, plan: &PickerPlan) -> Vec<Alert> {
+fn endpoint_picker(settings: &Settings, series: &Series<'_>, plan: &OwnPicker) -> Vec<Alert> {
     let traits = plan.family.traits();
     let (engine, picker) = (series.engine(), series.picker());
     let name = &settings.composite.name;

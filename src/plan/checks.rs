@@ -7,7 +7,7 @@ use crate::observe::{Form, Observed};
 use super::keys::Key;
 
 /// A field of the composite that cannot be what it is.
-fn composite(path: &str, seen: impl std::fmt::Debug, want: impl Into<String>) -> Problem {
+pub(super) fn composite(path: &str, seen: impl std::fmt::Debug, want: impl Into<String>) -> Problem {
     problem(Source::Composite, path, format!("{seen:?}"), want.into())
 }
 

@@ -101,7 +101,9 @@ mod tests {
     fn derived() -> BTreeMap<&'static str, String> {
         let sleeper = sleeper(None);
         let routing = sleeper.routing.as_ref().unwrap();
-        let ConfigPlan::Composed(config) = &routing.picker.config else { panic!("it is ours") };
+        let ConfigPlan::Composed(config) = &routing.picker.own().unwrap().config else {
+            panic!("it is ours")
+        };
         let ScalingPlan::On(scaled) = &sleeper.scaling else { panic!("it scales") };
         let zero = scaled.zero.as_ref().unwrap();
         let deployed = self::sleeper(Some(Backend::Deployment));

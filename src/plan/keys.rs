@@ -69,6 +69,8 @@ pub enum Key {
     EppDeployment,
     /// Where the gateway finds the picker.
     EppService,
+    /// Where the gateway finds a picker that is already there, observed only.
+    EppExistingService,
     /// The identity of whoever reads the picker's metrics.
     EppMetricsServiceAccount,
     /// Its token.
@@ -95,7 +97,7 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::VllmRuntime,
         Self::ModelDeployment,
         Self::ModelService,
@@ -129,6 +131,7 @@ impl Key {
         Self::EppClusterRoleBindingAuthDelegator,
         Self::EppDeployment,
         Self::EppService,
+        Self::EppExistingService,
         Self::EppMetricsServiceAccount,
         Self::EppMetricsToken,
         Self::EppMetricsClusterRole,
@@ -143,7 +146,7 @@ impl Key {
     ];
 
     /// What is only looked at.
-    pub const FOREIGN: [Self; 2] = [Self::AiGatewayHttpRoute, Self::Gateway];
+    pub const FOREIGN: [Self; 3] = [Self::AiGatewayHttpRoute, Self::EppExistingService, Self::Gateway];
 
     /// The composition-resource name.
     pub const fn as_str(self) -> &'static str {
@@ -181,6 +184,7 @@ impl Key {
             Self::EppClusterRoleBindingAuthDelegator => "epp_cluster_role_binding_auth_delegator",
             Self::EppDeployment => "epp_deployment",
             Self::EppService => "epp_service",
+            Self::EppExistingService => "epp_existing_service",
             Self::EppMetricsServiceAccount => "epp_metrics_service_account",
             Self::EppMetricsToken => "epp_metrics_token",
             Self::EppMetricsClusterRole => "epp_metrics_cluster_role",
@@ -244,6 +248,7 @@ mod tests {
                 "epp_cluster_role_binding_auth_delegator",
                 "epp_deployment",
                 "epp_service",
+                "epp_existing_service",
                 "epp_metrics_service_account",
                 "epp_metrics_token",
                 "epp_metrics_cluster_role",

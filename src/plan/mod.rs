@@ -30,6 +30,8 @@ mod scaling;
 mod series;
 mod workload;
 
+use self::endpoint_picker::{OwnPicker, PickerPlan};
+
 pub use gateway::RoutingPlan;
 pub use network::{Callers, NetworkPlan, Opening, Peer};
 
@@ -338,9 +340,22 @@ impl Plan {
         names::component_labels(&self.name, component)
     }
 
+    /// The picker that is composed.
+    pub fn own_picker(&self) -> Option<&OwnPicker> {
+        self.routing.as_ref()?.picker.own()
+    }
+
+    /// Where the gateway finds the picker: name and port of a Service.
+    pub fn picker_service(&self, routing: &RoutingPlan) -> (String, u16) {
+        match &routing.picker {
+            PickerPlan::Own(_) => (self.name.picker(), names::PICKER_PORT),
+            PickerPlan::Existing(existing) => (existing.service.clone(), existing.port),
+        }
+    }
+
     /// Whether the picker answers nobody who asks for its metrics without a token that may.
     pub fn guards_metrics(&self) -> bool {
-        self.routing.as_ref().is_some_and(|routing| routing.picker.metrics_auth == MetricsAuth::Token)
+        self.own_picker().is_some_and(|picker| picker.metrics_auth == MetricsAuth::Token)
     }
 
     /// Whether a monitor shows such a token.
@@ -365,20 +380,21 @@ impl Plan {
             Key::PodMonitor => self.scraped_by(MonitorKind::PodMonitor).is_some(),
             Key::ModelPodDisruptionBudget => self.disruption_budget,
             Key::ModelNetworkPolicy => self.network.is_some(),
-            Key::EppNetworkPolicy => self.network.is_some() && self.routing.is_some(),
-            Key::InferencePool
-            | Key::InferenceObjective
-            | Key::EppConfigMap
+            Key::EppNetworkPolicy => self.network.is_some() && self.own_picker().is_some(),
+            Key::InferencePool | Key::InferenceObjective | Key::Gateway => self.routing.is_some(),
+            Key::EppExistingService => {
+                self.routing.as_ref().is_some_and(|routing| routing.picker.existing().is_some())
+            }
+            Key::EppConfigMap
             | Key::EppServiceAccount
             | Key::EppRolePodReader
             | Key::EppRolePoolReader
             | Key::EppRoleBindingPodReader
             | Key::EppRoleBindingPoolReader
             | Key::EppDeployment
-            | Key::EppService
-            | Key::Gateway => self.routing.is_some(),
+            | Key::EppService => self.own_picker().is_some(),
             Key::EppRoleLeaderElection | Key::EppRoleBindingLeaderElection => {
-                self.routing.as_ref().is_some_and(|routing| routing.picker.elects_leader())
+                self.own_picker().is_some_and(OwnPicker::elects_leader)
             }
             Key::EppClusterRoleBindingAuthDelegator => self.guards_metrics(),
             Key::EppMetricsServiceAccount
@@ -454,6 +470,10 @@ impl Plan {
             Key::EppClusterRoleBindingAuthDelegator => {
                 return (None, model.picker_auth_delegator(&self.namespace));
             }
+            Key::EppExistingService => {
+                let existing = self.routing.as_ref().and_then(|routing| routing.picker.existing());
+                existing.map(|existing| existing.service.clone()).unwrap_or_default()
+            }
             Key::Gateway => {
                 let gateway = self.routing.as_ref().map(|routing| &routing.gateway);
                 return gateway
@@ -483,14 +503,13 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
             gateway::decide(settings, routing, wanted).map_err(|found| problems.extend(found)).ok()?;
         Some(decided.beside_the_former(observed))
     });
-    let picker = routing.as_ref().map(|routing| &routing.picker);
+    let picker = routing.as_ref().and_then(|routing| routing.picker.own());
     let asks_picker = scaling::asks_picker(settings, picker);
     let monitoring = match &settings.monitoring {
         Monitoring::Monitors(monitors) => {
             let alerted = settings.rules.is_some();
-            plan_monitoring(monitors, picker.is_some(), asks_picker, alerted)
-                .map_err(|found| problems.push(found))
-                .ok()
+            let picker = routing.as_ref().map(|routing| &routing.picker);
+            plan_monitoring(monitors, picker, asks_picker, alerted).map_err(|found| problems.push(found)).ok()
         }
         Monitoring::None | Monitoring::External(_) => None,
     };
@@ -552,14 +571,23 @@ fn owner(composite: &Composite) -> String {
 /// A picker that the autoscaler asks must be scraped; one that only alerts ask may be.
 fn plan_monitoring(
     monitors: &Monitors,
-    routed: bool,
+    picker: Option<&PickerPlan>,
     autoscaler_asks: bool,
     alerted: bool,
 ) -> Result<MonitoringPlan, Problem> {
     let Monitors { kind, labels, interval, endpoint_picker } = monitors;
+    let composed = picker.is_some_and(|picker| picker.own().is_some());
     let picker = match endpoint_picker {
-        Toggle::Auto => autoscaler_asks || routed && alerted,
-        Toggle::Enabled => routed,
+        Toggle::Auto => autoscaler_asks || composed && alerted,
+        Toggle::Enabled if picker.is_some_and(|picker| picker.existing().is_some()) => {
+            return Err(checks::input(
+                "spec.monitoring.endpointPicker",
+                "Enabled",
+                "must be Auto or Disabled where endpointPicker.existing is there: that picker's metrics are for whoever \
+                 runs it to have scraped",
+            ));
+        }
+        Toggle::Enabled => composed,
         Toggle::Disabled if autoscaler_asks => {
             return Err(checks::input(
                 "spec.monitoring.endpointPicker",

@@ -9,6 +9,7 @@ use crate::api::Problem;
 use crate::api::settings::{Monitoring, Network, Settings};
 
 use super::checks;
+use super::endpoint_picker::PickerPlan;
 use super::gateway::Proxies;
 use super::names::{ENDPOINT_PICKER, ENGINE_PORT, PICKER_METRICS_PORT, PICKER_PORT, component_labels};
 use super::{IngressPlan, MonitoringPlan, RoutingPlan};
@@ -67,7 +68,11 @@ pub(super) fn decide(
     // What implements the former Gateway is not known any more, nor where its proxies run.
     let moves = routing.former.is_some();
     let model = if *ingress == IngressPlan::Absent && !moves {
-        let picker = Peer::Beside(component_labels(&settings.composite.name, ENDPOINT_PICKER));
+        let picker = match &routing.picker {
+            PickerPlan::Own(_) => Peer::Beside(component_labels(&settings.composite.name, ENDPOINT_PICKER)),
+            // By which labels its pods are known, is not.
+            PickerPlan::Existing(_) => Peer::Namespace(settings.namespace.to_string()),
+        };
         let peers = [gateway.clone(), picker].into_iter().chain(prometheus.clone()).collect();
         engines(Callers::These(peers))
     } else {
@@ -85,7 +90,10 @@ pub(super) fn decide(
         .map(|peer| Opening { port: PICKER_METRICS_PORT, callers: Callers::These(vec![peer]) });
     let asks = if moves { Callers::Anybody } else { Callers::These(vec![gateway]) };
     let picker = Opening { port: PICKER_PORT, callers: asks };
-    Ok(Some(NetworkPlan { model: vec![model], picker: [picker].into_iter().chain(metrics).collect() }))
+    // The pods of a picker that is already there are not ours to close.
+    let picker =
+        routing.picker.own().map(|_| [picker].into_iter().chain(metrics).collect()).unwrap_or_default();
+    Ok(Some(NetworkPlan { model: vec![model], picker }))
 }
 
 /// Without routing, or beside it, clients call the engines themselves, from wherever they are.
@@ -173,6 +181,18 @@ mod tests {
             let metrics = open(9090, &[&prometheus]);
             assert_eq!(scraped.picker, [open(9002, &[&gateway]), metrics], "the autoscaler asks for it");
         }
+    }
+
+    /// Its labels are not known, but its namespace is.
+    #[test]
+    fn a_picker_that_is_already_there_reads_the_engines_and_gets_no_policy() {
+        let settings = llm().hosted(HOST).on(Implementation::Istio).picked_by("shared-epp").closed();
+        let found = network(&settings).unwrap();
+        let gateway = namespace(&settings.routing.as_ref().unwrap().gateway.namespace);
+        let (beside, prometheus) = (namespace("team-a"), namespace("monitoring"));
+        assert_eq!(found.model, [open(8000, &[&gateway, &beside, &prometheus])]);
+        assert_eq!(found.picker, []);
+        assert!(!plan(&settings, &Observed::default()).unwrap().has(Key::EppNetworkPolicy));
     }
 
     #[test]

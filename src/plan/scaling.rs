@@ -13,7 +13,7 @@ use crate::api::{Duration, ModelName};
 use crate::observe::{Facts, Observed};
 
 use super::cold_start::{ColdStart, seconds};
-use super::endpoint_picker::{Family, PickerPlan};
+use super::endpoint_picker::{Family, OwnPicker};
 use super::handover::{self, Handover};
 use super::keys::Key;
 use super::series::{Series, vllm};
@@ -53,7 +53,7 @@ pub(super) struct Decision {
 pub(super) fn decide(
     settings: &Settings,
     observed: &Observed,
-    picker: Option<&PickerPlan>,
+    picker: Option<&OwnPicker>,
     series: Option<&Series<'_>>,
 ) -> Decision {
     let (Some(scaling), Some(series)) = (&settings.scaling, series) else {
@@ -111,14 +111,14 @@ pub(super) fn sleeps(settings: &Settings) -> bool {
 
 /// Whether the autoscaler asks the picker too: with flow control requests wait there, and the engines' own queues stay
 /// short however many there are.
-pub(super) fn asks_picker(settings: &Settings, picker: Option<&PickerPlan>) -> bool {
+pub(super) fn asks_picker(settings: &Settings, picker: Option<&OwnPicker>) -> bool {
     settings.scaling.is_some() && picker.is_some_and(|picker| picker.holds)
 }
 
 fn scaled_object(
     settings: &Settings,
     scaling: &Scaling,
-    asked: Option<&PickerPlan>,
+    asked: Option<&OwnPicker>,
     series: &Series<'_>,
 ) -> ScaledObjectPlan {
     let sleeps = sleeps(settings);

@@ -1,6 +1,6 @@
 //! Decisions, each with its reason.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::fixtures::llm;
 use crate::api::settings::{
@@ -142,8 +142,7 @@ fn a_model_that_may_sleep_is_woken_by_the_picker() {
     assert_eq!(names, ["queue-depth", "picker-queue", "picker-running"]);
 
     let plan = decided(&settings, &Observed::default());
-    let picker = plan.routing.as_ref().unwrap().picker.clone();
-    assert!(picker.holds, "requests must wait while the model starts");
+    assert!(plan.own_picker().unwrap().holds, "requests must wait while the model starts");
     assert!(plan.monitoring.unwrap().picker, "the queue must be scraped");
     assert_eq!(
         plan.routing.unwrap().request_timeout,
@@ -501,4 +500,34 @@ fn what_nothing_means_is_documented_for_each_trigger() {
             assert_eq!(documented(of, words), means, "{} from {words}", trigger.name);
         }
     }
+}
+
+/// Nobody would see requests wait in it, and its metrics are somebody else's to have scraped.
+#[test]
+fn a_picker_that_is_already_there_wakes_nobody_and_is_not_scraped() {
+    let refused = |settings: &Settings| -> Vec<String> {
+        let problems = plan(settings, &Observed::default()).unwrap_err();
+        problems.iter().map(ToString::to_string).collect()
+    };
+    let asleep = refused(&llm().hosted(HOST).scaled(0, 4).picked_by("shared-epp"));
+    assert_eq!(asleep.len(), 1, "{asleep:?}");
+    assert!(asleep[0].starts_with("spec.minReplicas is 0: must be at least 1"), "{asleep:?}");
+    assert!(asleep[0].contains("endpointPicker.existing"), "both ways out: {asleep:?}");
+
+    let mut scraped = llm().hosted(HOST).scaled(1, 4).picked_by("shared-epp");
+    scraped.monitors().endpoint_picker = Toggle::Enabled;
+    let said = refused(&scraped);
+    assert!(
+        said[0].starts_with("Input spec.monitoring.endpointPicker is \"Enabled\": must be Auto"),
+        "{said:?}"
+    );
+
+    let mut alerted = llm().hosted(HOST).scaled(1, 4).picked_by("shared-epp");
+    alerted.rules = Some(BTreeMap::new());
+    let plan = decided(&alerted, &Observed::default());
+    let keys: Vec<&str> = Key::ALL.into_iter().filter(|key| plan.has(*key)).map(Key::as_str).collect();
+    let of_picker: Vec<&str> = keys.into_iter().filter(|key| key.starts_with("epp_")).collect();
+    assert_eq!(of_picker, ["epp_existing_service"], "nothing else of a picker is there");
+    let names: Vec<&str> = plan.rules.unwrap().alerts.iter().map(|alert| alert.name).collect();
+    assert!(!names.iter().any(|name| name.contains("Picker")), "nobody scrapes it for alerts: {names:?}");
 }

@@ -89,9 +89,11 @@ pub const CATALOGUE: [(ConditionType, &[Reason]); 4] = [
         ConditionType::EndpointPickerReady,
         &[
             Reason::Available,
+            Reason::NotManaged,
             Reason::NotRequested,
             Reason::Creating,
             Reason::Starting,
+            Reason::NoEndpointPicker,
             Reason::NotServing,
             Reason::InferenceExtensionNotInstalled,
             Reason::ObjectNotSynced,

@@ -1,6 +1,6 @@
 //! `GatewayReady`: do requests for the host reach the pool?
 
-use crate::api::settings::{Criticality, FailureMode, GatewayRef, RouteBy, Transport};
+use crate::api::settings::{Criticality, FailureMode, GatewayRef, RouteBy};
 use crate::observe::{Acceptance, ConditionFacts, Facts, Live, Observed};
 use crate::plan::gateway::Former;
 use crate::plan::keys::Key;
@@ -9,7 +9,7 @@ use crate::plan::{Plan, RoutingPlan};
 use super::conditions::{Condition, ConditionType, first};
 use super::readiness;
 use super::reasons::Reason;
-use super::state::{State, name, notes, quote, state};
+use super::state::{State, is_missing, looked_up, name, notes, quote, state};
 
 const KIND: ConditionType = ConditionType::GatewayReady;
 
@@ -96,12 +96,7 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
 /// Whether the Gateway is there and can be looked at.
 fn looked_at(plan: &Plan, observed: &Observed, gateway: &str) -> Result<(), Condition> {
     let found = state(observed, Key::Gateway);
-    let missing = match found {
-        State::Missing => Some(String::new()),
-        State::NotSynced(why) if is_missing(why) => Some(format!(": {}", quote(why))),
-        State::Absent | State::NotSynced(_) | State::Unreadable(_) | State::Live(_) => None,
-    };
-    if let Some(why) = missing {
+    if let Some(why) = found.missing() {
         let message = format!(
             "Routing: there is no {gateway} on the target cluster{why}. Install it, or have the platform's Input, or \
              spec.gateway.ref, name the one that is there."
@@ -110,7 +105,9 @@ fn looked_at(plan: &Plan, observed: &Observed, gateway: &str) -> Result<(), Cond
     }
     match found.live(plan, KIND, "Routing", Key::Gateway) {
         Ok(_) => Ok(()),
-        Err(condition) if condition.reason == Reason::Creating => Err(looked_up(plan, gateway)),
+        Err(condition) if condition.reason == Reason::Creating => {
+            Err(looked_up(plan, KIND, "Routing", gateway))
+        }
         Err(condition) => Err(condition),
     }
 }
@@ -265,7 +262,7 @@ fn priority(plan: &Plan, routing: &RoutingPlan) -> Option<String> {
             },
         ));
     }
-    (!routing.picker.sheds).then(|| {
+    routing.picker.own().is_some_and(|picker| !picker.sheds).then(|| {
         " The endpoint picker lets its negative priority wait like any other: requests may wait in it, and this release of \
          it cannot bound them for one priority, so spec.criticality sheddable has no effect. Have the platform's Input ask \
          for a release of endpointPicker that can."
@@ -275,7 +272,7 @@ fn priority(plan: &Plan, routing: &RoutingPlan) -> Option<String> {
 
 /// What happens to requests when no picker answers, where that is not what the platform asked for.
 fn failure_mode(routing: &RoutingPlan) -> Option<String> {
-    let (asked, instead) = match routing.picker.failure_mode {
+    let (asked, instead) = match routing.picker.failure_mode() {
         FailureMode::FailOpen => ("FailOpen", "fail"),
         FailureMode::FailClose => ("FailClose", "go to any replica"),
     };
@@ -286,16 +283,6 @@ fn failure_mode(routing: &RoutingPlan) -> Option<String> {
             implementation = routing.traits().name,
         )
     })
-}
-
-/// The Gateway is somebody else's, and only observed.
-fn looked_up(plan: &Plan, gateway: &str) -> Condition {
-    let look = match plan.transport {
-        Transport::Objects(_) => "look at the Object that wraps it and at provider-kubernetes",
-        Transport::Direct => "see that Crossplane is 2.0 or newer, which looks up what a function asks for",
-    };
-    let message = format!("Routing: {gateway} is being looked up. If this lasts, {look}.");
-    Condition::new(KIND, Reason::Creating, message)
 }
 
 /// How far route or pool have come.
@@ -364,11 +351,6 @@ fn awaited(plan: &Plan, observed: &Observed, key: Key, why: &ConditionFacts) -> 
 fn serves_hosts(routing: &RoutingPlan, live: &Live) -> bool {
     let wanted = routing.by.host().map(ToString::to_string);
     live.hostnames.iter().eq(&wanted)
-}
-
-/// crossplane-runtime v2, `reconciler.go`: the word for an observed-only object that is not there.
-fn is_missing(why: &str) -> bool {
-    why.contains("external resource does not exist")
 }
 
 /// What the Gateway says of its own data plane, where that is not good.

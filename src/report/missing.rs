@@ -72,6 +72,7 @@ pub(super) const fn brings(key: Key) -> Option<Brings> {
         | Key::EppMetricsClusterRoleBinding
         | Key::EppDeployment
         | Key::EppService
+        | Key::EppExistingService
         | Key::Ingress => return None,
     })
 }

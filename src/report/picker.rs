@@ -2,13 +2,14 @@
 
 use crate::observe::{Facts, Live, Observed};
 use crate::plan::Plan;
+use crate::plan::endpoint_picker::{ExistingPlan, PickerPlan};
 use crate::plan::keys::Key;
 
 use super::conditions::{Condition, ConditionType};
 use super::missing;
 use super::reasons::Reason;
 use super::rollout::{gave_up, is_current};
-use super::state::{State, is_unknown_kind, name, notes, quote, state};
+use super::state::{State, is_unknown_kind, looked_up, name, notes, quote, state};
 
 const KIND: ConditionType = ConditionType::EndpointPickerReady;
 
@@ -57,6 +58,10 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     if let Some(condition) = unknown(plan, observed, Key::InferenceObjective) {
         return condition;
     }
+    let picker = match &routing.picker {
+        PickerPlan::Own(picker) => picker,
+        PickerPlan::Existing(existing) => return not_managed(plan, observed, existing),
+    };
     let object = name(plan, Key::EppDeployment);
     let deployment = state(observed, Key::EppDeployment);
     if let State::Live(live) = deployment
@@ -96,7 +101,7 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     );
     let served_before = served_before(observed);
     // Where one of several leads, the Deployment controller always gives up on the others in the end.
-    let all_can_be_ready = !routing.picker.elects_leader();
+    let all_can_be_ready = !picker.elects_leader();
     if let Some(gave_up) = gave_up(live).filter(|_| all_can_be_ready || !served_before) {
         let message = format!(
             "Endpoint picker: {object} does not come up: {word}, {why}. Look at {look}",
@@ -119,6 +124,36 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
 fn unknown(plan: &Plan, observed: &Observed, key: Key) -> Option<Condition> {
     let State::NotSynced(why) = state(observed, key) else { return None };
     is_unknown_kind(why).then(|| missing::condition(plan, KIND, "Endpoint picker", key, why)).flatten()
+}
+
+/// A picker that is already there: its Service is looked at, and who answers behind it is not ours to know.
+fn not_managed(plan: &Plan, observed: &Observed, existing: &ExistingPlan) -> Condition {
+    const LAYER: &str = "Endpoint picker";
+    let service = name(plan, Key::EppExistingService);
+    let found = state(observed, Key::EppExistingService);
+    if let Some(why) = found.missing() {
+        let message = format!(
+            "{LAYER}: there is no {service} on the target cluster{why}. Install the picker in that namespace, set up for \
+             {pool}, or have the platform's Input name the one that is there, or leave endpointPicker.existing out, so \
+             that the model gets a picker of its own.",
+            pool = name(plan, Key::InferencePool),
+        );
+        return Condition::new(KIND, Reason::NoEndpointPicker, message);
+    }
+    match found.live(plan, KIND, LAYER, Key::EppExistingService) {
+        Ok(_) => Condition::new(
+            KIND,
+            Reason::NotManaged,
+            format!(
+                "{LAYER}: the Gateway asks {service} at port {port}, which is somebody else's; whether it answers is not \
+                 known here.{notes}",
+                port = existing.port,
+                notes = notes(plan, observed, &[Key::InferenceObjective]),
+            ),
+        ),
+        Err(condition) if condition.reason == Reason::Creating => looked_up(plan, KIND, LAYER, &service),
+        Err(condition) => condition,
+    }
 }
 
 /// The provider copies what it observes into the Object's status, where it reaches people who may not read Secrets.

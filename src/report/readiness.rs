@@ -134,6 +134,7 @@ pub const fn rule(key: Key) -> Rule {
         | Key::EppRoleLeaderElection
         | Key::EppRoleBindingLeaderElection
         | Key::EppService
+        | Key::EppExistingService
         | Key::Gateway
         | Key::Ingress => (EXISTS, Judgement::Exists),
         // The model serves whichever way the count is held.

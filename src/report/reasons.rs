@@ -73,6 +73,10 @@ pub enum Reason {
     GatewayApiNotInstalled,
     /// The cluster does not know what the implementation needs beside the route. Install it, or name the right one.
     GatewayImplementationNotInstalled,
+    /// The picker is somebody else's, and its Service is there. Nothing to do here; whoever runs it knows how it is.
+    NotManaged,
+    /// There is no such picker. Install it, or name another one.
+    NoEndpointPicker,
     /// There is no such Gateway. Install it, or name another one.
     NoGateway,
     /// The Gateway, or the cluster, refuses the pool. Do what the message says.
@@ -153,6 +157,8 @@ impl Reason {
             Self::InferenceExtensionNotInstalled => ("InferenceExtensionNotInstalled", False, Broken),
             Self::GatewayApiNotInstalled => ("GatewayAPINotInstalled", False, Broken),
             Self::GatewayImplementationNotInstalled => ("GatewayImplementationNotInstalled", False, Broken),
+            Self::NotManaged => ("NotManaged", Unknown, Settled),
+            Self::NoEndpointPicker => ("NoEndpointPicker", False, Broken),
             Self::NoGateway => ("NoGateway", False, Broken),
             Self::InferencePoolFailed => ("InferencePoolFailed", False, Broken),
             Self::HttpRouteFailed => ("HTTPRouteFailed", False, Broken),

@@ -42,6 +42,15 @@ pub(super) fn state(observed: &Observed, key: Key) -> State<'_> {
 }
 
 impl<'a> State<'a> {
+    /// Present where somebody else's object is not there: what is said of that.
+    pub(super) fn missing(self) -> Option<String> {
+        match self {
+            Self::Missing => Some(String::new()),
+            Self::NotSynced(why) if is_missing(why) => Some(format!(": {}", quote(why))),
+            Self::Absent | Self::NotSynced(_) | Self::Unreadable(_) | Self::Live(_) => None,
+        }
+    }
+
     /// The live object, or the condition that says why there is none.
     pub(super) fn live(
         self,
@@ -83,6 +92,16 @@ impl<'a> State<'a> {
     }
 }
 
+/// Nobody has said anything about an object that is somebody else's, and only looked at.
+pub(super) fn looked_up(plan: &Plan, kind: ConditionType, layer: &str, object: &str) -> Condition {
+    let look = match plan.transport {
+        Transport::Objects(_) => "look at the Object that wraps it and at provider-kubernetes",
+        Transport::Direct => "see that Crossplane is 2.0 or newer, which looks up what a function asks for",
+    };
+    let message = format!("{layer}: {object} is being looked up. If this lasts, {look}.");
+    Condition::new(kind, Reason::Creating, message)
+}
+
 /// Who says why an object does not come.
 fn look(plan: &Plan) -> &'static str {
     match plan.transport {
@@ -96,6 +115,11 @@ fn look(plan: &Plan) -> &'static str {
 /// `NoResourceMatchError`) and of server-side discovery.
 pub(super) fn is_unknown_kind(why: &str) -> bool {
     why.contains("no matches for ") || why.contains("the server could not find the requested resource")
+}
+
+/// crossplane-runtime v2, `reconciler.go`: the word for an observed-only object that is not there.
+pub(super) fn is_missing(why: &str) -> bool {
+    why.contains("external resource does not exist")
 }
 
 /// What the provider could not apply among objects that do not decide a condition, as an addition to its message.
@@ -129,7 +153,7 @@ pub(super) fn kind(plan: &Plan, key: Key) -> &'static str {
     match key {
         Key::ReplicasHandover => kind(plan, plan.workload_key()),
         Key::VllmRuntime => "VLLMRuntime",
-        Key::ModelService | Key::ModelMetricsService | Key::EppService => "Service",
+        Key::ModelService | Key::ModelMetricsService | Key::EppService | Key::EppExistingService => "Service",
         Key::ModelPodDisruptionBudget => "PodDisruptionBudget",
         Key::ModelNetworkPolicy | Key::EppNetworkPolicy => "NetworkPolicy",
         Key::ServiceMonitor | Key::EppServiceMonitor => "ServiceMonitor",

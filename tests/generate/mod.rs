@@ -351,6 +351,8 @@ fn input_fields() -> Fields {
         ("endpointPicker.failureMode", one_of(&["FailOpen", "FailClose"])),
         ("endpointPicker.flowControl", one_of(&["Auto", "Enabled", "Disabled"])),
         ("endpointPicker.metricsAuth", one_of(&["None", "Token"])),
+        ("endpointPicker.existing.name", text("[a-z]{1,10}-epp")),
+        ("endpointPicker.existing.port", number(1..65536)),
         (
             "gateway.implementation",
             one_of(&["EnvoyAIGateway", "Istio", "Agentgateway", "GKE", "NGINX", "Other"]),
@@ -577,6 +579,16 @@ fn fit_scaling(fields: &mut Value, input: &mut Value) {
 }
 
 fn fit_picker(picker: &mut Value, sleeps: bool) {
+    // A port alone is nobody's, and nothing would wake a model that sleeps.
+    if picker["existing"]["name"].is_null() || sleeps {
+        take(picker, "existing");
+    }
+    if picker["existing"].is_object() {
+        for field in ["image", "replicas", "resources", "scorers", "config", "flowControl", "metricsAuth"] {
+            take(picker, field);
+        }
+        return;
+    }
     // What another release is called has an image of its own.
     if picker["family"].is_string() && picker["version"].is_string() && picker["image"].is_null() {
         picker["image"] = json!("registry.example.com/epp:fork");
@@ -633,6 +645,11 @@ fn fit_routing(fields: &mut Value, input: &mut Value, names_model: bool) {
     let sleeps = fields["scaling"]["enabled"] == true && fields["minReplicas"] == 0;
     if input["endpointPicker"].is_object() {
         fit_picker(&mut input["endpointPicker"], sleeps);
+        if input["endpointPicker"]["existing"].is_object()
+            && input["monitoring"]["endpointPicker"] == "Enabled"
+        {
+            take(input, "monitoring.endpointPicker");
+        }
     }
     if names_model {
         let served = match &fields["servedModelName"] {

@@ -6,10 +6,11 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::api::quantity::Quantity as Bytes;
-use crate::api::settings::{FailureMode, MetricsAuth, Picker, PickerConfig, Scorer, Toggle};
+use crate::api::settings::{ExistingPicker, FailureMode, MetricsAuth, Picker, PickerConfig, Scorer, Toggle};
 use crate::api::{Duration, Path, Problem, Source, Step};
 
 use super::checks::{input, input_has, input_misses};
+use super::names::PICKER_PORT;
 
 mod family;
 mod known;
@@ -45,7 +46,29 @@ const PRIORITIES: u64 = 2;
 
 /// The Endpoint Picker.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PickerPlan {
+pub enum PickerPlan {
+    /// The model's own.
+    Own(OwnPicker),
+    /// Somebody else's.
+    Existing(ExistingPlan),
+}
+
+/// A picker that is already there: nothing is known of it but where it answers, and how the platform says it behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExistingPlan {
+    /// Which release it behaves like.
+    pub family: Family,
+    /// What the gateway does when the picker does not answer.
+    pub failure_mode: FailureMode,
+    /// Name of its Service, in the model's namespace.
+    pub service: String,
+    /// Port of that Service.
+    pub port: u16,
+}
+
+/// A picker that is composed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnPicker {
     /// Which release it behaves like.
     pub family: Family,
     /// Full image reference.
@@ -69,6 +92,40 @@ pub struct PickerPlan {
 }
 
 impl PickerPlan {
+    /// Which release it behaves like.
+    pub const fn family(&self) -> Family {
+        match self {
+            Self::Own(OwnPicker { family, .. }) | Self::Existing(ExistingPlan { family, .. }) => *family,
+        }
+    }
+
+    /// What the gateway does when it does not answer.
+    pub const fn failure_mode(&self) -> FailureMode {
+        match self {
+            Self::Own(OwnPicker { failure_mode, .. }) | Self::Existing(ExistingPlan { failure_mode, .. }) => {
+                *failure_mode
+            }
+        }
+    }
+
+    /// Where it is composed.
+    pub const fn own(&self) -> Option<&OwnPicker> {
+        match self {
+            Self::Own(own) => Some(own),
+            Self::Existing(_) => None,
+        }
+    }
+
+    /// Where it is somebody else's.
+    pub const fn existing(&self) -> Option<&ExistingPlan> {
+        match self {
+            Self::Own(_) => None,
+            Self::Existing(existing) => Some(existing),
+        }
+    }
+}
+
+impl OwnPicker {
     /// Whether one of several replicas leads. They share nothing, so only one may answer: each would know half of the
     /// requests and hold half of the queue.
     pub const fn elects_leader(&self) -> bool {
@@ -124,6 +181,14 @@ pub(super) struct Wanted {
 
 /// Decides everything about the picker.
 pub(super) fn decide(picker: &Picker, wanted: Wanted) -> Result<PickerPlan, Vec<Problem>> {
+    match &picker.existing {
+        Some(existing) => use_existing(picker, existing).map(PickerPlan::Existing),
+        None => compose(picker, wanted).map(PickerPlan::Own),
+    }
+}
+
+/// A picker that is already there. What would be written into its Deployment, or read out of it, cannot be had.
+fn use_existing(picker: &Picker, existing: &ExistingPicker) -> Result<ExistingPlan, Vec<Problem>> {
     let Picker {
         version,
         family,
@@ -135,6 +200,58 @@ pub(super) fn decide(picker: &Picker, wanted: Wanted) -> Result<PickerPlan, Vec<
         failure_mode,
         flow_control,
         metrics_auth,
+        existing: _,
+    } = picker;
+    let want = |what: &str| {
+        format!("must be {what} where existing is there: that picker is not composed, so set it there")
+    };
+    let left_out = || want("left out");
+    let mut problems: Vec<Problem> = [
+        image.as_ref().map(|image| input("spec.endpointPicker.image", image, left_out())),
+        (*replicas > 1).then(|| input("spec.endpointPicker.replicas", replicas, left_out())),
+        resources.as_ref().map(|_| input_has("spec.endpointPicker.resources", left_out())),
+        scorers.as_ref().map(|_| input_has("spec.endpointPicker.scorers", left_out())),
+        config.as_ref().map(|_| input_has("spec.endpointPicker.config", left_out())),
+        match flow_control {
+            Toggle::Auto => None,
+            Toggle::Enabled => Some(input(FLOW_CONTROL, "Enabled", want("Auto"))),
+            Toggle::Disabled => Some(input(FLOW_CONTROL, "Disabled", want("Auto"))),
+        },
+        (*metrics_auth == MetricsAuth::Token)
+            .then(|| input("spec.endpointPicker.metricsAuth", "Token", want("None"))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let family = match family {
+        Some(family) => Ok(*family),
+        None => family_of(version.as_deref()),
+    };
+    let family = family.map_err(|problem| problems.push(problem)).ok();
+    let Some(family) = family.filter(|_| problems.is_empty()) else { return Err(problems) };
+    let ExistingPicker { name, port } = existing;
+    Ok(ExistingPlan {
+        family,
+        failure_mode: *failure_mode,
+        service: name.clone(),
+        port: port.unwrap_or(PICKER_PORT),
+    })
+}
+
+/// One of the model's own.
+fn compose(picker: &Picker, wanted: Wanted) -> Result<OwnPicker, Vec<Problem>> {
+    let Picker {
+        version,
+        family,
+        image,
+        replicas,
+        resources,
+        scorers,
+        config,
+        failure_mode,
+        flow_control,
+        metrics_auth,
+        existing: _,
     } = picker;
     let (family, image) =
         release(version.as_deref(), *family, image.as_deref()).map_err(|problem| vec![problem])?;
@@ -157,7 +274,7 @@ pub(super) fn decide(picker: &Picker, wanted: Wanted) -> Result<PickerPlan, Vec<
         ));
     }
     let Some(decision) = decision.filter(|_| problems.is_empty()) else { return Err(problems) };
-    Ok(PickerPlan {
+    Ok(OwnPicker {
         family,
         image,
         replicas: *replicas,
@@ -183,15 +300,8 @@ fn release(
             let want = format!("must be there, since {version} is no release of {}", family.as_str());
             return Err(input_misses("spec.endpointPicker.image", want));
         }
-        (Some(family), _, _) | (None, Some(_), Some(family)) => family,
-        (None, None, _) => Family::Gie1_3,
-        (None, Some(version), None) => {
-            let releases = Family::ALL.map(Family::release).join(", ");
-            let want = format!(
-                "must be of a known release: {releases}; or have family say which of them a fork behaves like"
-            );
-            return Err(input("spec.endpointPicker.version", version, want));
-        }
+        (Some(family), _, _) => family,
+        (None, version, _) => family_of(version)?,
     };
     let traits = family.traits();
     let image = image.map_or_else(
@@ -199,6 +309,18 @@ fn release(
         str::to_owned,
     );
     Ok((family, image))
+}
+
+/// Which releases one belongs to.
+fn family_of(version: Option<&str>) -> Result<Family, Problem> {
+    let Some(version) = version else { return Ok(Family::Gie1_3) };
+    Family::of(version).ok_or_else(|| {
+        let releases = Family::ALL.map(Family::release).join(", ");
+        let want = format!(
+            "must be of a known release: {releases}; or have family say which of them a fork behaves like"
+        );
+        input("spec.endpointPicker.version", version, want)
+    })
 }
 
 /// The configuration, and what follows from it.

@@ -1,9 +1,15 @@
 //! The release table, row by row, each with its reason.
 
-use crate::api::Duration;
-use crate::api::settings::{FailureMode, MetricsAuth, Picker, Scorer, Toggle};
+use k8s_openapi::api::core::v1::ResourceRequirements;
 
-use super::{ComposedConfig, ConfigPlan, Family, FlowControlPlan, PickerPlan, Wanted, decide};
+use crate::api::Duration;
+use crate::api::settings::{
+    ExistingPicker, FailureMode, MetricsAuth, Picker, PickerConfig, Scorer, Toggle, Tree,
+};
+
+use super::{
+    ComposedConfig, ConfigPlan, ExistingPlan, Family, FlowControlPlan, OwnPicker, PickerPlan, Wanted, decide,
+};
 
 pub(super) const AWAKE: Wanted =
     Wanted { sleeps: false, cold_start: Duration::from_seconds(600), priority: 100, adapters: false };
@@ -21,6 +27,7 @@ pub(super) fn plain() -> Picker {
         failure_mode: FailureMode::FailClose,
         flow_control: Toggle::Auto,
         metrics_auth: MetricsAuth::None,
+        existing: None,
     }
 }
 
@@ -41,15 +48,18 @@ impl Picker {
     }
 }
 
-pub(super) fn decided(picker: &Picker, wanted: Wanted) -> PickerPlan {
-    decide(picker, wanted).unwrap()
+pub(super) fn decided(picker: &Picker, wanted: Wanted) -> OwnPicker {
+    match decide(picker, wanted).unwrap() {
+        PickerPlan::Own(own) => own,
+        PickerPlan::Existing(existing) => panic!("it is somebody else's: {existing:?}"),
+    }
 }
 
-fn queue(plan: &PickerPlan) -> Option<FlowControlPlan> {
+fn queue(plan: &OwnPicker) -> Option<FlowControlPlan> {
     ours(plan).flow_control
 }
 
-pub(super) fn ours(plan: &PickerPlan) -> &ComposedConfig {
+pub(super) fn ours(plan: &OwnPicker) -> &ComposedConfig {
     match &plan.config {
         ConfigPlan::Composed(config) => config,
         ConfigPlan::Written(text) => panic!("it is written: {text}"),
@@ -139,6 +149,60 @@ fn what_is_no_known_release_is_told_what_is() {
     );
     let said = refused(&plain().released("v7.0.0").like(Family::Gie1_5), AWAKE);
     assert!(said.starts_with("Input spec.endpointPicker.image is missing: must be there"), "{said}");
+}
+
+/// What would be written into a Deployment that is not ours, or read out of it, is refused, all of it at once.
+#[test]
+fn a_picker_that_is_already_there_is_only_said_where_it_is_and_what_it_is_like() {
+    let existing = |port| Picker {
+        existing: Some(ExistingPicker { name: "shared-epp".to_owned(), port }),
+        ..plain().like(Family::LlmD0_10).released("v0.9.0")
+    };
+    for (port, want, reason) in [(None, 9002, "what all releases answer at"), (Some(80), 80, "as it is said")]
+    {
+        let plan = decide(&existing(port), AWAKE).unwrap();
+        assert_eq!(plan.own(), None);
+        assert_eq!(
+            plan.existing(),
+            Some(&ExistingPlan {
+                family: Family::LlmD0_10,
+                failure_mode: FailureMode::FailClose,
+                service: "shared-epp".to_owned(),
+                port: want,
+            }),
+            "{reason}; the family overrides the version, and needs no image, since none is pulled"
+        );
+    }
+
+    let everything = Picker {
+        image: Some("registry.example.com/epp:v1".to_owned()),
+        replicas: 2,
+        resources: Some(ResourceRequirements::default()),
+        scorers: Some(Vec::new()),
+        config: Some(PickerConfig { text: String::new(), tree: Tree::Null }),
+        flow_control: Toggle::Disabled,
+        metrics_auth: MetricsAuth::Token,
+        family: None,
+        version: Some("v1.6.0".to_owned()),
+        ..existing(None)
+    };
+    let said = refused_all(&everything, AWAKE);
+    let fields = [
+        "image is \"registry.example.com/epp:v1\": must be left out",
+        "replicas is 2: must be left out",
+        "resources is there: must be left out",
+        "scorers is there: must be left out",
+        "config is there: must be left out",
+        "flowControl is \"Disabled\": must be Auto",
+        "metricsAuth is \"Token\": must be None",
+        "version is \"v1.6.0\": must be of a known release",
+    ];
+    assert_eq!(said.len(), fields.len(), "{said:#?}");
+    for (said, field) in said.iter().zip(fields) {
+        assert!(said.starts_with(&format!("Input spec.endpointPicker.{field}")), "{said}");
+    }
+    let enabled = Picker { flow_control: Toggle::Enabled, ..existing(None) };
+    assert!(refused(&enabled, AWAKE).contains("flowControl is \"Enabled\": must be Auto"));
 }
 
 #[test]

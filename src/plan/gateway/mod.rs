@@ -1,6 +1,6 @@
 //! Everything about the way from the Gateway to the pool of one stack.
 
-use crate::api::settings::{FailureMode, GatewayRef, PriorityHook, RouteBy, Routing, Settings};
+use crate::api::settings::{FailureMode, GatewayRef, Picker, PriorityHook, RouteBy, Routing, Settings};
 use crate::api::{Duration, Problem};
 
 use super::checks;
@@ -86,7 +86,7 @@ impl RoutingPlan {
 
     /// Whether something else happens than what the platform asked for when the picker does not answer.
     pub const fn ignores_failure_mode(&self) -> bool {
-        match (self.traits().failure, self.picker.failure_mode) {
+        match (self.traits().failure, self.picker.failure_mode()) {
             (Failure::AsAsked, _)
             | (Failure::AlwaysClosed, FailureMode::FailClose)
             | (Failure::AlwaysOpen, FailureMode::FailOpen) => false,
@@ -104,10 +104,20 @@ pub(super) fn decide(
 ) -> Result<RoutingPlan, Vec<Problem>> {
     let Routing { by, implementation, gateway, priority_hook, timeout, picker } = routing;
     let hook = hook(*implementation, *priority_hook, by).map_err(|it| vec![it])?;
-    let picker = endpoint_picker::decide(picker, wanted)?;
+    let asleep = asleep_unseen(settings, picker, wanted);
+    let picker = match (endpoint_picker::decide(picker, wanted), asleep) {
+        (Ok(picker), None) => picker,
+        (Ok(_), Some(asleep)) => return Err(vec![asleep]),
+        (Err(mut problems), asleep) => {
+            problems.extend(asleep);
+            return Err(problems);
+        }
+    };
     let rules = match by {
-        RouteBy::Host(_) => rules::by_host(picker.family),
-        RouteBy::ModelName(_) => by_model(settings, *implementation, picker.family).map_err(|it| vec![it])?,
+        RouteBy::Host(_) => rules::by_host(picker.family()),
+        RouteBy::ModelName(_) => {
+            by_model(settings, *implementation, picker.family()).map_err(|it| vec![it])?
+        }
     };
     Ok(RoutingPlan {
         by: by.clone(),
@@ -120,9 +130,23 @@ pub(super) fn decide(
             *timeout
         },
         rules,
-        priority: priority::decide(hook, picker.family, &settings.composite.name),
+        priority: priority::decide(hook, picker.family(), &settings.composite.name),
         picker,
     })
+}
+
+/// A model is woken by requests that wait in its picker, and kept awake by those it works on. Of a picker that is not
+/// composed nobody knows that requests may wait there, for how long, and by which series they are seen.
+fn asleep_unseen(settings: &Settings, picker: &Picker, wanted: Wanted) -> Option<Problem> {
+    let existing = picker.existing.as_ref().filter(|_| wanted.sleeps)?;
+    let want = format!(
+        "must be at least 1 where the platform has requests go by a picker that is already there ({}), since nothing \
+         would wake the model; or have its Input leave endpointPicker.existing out, so that the model gets a picker of \
+         its own",
+        existing.name,
+    );
+    let path = format!("{}.minReplicas", settings.composite.spec_path);
+    Some(checks::composite(&path, settings.replicas.min, want))
 }
 
 /// What acts of what the implementation has and the platform permits.

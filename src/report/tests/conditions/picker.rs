@@ -85,6 +85,38 @@ pub(super) fn cases() -> Vec<Case> {
             ],
         ),
         case(
+            "somebody else's is there",
+            full().picked_by("shared-epp"),
+            healthy(),
+            (EndpointPickerReady, Reason::NotManaged),
+            &["the Gateway asks Service team-a/shared-epp at port 9002, which is somebody else's"],
+        ),
+        case(
+            "somebody else's is not there",
+            full().picked_by("shared-epp"),
+            healthy().broken(Key::EppExistingService, "observe failed: external resource does not exist"),
+            (EndpointPickerReady, Reason::NoEndpointPicker),
+            &[
+                "there is no Service team-a/shared-epp",
+                "set up for InferencePool team-a/llama",
+                "endpointPicker.existing",
+            ],
+        ),
+        case(
+            "somebody else's may not be looked at",
+            full().picked_by("shared-epp"),
+            healthy().broken(Key::EppExistingService, "observe failed: forbidden"),
+            (EndpointPickerReady, Reason::ObjectNotSynced),
+            &["Service team-a/shared-epp cannot be reconciled: observe failed: forbidden."],
+        ),
+        case(
+            "nobody has looked for somebody else's",
+            full().picked_by("shared-epp"),
+            cluster(),
+            (EndpointPickerReady, Reason::Creating),
+            &["Service team-a/shared-epp is being looked up. If this lasts, look at the Object"],
+        ),
+        case(
             "the Deployment controller gave up",
             full(),
             with(gave_up),
