@@ -305,3 +305,30 @@ fn at_zero_replicas_asleep_reads_zero_and_blind_reads_what_runs() -> Result<()> 
         ],
     )
 }
+
+/// Its series have names of their own, and it writes those of its predecessor beside them.
+#[test]
+fn a_picker_of_llm_d_is_asked_by_its_own_names_and_counted_once() -> Result<()> {
+    // As a `PodMonitor` labels them.
+    let series = |metric: &str, more: &str| {
+        let model = r#"namespace="team-a",inference_devopstoolkit_ai_model="nightowl""#;
+        format!(r#"{metric}{{{model},job="team-a/nightowl-epp"{more}}}"#)
+    };
+    let up = || (series("up", ""), "1 1");
+    let both =
+        |own, former, more, values| vec![up(), (series(own, more), values), (series(former, more), values)];
+    let [own, former] = ["llm_d_epp_flow_control_queue_size", "inference_extension_flow_control_queue_size"];
+    let waiting = both(own, former, r#",inference_pool="nightowl""#, "3 3");
+    let [own, former] = ["llm_d_epp_request_running", "inference_objective_running_requests"];
+    let running = both(own, former, "", "20 20");
+    let case = |trigger, series, reads, reason| Case { trigger, series, reads, reason };
+    check(
+        "picker-llm-d-v0.10/xr.yaml",
+        &[
+            case("queue-depth", vec![], Some(0.0), "asleep"),
+            case("picker-queue", waiting, Some(3.0), "three requests wait"),
+            case("picker-queue", vec![up()], Some(0.0), "no request yet"),
+            case("picker-running", running, Some(20.0), "twenty run"),
+        ],
+    )
+}
