@@ -108,6 +108,7 @@ fn options(args: Args) -> anyhow::Result<Options> {
         max_recv_message_size,
         max_in_flight_size,
         stall: limits::STALL,
+        at_once: limits::AT_ONCE,
         keepalive: limits::KEEPALIVE,
         certificate_looks: limits::CERTIFICATE_LOOKS,
         metrics_address,

@@ -38,6 +38,11 @@ impl RunFunctionRequest {
         Self::decode(Bytes::from(request.encode_to_vec()))
     }
 
+    /// How many bytes this takes on the wire.
+    pub fn size(&self) -> usize {
+        self.encoded_len()
+    }
+
     /// The tag to hand back.
     pub fn tag(&self) -> &str {
         self.meta.as_ref().map_or("", |meta| &meta.tag)

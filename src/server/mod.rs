@@ -53,6 +53,8 @@ pub struct Options {
     pub max_in_flight_size: MessageSize,
     /// How long a request may stop on its way.
     pub stall: Duration,
+    /// Up to how many bytes a request is answered by the thread that has read it.
+    pub at_once: usize,
     /// How long a connection may be silent before its client is asked whether it is there, and how long the answer may
     /// take.
     pub keepalive: Duration,
@@ -122,6 +124,7 @@ impl Server {
             max_recv_message_size,
             max_in_flight_size,
             stall,
+            at_once,
             keepalive,
             certificate_looks,
             metrics_address,
@@ -140,8 +143,12 @@ impl Server {
 
         let metrics = Metrics::new();
         let (health, health_service) = health::serving().await;
-        let runner = FunctionRunnerServiceServer::new(Runner { function, metrics: metrics.clone() })
-            .max_decoding_message_size(max_recv_message_size.bytes());
+        let runner = FunctionRunnerServiceServer::new(Runner {
+            function,
+            at_once: *at_once,
+            metrics: metrics.clone(),
+        })
+        .max_decoding_message_size(max_recv_message_size.bytes());
         let routes = Routes::new(Admitted::new(runner, *max_in_flight_size, *stall))
             .add_service(health_service)
             .add_service(reflection::current()?)

@@ -1,7 +1,8 @@
 //! One call: from the wire's messages to the function and back.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -19,7 +20,34 @@ pub type Function = Arc<dyn Fn(RunFunctionRequest) -> RunFunctionResponse + Send
 /// Calls the function.
 pub(super) struct Runner {
     pub(super) function: Function,
+    /// The bytes up to which a request is answered by the thread that has read it.
+    pub(super) at_once: usize,
     pub(super) metrics: Metrics,
+}
+
+impl Runner {
+    /// What the function says, and how long it took; `None` where it panicked.
+    async fn run(&self, request: RunFunctionRequest) -> Option<(RunFunctionResponse, Duration)> {
+        let function = Arc::clone(&self.function);
+        let metrics = self.metrics.clone();
+        let small = request.size() <= self.at_once;
+        let run = move || {
+            let begin = Instant::now();
+            let response = function(request);
+            let duration = begin.elapsed();
+            metrics.ran(duration, &response);
+            (response, duration)
+        };
+        if small {
+            // Nothing that a panic may leave half done is used again: the request goes with it.
+            return catch_unwind(AssertUnwindSafe(run)).ok();
+        }
+        // Beside the threads that serve sockets: a request of many megabytes must not hold up health checks, signals
+        // and other calls. A set, because its tasks go with it: a call that is cancelled while it waits never runs.
+        let mut tasks = JoinSet::new();
+        tasks.spawn_blocking(run);
+        tasks.join_next().await?.ok()
+    }
 }
 
 #[tonic::async_trait]
@@ -34,20 +62,7 @@ impl FunctionRunnerService for Runner {
         let tag = request.tag().to_owned();
         let composite =
             tracing::enabled!(tracing::Level::DEBUG).then(|| request.observed_composite()).flatten();
-        let function = Arc::clone(&self.function);
-        let metrics = self.metrics.clone();
-
-        // Beside the threads that serve sockets: a request of many megabytes must not hold up health checks, signals
-        // and other calls. A set, because its tasks go with it: a call that is cancelled while it waits never runs.
-        let mut tasks = JoinSet::new();
-        tasks.spawn_blocking(move || {
-            let begin = Instant::now();
-            let response = function(request);
-            let duration = begin.elapsed();
-            metrics.ran(duration, &response);
-            (response, duration)
-        });
-        let Some(Ok((response, duration))) = tasks.join_next().await else {
+        let Some((response, duration)) = self.run(request).await else {
             tracing::error!(tag, "the function panicked");
             return Err(Status::internal("the function panicked: its log says where"));
         };

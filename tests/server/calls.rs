@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use bytes::Bytes;
 use function_inference::protocol::view::{ResponseMeta, RunFunctionResponse};
-use function_inference::server::Function;
+use function_inference::server::{Function, Options};
 use tokio::task::JoinSet;
 use tonic::Code;
 
@@ -67,17 +67,19 @@ async fn a_cancelled_call_leaves_it_serving() {
 
 #[tokio::test]
 async fn a_panic_ends_its_call_and_no_other() {
-    let server = Running::start(touchy(), &options()).await;
-    let mut client = server.client();
+    for at_once in [0, usize::MAX] {
+        let server = Running::start(touchy(), &Options { at_once, ..options() }).await;
+        let mut client = server.client();
 
-    let status = soon(client.run_function(request("panic"))).await.unwrap_err();
-    assert_eq!(
-        (status.code(), status.message()),
-        (Code::Internal, "the function panicked: its log says where")
-    );
+        let status = soon(client.run_function(request("panic"))).await.unwrap_err();
+        assert_eq!(
+            (status.code(), status.message()),
+            (Code::Internal, "the function panicked: its log says where")
+        );
 
-    soon(client.run_function(request("calm"))).await.unwrap();
-    assert_eq!(server.handled("Internal").await, "1");
+        soon(client.run_function(request("calm"))).await.unwrap();
+        assert_eq!(server.handled("Internal").await, "1");
+    }
 }
 
 #[tokio::test]
@@ -87,4 +89,21 @@ async fn the_older_protocol_is_not_served() {
     let path = "/apiextensions.fn.proto.v1beta1.FunctionRunnerService/RunFunction";
     let status = soon(call_raw(server.channel(), path, Bytes::new())).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
+}
+
+/// The name of the thread that runs the function, by the size of the request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn small_requests_are_answered_by_the_thread_that_has_read_them() {
+    let (sender, threads) = std::sync::mpsc::channel();
+    let function: Function = Arc::new(move |_| {
+        let _ = sender.send(std::thread::current().id());
+        RunFunctionResponse::default()
+    });
+    let server = Running::start(function, &Options { at_once: 1024, ..options() }).await;
+    let mut client = server.client();
+    let worker = tokio::spawn(async { std::thread::current().id() }).await.unwrap();
+    for (size, at_once) in [(10, true), (4096, false), (10, true)] {
+        soon(client.run_function(request(&"x".repeat(size)))).await.unwrap();
+        assert_eq!(threads.recv().unwrap() == worker, at_once, "a tag of {size} bytes");
+    }
 }

@@ -49,6 +49,8 @@ pub(crate) fn options() -> Options {
         max_recv_message_size: MessageSize::DEFAULT,
         max_in_flight_size: MessageSize::IN_FLIGHT,
         stall: 2 * BOUND,
+        // Functions here wait for what a test does.
+        at_once: 0,
         keepalive: 2 * BOUND,
         certificate_looks: 2 * BOUND,
         metrics_address: Some("127.0.0.1:0".parse().unwrap()),

@@ -38,6 +38,7 @@ impl Predecessor {
             max_recv_message_size: MessageSize::DEFAULT,
             max_in_flight_size: MessageSize::IN_FLIGHT,
             stall: limits::STALL,
+            at_once: limits::AT_ONCE,
             keepalive: limits::KEEPALIVE,
             certificate_looks: limits::CERTIFICATE_LOOKS,
             metrics_address: None,
