@@ -35,7 +35,7 @@ const CRITICAL_ERROR_RATIO: f64 = 0.2;
 /// `pkg/common/error`).
 const NO_ERRORS: &str = "InferencePoolResourceExhausted|ResourceExhausted|BadRequest|NotFound";
 /// Requests that nobody could take in time (GIE v1.5.0 and llm-d-router v0.10.0, `pkg/epp/flowcontrol/types`).
-const EXPIRED: &str = "EvictedTTL|EvictedNoEndpoints.*";
+const EXPIRED: &str = "EvictedTTL";
 
 /// Decides what is worth an alert. Nothing without series, which is told already.
 pub(super) fn decide(
@@ -201,8 +201,7 @@ fn outages(engine: &str, cold_start: Duration) -> [Alert; 2] {
 /// What the picker's series say.
 fn endpoint_picker(settings: &Settings, series: &Series<'_>, plan: &OwnPicker) -> Vec<Alert> {
     let traits = plan.family.traits();
-    let (engine, picker) = (series.engine(), series.picker());
-    let name = &settings.composite.name;
+    let (engine, picker, held) = (series.engine(), series.picker(), series.held());
     let cold_start = settings.cold_start;
     let sleeps = scaling::sleeps(settings);
     let mut alerts = vec![Alert {
@@ -236,7 +235,7 @@ fn endpoint_picker(settings: &Settings, series: &Series<'_>, plan: &OwnPicker) -
         let lasts = ColdStart(cold_start).past();
         alerts.push(Alert {
             name: "InferenceRequestsHeld",
-            expr: format!(r#"sum({}{{{picker},inference_pool="{name}"}}) > 0"#, traits.queue_metric),
+            expr: format!("sum({}{{{held}}}) > 0", traits.queue_metric),
             lasts: Some(lasts),
             severity: Severity::Warning,
             summary: "Requests wait in the Endpoint Picker without an end.",
@@ -251,15 +250,14 @@ fn endpoint_picker(settings: &Settings, series: &Series<'_>, plan: &OwnPicker) -
         let wait = traits.wait_metric;
         alerts.push(Alert {
             name: "InferenceRequestsExpired",
-            expr: format!(
-                r#"sum(increase({wait}_count{{{picker},inference_pool="{name}",outcome=~"{EXPIRED}"}}[10m])) > 0"#
-            ),
+            expr: format!(r#"sum(increase({wait}_count{{{held},outcome=~"{EXPIRED}"}}[10m])) > 0"#),
             lasts: None,
             severity: Severity::Warning,
             summary: "Requests waited in the Endpoint Picker in vain.",
-            description: "In ten minutes {{ $value | humanize }} requests were held as long as they may be, and then \
+            description:
+                "In ten minutes {{ $value | humanize }} requests were held as long as they may be, and then \
                           refused: no replica came in time, or none had room."
-                .to_owned(),
+                    .to_owned(),
         });
     }
     let failed = format!(r#"sum(rate({}{{{picker},error_code!~"{NO_ERRORS}"}}[5m]))"#, traits.error_metric);

@@ -8,8 +8,8 @@
 //! | picker | 1 | scraped and empty: zero; not scraped: an error, and `fallback` keeps what runs |
 //! | picker | 0 | scraped and empty: zero; not scraped: as many replicas as there are targets; none: an error |
 
+use crate::api::Duration;
 use crate::api::settings::{Backend, LatencyObjective, Metric, Scaling, Settings, Transport};
-use crate::api::{Duration, ModelName};
 use crate::observe::{Facts, Observed};
 
 use super::cold_start::{ColdStart, seconds};
@@ -124,7 +124,7 @@ fn scaled_object(
     let sleeps = sleeps(settings);
     let mut triggers = engine(series, scaling, sleeps);
     if let Some(asked) = asked.filter(|asked| asked.holds) {
-        triggers.extend(picker(series, &settings.composite.name, asked.family, sleeps));
+        triggers.extend(picker(series, asked.family, sleeps));
     }
     ScaledObjectPlan {
         min: settings.replicas.min,
@@ -222,7 +222,7 @@ fn level(metrics: &[&str], selector: &str, percentile: f64, window: Duration) ->
     format!("{MILLIS_PER_SECOND} * (histogram_quantile({percentile}, {buckets}) > 0) or 0 * ({requests})")
 }
 
-fn picker(series: &Series<'_>, name: &ModelName, family: Family, sleeps: bool) -> [Trigger; 2] {
+fn picker(series: &Series<'_>, family: Family, sleeps: bool) -> [Trigger; 2] {
     let traits = family.traits();
     let (selector, engine) = (series.picker(), series.engine());
     let trigger = |name, series: String, threshold| {
@@ -233,11 +233,7 @@ fn picker(series: &Series<'_>, name: &ModelName, family: Family, sleeps: bool) -
         Trigger { name, query, reads: Reads::Sum, threshold }
     };
     [
-        trigger(
-            "picker-queue",
-            format!(r#"{}{{{selector},inference_pool="{name}"}}"#, traits.queue_metric),
-            PICKER_QUEUE_TARGET,
-        ),
+        trigger("picker-queue", format!("{}{{{}}}", traits.queue_metric, series.held()), PICKER_QUEUE_TARGET),
         trigger("picker-running", format!("{}{{{selector}}}", traits.running_metric), PICKER_RUNNING_TARGET),
     ]
 }

@@ -93,6 +93,11 @@ impl<'a> Series<'a> {
         self.selector(&self.name.picker())
     }
 
+    /// What selects the picker's series of requests that wait, which tell of each pool.
+    pub(super) fn held(&self) -> String {
+        format!(r#"{},inference_pool="{}""#, self.picker(), self.name)
+    }
+
     /// Engines and picker share the model's label, and are told apart by the scrape job: a `ServiceMonitor` names it
     /// after the Service, a `PodMonitor` after itself (prometheus-operator v0.93, `pkg/prometheus/promcfg.go`). Somebody
     /// else's series have neither, so their pods tell.

@@ -30,8 +30,8 @@ pub const STALL: Duration = Duration::from_secs(20);
 /// say so. A client that went without a word, with its node say, would hold its socket for ever.
 pub const KEEPALIVE: Duration = Duration::from_mins(1);
 
-/// Up to how many bytes a request is answered by the thread that has read it. Handing it to another thread and back costs as
-/// much as answering a model's usual request; one of this size takes about a millisecond.
+/// Up to how many bytes a request is answered by the thread that has read it. Handing it to another thread and back
+/// takes an eighth of what a model's usual call costs (`docs/adr/0004-cost.md`); one of this size takes about a millisecond.
 pub const AT_ONCE: usize = 256 * KIB;
 
 /// Calls that one connection may have at a time. Crossplane reconciles up to a hundred composite resources at once over
