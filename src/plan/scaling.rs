@@ -9,7 +9,7 @@
 //! | picker | 0 | scraped and empty: zero; not scraped: as many replicas as there are targets; none: an error |
 
 use crate::api::Duration;
-use crate::api::settings::{Backend, LatencyObjective, Metric, Scaling, Settings, Transport};
+use crate::api::settings::{Backend, Credentials, LatencyObjective, Metric, Scaling, Settings, Transport};
 use crate::observe::{Facts, Observed};
 
 use super::cold_start::{ColdStart, seconds};
@@ -17,7 +17,6 @@ use super::endpoint_picker::{Family, OwnPicker};
 use super::handover::{self, Handover};
 use super::keys::Key;
 use super::series::{Series, vllm};
-use super::{Pace, Reads, ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
 
 /// llm-d's guide for queues in the picker: wake-up takes scrape interval + this + cold start.
 const POLLING_INTERVAL_SECONDS: u32 = 15;
@@ -34,6 +33,106 @@ const FULL_CACHE: f64 = 1.0;
 const PICKER_QUEUE_TARGET: f64 = 1.0;
 /// Requests the pool works on, per replica (the same guide).
 const PICKER_RUNNING_TARGET: f64 = 16.0;
+
+/// The autoscaler, or why there is none.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ScalingPlan {
+    /// Not asked for.
+    Off,
+    /// Composed.
+    On(ScaledObjectPlan),
+    /// Asked for, but it would do harm today.
+    Withheld(Withheld),
+}
+
+/// Why a `ScaledObject` that was asked for is not composed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withheld {
+    /// The replica count of the live workload passes from this function to the autoscaler, which comes last.
+    HandoverPending(HandoverStep),
+    /// The workload stands on a stub CRD, where a missing count means no pods.
+    TargetNotScalable,
+}
+
+/// What is under way while the replica count passes to the autoscaler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandoverStep {
+    /// A second Object is to hold the count.
+    Sharing,
+    /// The workload's own Object is to let go of it.
+    Releasing,
+    /// The second Object is to go.
+    Leaving,
+}
+
+/// A `ScaledObject`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScaledObjectPlan {
+    /// `minReplicaCount`.
+    pub min: u32,
+    /// `maxReplicaCount`.
+    pub max: u32,
+    /// Present where the model may sleep.
+    pub zero: Option<ZeroPlan>,
+    /// Whether requests for a sleeping model are held (routing is on).
+    pub wakes: bool,
+    /// Where KEDA asks.
+    pub prometheus_address: String,
+    /// Present where it needs credentials.
+    pub credentials: Option<Credentials>,
+    /// At least one.
+    pub triggers: Vec<Trigger>,
+    /// How fast.
+    pub pace: Pace,
+}
+
+/// How fast the pool may grow and shrink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// In so long,
+    pub up_seconds: u32,
+    /// by so many replicas, or to twice as many where that is more.
+    pub up_replicas: u32,
+    /// So long nothing may speak against fewer;
+    pub quiet_seconds: u32,
+    /// then one goes each time so long.
+    pub down_seconds: u32,
+}
+
+/// Durations of a model that may sleep, all derived from `coldStart`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ZeroPlan {
+    /// How long a request is held for a model that wakes: its cold start.
+    pub hold_seconds: u32,
+    /// `pollingInterval`.
+    pub polling_interval_seconds: u32,
+    /// `cooldownPeriod`.
+    pub cooldown_seconds: u32,
+    /// `initialCooldownPeriod`.
+    pub initial_cooldown_seconds: u32,
+}
+
+/// One Prometheus trigger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trigger {
+    /// Unique in the `ScaledObject`.
+    pub name: &'static str,
+    /// `PromQL`, one element.
+    pub query: String,
+    /// What the query reads.
+    pub reads: Reads,
+    /// Of a sum, per replica.
+    pub threshold: f64,
+}
+
+/// What a query reads, and so how the autoscaler reckons with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// Something that grows with the pool: divided by the replicas, it is compared with the threshold.
+    Sum,
+    /// Something that does not: the ready replicas are multiplied by how far it is beyond the threshold.
+    Level,
+}
 
 /// The workload's `replicas` field, and the autoscaler.
 pub(super) struct Decision {
