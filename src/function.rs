@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::api::settings::{Settings, Transport, Ttl};
+use crate::api::settings::{GatewayChoice, Settings, Transport, Ttl};
 use crate::api::{self, Problem, cluster_extension};
 use crate::cluster;
 use crate::compose::{ComposeError, compose};
-use crate::deliver::{Means, deliver};
+use crate::deliver::{self, GATEWAYS, Lookup, Means, deliver};
 use crate::kinds::Foreign;
 use crate::observe;
 use crate::plan::keys::Key;
@@ -131,6 +131,16 @@ fn model_stack(
 
     let objects = observed_objects(request, |key| Key::parse(key).is_some());
     let mut observed = observe::read(&composite, objects.iter().map(|(key, bytes)| (*key, bytes.as_ref())))?;
+    let gateways = discovered(&settings).map(|lookup| {
+        let found = request.required(GATEWAYS);
+        if let Some(found) = &found {
+            observed.find_gateways(&settings.transport, found);
+        }
+        let Lookup { api_version, kind, namespace, labels } = lookup;
+        let requirements = response.requirements.get_or_insert_default();
+        requirements.labelled(GATEWAYS, api_version, kind, namespace, labels);
+        found.unwrap_or_default()
+    });
     if settings.transport == Transport::Direct {
         for key in Key::FOREIGN {
             if let Some(found) = request.required(key.as_str()) {
@@ -139,6 +149,10 @@ fn model_stack(
         }
     }
     let plan = plan(&settings, &observed).map_err(FunctionError::InvalidSpec)?;
+    let found_here = gateways.filter(|_| settings.transport == Transport::Direct);
+    if let (Some(found), Some(chosen)) = (&found_here, plan.gateway()) {
+        observed.look_up_among(Key::Gateway, chosen, found)?;
+    }
 
     let Report { ready, conditions, status, events, settled } = report(&plan, &observed);
     let mut part = desired::Part::default();
@@ -150,6 +164,8 @@ fn model_stack(
                 part.resource(key.as_str(), &object, ready)
                     .map_err(|source| FunctionError::Write { what: key.as_str(), source })?;
             }
+            // It is among what was found, and asking for it by name would depend on the answer.
+            Means::LookedUp(_) if key == Key::Gateway && found_here.is_some() => {}
             Means::LookedUp(foreign) => {
                 let Foreign { api_version, kind, metadata } = *foreign;
                 let requirements = response.requirements.get_or_insert_default();
@@ -167,6 +183,16 @@ fn model_stack(
     response.conditions = conditions.iter().map(condition).collect();
     response.results = events.into_iter().map(outcome).collect();
     Ok(response)
+}
+
+/// Where the Gateways can be seen, where one of them is to be found.
+fn discovered(settings: &Settings) -> Option<Lookup> {
+    match settings.routing.as_ref()?.gateway {
+        GatewayChoice::Named(_) => None,
+        GatewayChoice::Discovered(_) => {
+            Some(deliver::gateways(&settings.transport, settings.composite.namespace.as_deref()))
+        }
+    }
 }
 
 fn cluster_extension(

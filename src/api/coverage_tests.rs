@@ -134,7 +134,10 @@ pub(super) fn samples() -> Vec<(Source, &'static str, Value)> {
         stack("gateway.ref.namespace", json!({"gateway": {"ref": {"namespace": "other"}}})),
         stack("gateway.ref.sectionName", json!({"gateway": {"ref": {"sectionName": "https"}}})),
         stack("gateway.discovery", json!({"gateway": {"discovery": true}})),
-        stack("gateway.discoveryLabel{}", json!({"gateway": {"discoveryLabel": {"a": "b"}}})),
+        stack(
+            "gateway.discoveryLabel{}",
+            json!({"gateway": {"discovery": true, "discoveryLabel": {"a": "b"}}}),
+        ),
         stack("gateway.routeBy", json!({"gateway": {"routeBy": "ModelName"}})),
         stack("gateway.priorityHook", json!({"gateway": {"priorityHook": "Lua"}})),
         stack("gateway.timeout", json!({"gateway": {"timeout": "1m"}})),

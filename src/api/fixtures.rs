@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::operator::Operator;
 use super::settings::{
-    Adapter, Backend, Composite, Criticality, Delivery, ExistingPicker, FailureMode, GatewayRef,
-    Implementation, Lora, Metric, MetricsAuth, Model, MonitorKind, Monitoring, Monitors, Network, Picker,
-    PriorityHook, ProviderConfigKind, Replicas, RouteBy, Routing, Runtime, Scaling, Settings, Target, Toggle,
-    Transport, Ttl,
+    Adapter, Backend, Composite, Criticality, Delivery, Discovery, ExistingPicker, FailureMode,
+    GatewayChoice, GatewayRef, Implementation, Lora, Metric, MetricsAuth, Model, MonitorKind, Monitoring,
+    Monitors, Network, Picker, PriorityHook, ProviderConfigKind, Replicas, RouteBy, Routing, Runtime,
+    Scaling, Settings, Target, Toggle, Transport, Ttl,
 };
 use super::{Duration, Host, ModelName, Namespace};
 
@@ -71,11 +71,11 @@ impl Settings {
         self.routing = Some(Routing {
             by: RouteBy::Host(Host::parse(host).unwrap()),
             implementation: Implementation::EnvoyAiGateway,
-            gateway: GatewayRef {
+            gateway: GatewayChoice::Named(GatewayRef {
                 name: "eg".to_owned(),
                 namespace: "envoy-gateway-system".to_owned(),
                 section_name: None,
-            },
+            }),
             priority_hook: PriorityHook::None,
             timeout: Duration::from_seconds(300),
             picker: Picker {
@@ -92,6 +92,24 @@ impl Settings {
                 existing: None,
             },
         });
+        self
+    }
+
+    /// Behind another Gateway.
+    pub(crate) fn behind(mut self, namespace: &str, name: &str) -> Self {
+        self.routing.as_mut().unwrap().gateway = GatewayChoice::Named(GatewayRef {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            section_name: None,
+        });
+        self
+    }
+
+    /// Behind the Gateway that is found, of several the one with the platform's label.
+    pub(crate) fn discovering(mut self) -> Self {
+        let labels = BTreeMap::from([("use".to_owned(), "yes".to_owned())]);
+        self.routing.as_mut().unwrap().gateway =
+            GatewayChoice::Discovered(Discovery { labels, section_name: None });
         self
     }
 

@@ -160,7 +160,7 @@ fn value(schema: &Value) -> String {
 fn note(source: Source, path: &str) -> Option<String> {
     let entry = TABLE.iter().find(|entry| entry.source == source && entry.path == path)?;
     Some(match entry.when {
-        When::Set | When::True => "Not supported yet.".to_owned(),
+        When::Set => "Not supported yet.".to_owned(),
         When::Is(values) => {
             let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
             let values: Vec<&str> = values.iter().map(String::as_str).collect();

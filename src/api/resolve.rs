@@ -15,8 +15,8 @@ use super::reading::Map;
 use super::routing::{self, PlatformGateway, gateway_ref};
 use super::scaling;
 use super::settings::{
-    Composite, Criticality, EnvSource, EnvVariable, ExistingPicker, FailureMode, MetricsAuth, Model, Picker,
-    PickerConfig, Replicas, Runtime, Scorer, SecretKey, Settings, Toggle, Ttl,
+    Composite, Criticality, EnvSource, EnvVariable, ExistingPicker, FailureMode, GatewayChoice, MetricsAuth,
+    Model, Picker, PickerConfig, Replicas, Runtime, Scorer, SecretKey, Settings, Toggle, Ttl,
 };
 use super::values::{Duration, ModelName};
 
@@ -105,7 +105,10 @@ pub(super) fn settle(
     let gateways: Vec<&str> = own_gateway
         .namespace()
         .into_iter()
-        .chain(gateway_ref.as_ref().map(|it| it.namespace.as_str()))
+        .chain(match &gateway_ref {
+            Some(GatewayChoice::Named(gateway)) => Some(gateway.namespace.as_str()),
+            Some(GatewayChoice::Discovered(_)) | None => None,
+        })
         .collect();
     let namespace =
         namespace(&identity, target, target_namespace.map(|it| it.0), &gateways, &policy, problems);

@@ -1,15 +1,23 @@
 //! Routing: what leads to the model, through which Gateway, and what implements that.
 
+use std::collections::BTreeMap;
+
 use super::llm_inference as xr;
 use super::model_stack as stack;
 use super::policy::{self, Star};
 use super::problem::{Path, Problems};
-use super::settings::{GatewayRef, Implementation, Picker, PriorityHook, RouteBy, Routing};
+use super::resolve;
+use super::settings::{
+    Discovery, GatewayChoice, GatewayRef, Implementation, Picker, PriorityHook, RouteBy, Routing,
+};
 use super::values::{Duration, Host};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_seconds(300);
 /// Where the documented installation of Envoy Gateway puts its Gateway. Elsewhere the platform has to say it.
 const DEFAULT_GATEWAY: (&str, &str) = ("eg", "envoy-gateway-system");
+
+/// What marks the Gateway to take among several, unless the platform says otherwise.
+const DEFAULT_DISCOVERY_LABEL: (&str, &str) = ("inference.devopstoolkit.ai/gateway", "true");
 
 /// What the platform says about Gateways.
 #[derive(Debug)]
@@ -19,6 +27,8 @@ pub(super) struct PlatformGateway {
     name: Option<String>,
     namespace: Option<String>,
     section_name: Option<String>,
+    /// Labels of the one to take among several, where it is found on the cluster.
+    discovery: Option<BTreeMap<String, String>>,
     by: stack::RouteBy,
     priority_hook: PriorityHook,
     timeout: Duration,
@@ -29,8 +39,8 @@ impl PlatformGateway {
         let stack::StackGateway {
             implementation,
             reference,
-            discovery: _,
-            discovery_label: _,
+            discovery,
+            discovery_label,
             route_by,
             priority_hook,
             timeout,
@@ -45,13 +55,19 @@ impl PlatformGateway {
             Some(stack::Implementation::Other) => Some(Implementation::Other),
             Some(stack::Implementation::Auto) => None,
         };
-        let default =
-            (implementation == Some(Implementation::EnvoyAiGateway)).then_some(DEFAULT_GATEWAY).unzip();
+        let is_discovered = discovery == Some(true);
+        let default = (implementation == Some(Implementation::EnvoyAiGateway) && !is_discovered)
+            .then_some(DEFAULT_GATEWAY)
+            .unzip();
+        let (label, value) = DEFAULT_DISCOVERY_LABEL;
+        let labels = discovery_label
+            .map_or_else(|| BTreeMap::from([(label.to_owned(), value.to_owned())]), resolve::texts);
         Self {
             implementation,
             name: name.map(|it| it.0).or_else(|| default.0.map(str::to_owned)),
             namespace: namespace.map(|it| it.0.to_string()).or_else(|| default.1.map(str::to_owned)),
             section_name: section_name.map(|it| it.0),
+            discovery: is_discovered.then_some(labels),
             by: route_by.unwrap_or(stack::RouteBy::Host),
             priority_hook: priority_hook.unwrap_or(PriorityHook::None),
             timeout: timeout.map_or(DEFAULT_TIMEOUT, |timeout| timeout.0),
@@ -91,17 +107,22 @@ impl PlatformGateway {
 }
 
 /// The composite's Gateway, leaf by leaf over the platform's, or `None` where nobody says which. A listener of the
-/// platform's Gateway means nothing on another one.
+/// platform's Gateway means nothing on another one. Where neither names one, it may be found on the cluster.
 pub(super) fn gateway_ref(
     gateway: &xr::Gateway,
     own: &PlatformGateway,
     policy: &stack::Policy,
     problems: &mut Problems,
-) -> Option<GatewayRef> {
+) -> Option<GatewayChoice> {
     let xr::GatewayReference { name, namespace, section_name } =
         gateway.reference.clone().unwrap_or_default();
-    let name = name.map(|it| it.0).or_else(|| own.name.clone())?;
-    let namespace = namespace.map(|it| it.0.to_string()).or_else(|| own.namespace.clone())?;
+    let name = name.map(|it| it.0).or_else(|| own.name.clone());
+    let namespace = namespace.map(|it| it.0.to_string()).or_else(|| own.namespace.clone());
+    if let (None, None, Some(labels)) = (&name, &namespace, &own.discovery) {
+        let section_name = section_name.map(|it| it.0).or_else(|| own.section_name.clone());
+        return Some(GatewayChoice::Discovered(Discovery { labels: labels.clone(), section_name }));
+    }
+    let (name, namespace) = (name?, namespace?);
     let seen = format!("{namespace}/{name}");
     let own_name = own.full_name();
     let is_own = own_name.as_ref() == Some(&seen);
@@ -112,14 +133,14 @@ pub(super) fn gateway_ref(
     }
     let section_name =
         section_name.map(|it| it.0).or_else(|| if is_own { own.section_name.clone() } else { None });
-    Some(GatewayRef { name, namespace, section_name })
+    Some(GatewayChoice::Named(GatewayRef { name, namespace, section_name }))
 }
 
 /// Routing, where it is on.
 pub(super) fn settle(
     enabled: Option<bool>,
     host: Option<Host>,
-    gateway: Option<GatewayRef>,
+    gateway: Option<GatewayChoice>,
     own: &PlatformGateway,
     picker: Picker,
     problems: &mut Problems,
@@ -141,7 +162,11 @@ pub(super) fn settle(
     let implementation = own.implementation?;
     let path = Path::dotted("gateway.ref");
     if gateway.is_none() && !input.doubt(&path) {
-        let want = "must have name and namespace of the Gateway, which only EnvoyAIGateway has a default for";
+        let want = if own.discovery.is_some() {
+            "must have name and namespace, or neither: then the Gateway is found on the cluster"
+        } else {
+            "must have name and namespace of the Gateway, which only EnvoyAIGateway has a default for"
+        };
         input.add(&path, "missing", want);
     }
     Some(Routing {

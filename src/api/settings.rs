@@ -376,13 +376,31 @@ pub struct Routing {
     /// What implements the Gateway.
     pub implementation: Implementation,
     /// The Gateway.
-    pub gateway: GatewayRef,
+    pub gateway: GatewayChoice,
     /// What may give requests their priority.
     pub priority_hook: PriorityHook,
     /// Longest request, before any hold time.
     pub timeout: Duration,
     /// The Endpoint Picker.
     pub picker: Picker,
+}
+
+/// How it is known which Gateway is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GatewayChoice {
+    /// Somebody names it.
+    Named(GatewayRef),
+    /// It is found on the cluster.
+    Discovered(Discovery),
+}
+
+/// Which of the cluster's Gateways is meant: the only one, else one of several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discovery {
+    /// Labels that one of several has.
+    pub labels: BTreeMap<String, String>,
+    /// One listener.
+    pub section_name: Option<String>,
 }
 
 /// A Gateway, or one listener of it.

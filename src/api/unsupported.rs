@@ -11,8 +11,6 @@ use super::problem::{Path, Problems, Source, Step, shown};
 pub(super) enum When {
     /// Any.
     Set,
-    /// True.
-    True,
     /// These.
     Is(&'static [&'static str]),
 }
@@ -33,11 +31,8 @@ const fn input(path: &'static str, when: When, instead: &'static str) -> Unsuppo
 }
 
 /// Everything that cannot be had.
-pub(super) const TABLE: &[Unsupported] = &[
-    input("gateway.implementation", When::Is(&["Auto"]), "name what implements the Gateway"),
-    input("gateway.discovery", When::True, "name the Gateway in gateway.ref"),
-    input("gateway.discoveryLabel", When::Set, "name the Gateway in gateway.ref"),
-];
+pub(super) const TABLE: &[Unsupported] =
+    &[input("gateway.implementation", When::Is(&["Auto"]), "name what implements the Gateway")];
 
 /// Notes every use of what cannot be had, in what lies at the fields' base.
 pub(super) fn refuse(fields: &Value, source: Source, problems: &mut Problems) {
@@ -90,7 +85,6 @@ impl When {
         }
         match self {
             Self::Set => true,
-            Self::True => value.as_bool() == Some(true),
             Self::Is(values) => value.as_str().is_some_and(|value| values.contains(&value)),
         }
     }

@@ -2,18 +2,18 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::api::settings::GatewayRef;
 use crate::kinds::Foreign;
 use crate::kinds::gateway_api::{API_VERSION, GATEWAY};
-use crate::plan::RoutingPlan;
 
 /// Its identity and nothing more: no owner mark, since nothing of ours is written to it.
-pub(super) fn observed(routing: &RoutingPlan) -> Foreign {
+pub(super) fn observed(gateway: &GatewayRef) -> Foreign {
     Foreign {
         api_version: API_VERSION,
         kind: GATEWAY,
         metadata: ObjectMeta {
-            name: Some(routing.gateway.name.clone()),
-            namespace: Some(routing.gateway.namespace.clone()),
+            name: Some(gateway.name.clone()),
+            namespace: Some(gateway.namespace.clone()),
             ..ObjectMeta::default()
         },
     }

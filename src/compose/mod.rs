@@ -77,15 +77,13 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         Key::PodMonitor => pods.map(|monitoring| monitoring::pod_monitor(plan, monitoring).into()),
         Key::InferencePool => routing.map(|routing| pool::inference_pool(plan, routing).into()),
         Key::InferenceObjective => routing.map(|routing| pool::inference_objective(plan, routing).into()),
-        Key::HttpRoute => routing
-            .filter(|routing| !routing.has_own_route())
-            .map(|routing| route::http_route(plan, routing).into()),
-        Key::AiGatewayRoute => routing
-            .filter(|routing| routing.has_own_route())
-            .map(|routing| route::ai_gateway_route(plan, routing).into()),
-        Key::AiGatewayHttpRoute => {
-            routing.filter(|routing| routing.has_own_route()).map(|_| route::generated_route(plan).into())
+        Key::HttpRoute => {
+            routing.filter(|_| plan.has(key)).map(|routing| route::http_route(plan, routing).into())
         }
+        Key::AiGatewayRoute => {
+            routing.filter(|_| plan.has(key)).map(|routing| route::ai_gateway_route(plan, routing).into())
+        }
+        Key::AiGatewayHttpRoute => plan.has(key).then(|| route::generated_route(plan).into()),
         Key::AdaptersConfigMap => companion.map(|_| companions::adapters_config_map(plan).into()),
         Key::GatewayDestinationRule => {
             companion.map(|routing| companions::destination_rule(plan, routing).into())
@@ -141,7 +139,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
             ScalingPlan::On(scaled_object) => Some(scaling::scaled_object(plan, scaled_object).into()),
             ScalingPlan::Off | ScalingPlan::Withheld(_) => None,
         },
-        Key::Gateway => routing.map(|routing| gateway::observed(routing).into()),
+        Key::Gateway => plan.gateway().map(|it| gateway::observed(it).into()),
         Key::Ingress => match &plan.ingress {
             IngressPlan::Wanted(host) | IngressPlan::Kept(host) => Some(ingress::ingress(plan, host).into()),
             IngressPlan::Absent => None,

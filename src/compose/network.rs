@@ -32,7 +32,7 @@ fn policy(plan: &Plan, key: Key, pods: LabelSelector, openings: &[Opening]) -> N
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(pods),
             policy_types: Some(vec!["Ingress".to_owned()]),
-            ingress: Some(openings.iter().map(rule).collect()),
+            ingress: (!openings.is_empty()).then(|| openings.iter().map(rule).collect()),
             egress: None,
         }),
     }

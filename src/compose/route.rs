@@ -61,8 +61,9 @@ pub(super) fn generated_route(plan: &Plan) -> Foreign {
 
 fn parents(routing: &RoutingPlan) -> Vec<ParentRef> {
     let former = routing.former.as_ref().map(|former| &former.gateway);
-    [&routing.gateway]
-        .into_iter()
+    routing
+        .gateway
+        .iter()
         .chain(former)
         .map(|GatewayRef { name, namespace, section_name }| ParentRef {
             group: GROUP,

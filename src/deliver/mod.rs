@@ -4,11 +4,13 @@ use serde::Serialize;
 
 use crate::api::settings::{Delivery, ProviderConfigKind, Target, Transport};
 use crate::compose::Composed;
+use crate::kinds::gateway_api::{API_VERSION, GATEWAY};
 use crate::kinds::provider_kubernetes::{
     CLUSTER_API_VERSION, ForProvider, NAMESPACED_API_VERSION, OBJECT, Object, ObjectSpec, ProviderConfigRef,
     Readiness,
 };
 use crate::kinds::{Foreign, Manifest};
+use crate::plan::names::GATEWAYS_LABEL;
 use crate::report::readiness;
 
 /// What Crossplane gets.
@@ -28,6 +30,42 @@ pub enum Means {
     Composed(Delivered),
     /// Look it up: nothing can be composed that is only looked at.
     LookedUp(Box<Foreign>),
+}
+
+/// What Crossplane is asked for by this name: the Gateways among which one is found.
+pub const GATEWAYS: &str = "gateways";
+
+/// Resources to look up, all with these labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// Group and version.
+    pub api_version: &'static str,
+    /// Kind.
+    pub kind: &'static str,
+    /// `None` = all namespaces.
+    pub namespace: Option<String>,
+    /// Labels that they have.
+    pub labels: Vec<(String, String)>,
+}
+
+/// Where the Gateways of the target cluster can be seen: as they are, or as the members of a collection that somebody
+/// keeps of them. A namespaced provider configuration means something in its own namespace only.
+pub fn gateways(transport: &Transport, namespace: Option<&str>) -> Lookup {
+    let Transport::Objects(Delivery { target, provider_config_kind, provider_config_name }) = transport
+    else {
+        return Lookup { api_version: API_VERSION, kind: GATEWAY, namespace: None, labels: Vec::new() };
+    };
+    let (api_version, namespace) = match (target, provider_config_kind) {
+        (Target::NamespacedObject, ProviderConfigKind::ProviderConfig) => {
+            (NAMESPACED_API_VERSION, namespace.map(str::to_owned))
+        }
+        (Target::NamespacedObject, ProviderConfigKind::ClusterProviderConfig) => {
+            (NAMESPACED_API_VERSION, None)
+        }
+        (Target::ClusterObject, _) => (CLUSTER_API_VERSION, None),
+    };
+    let labels = vec![(GATEWAYS_LABEL.to_owned(), provider_config_name.clone())];
+    Lookup { api_version, kind: OBJECT, namespace, labels }
 }
 
 /// Delivers one object of a model stack.

@@ -47,6 +47,12 @@ impl Form {
     }
 }
 
+/// Namespace and name of an object, if it can be read.
+pub(super) fn place(bytes: &[u8]) -> Option<(Option<String>, Option<String>)> {
+    let Named { metadata: Metadata { name, namespace } } = from_struct(bytes).ok()?;
+    Some((namespace, name))
+}
+
 /// An object that is there, given the facts of its kind, or why they cannot be read.
 ///
 /// What was last asked for is kept nowhere. Of the replica count its managers tell; the rest only this function writes.
@@ -65,6 +71,7 @@ pub(super) fn found(bytes: &[u8], live: Result<Live, String>) -> Result<Observed
         namespace,
         replicas: there.replicas.filter(|_| is_ours),
         ingress_host: there.ingress_host,
+        gateway: there.gateway,
     };
     Ok(ObservedObject {
         name,

@@ -29,6 +29,15 @@ impl Cluster {
         self.with(key, &json!({"type": "Synced", "status": "True", "reason": "ReconcileSuccess"}), live)
     }
 
+    /// An Object that the provider cannot look at, with what was asked for in it.
+    pub(crate) fn asking(self, key: Key, asked: &Value) -> Self {
+        let mut cluster = self.broken(key, "connect failed");
+        if let Some(object) = cluster.objects.get_mut(&key) {
+            object["spec"]["forProvider"]["manifest"]["spec"] = asked["spec"].clone();
+        }
+        cluster
+    }
+
     /// An Object that the provider cannot reconcile any more: the former live object is still in its status.
     pub(crate) fn broken(self, key: Key, why: &str) -> Self {
         let synced = json!({"type": "Synced", "status": "False", "reason": "ReconcileError", "message": why});

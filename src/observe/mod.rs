@@ -15,6 +15,7 @@ mod extension_policy;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod gateway;
+mod gateways;
 mod http_route;
 mod inference_pool;
 mod live;
@@ -40,6 +41,19 @@ pub struct Observed {
     pub objects: BTreeMap<Key, ObservedObject>,
     /// Conditions on the observed composite itself: type to status and reason. Events come from their change.
     pub conditions: BTreeMap<String, ObservedCondition>,
+    /// The Gateways of the target cluster, where one is to be found; `None` while nobody has looked.
+    pub gateways: Option<Vec<FoundGateway>>,
+}
+
+/// A Gateway among others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundGateway {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl Observed {
@@ -130,6 +144,8 @@ pub struct Asked {
     pub replicas: Option<u32>,
     /// `spec.rules[0].host` of an Ingress.
     pub ingress_host: Option<String>,
+    /// Name and namespace of the Gateway that a route names first.
+    pub gateway: Option<(String, String)>,
 }
 
 /// Facts of a live object.

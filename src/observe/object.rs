@@ -56,6 +56,14 @@ struct AskedSpec {
     deployment_config: Option<DeploymentConfig>,
     #[serde(default, deserialize_with = "list")]
     rules: Vec<IngressRule>,
+    #[serde(default, deserialize_with = "list")]
+    parent_refs: Vec<ParentRef>,
+}
+
+#[derive(Deserialize)]
+struct ParentRef {
+    name: Option<String>,
+    namespace: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -120,11 +128,12 @@ pub(crate) fn synced(conditions: &[ConditionFacts]) -> Option<Synced> {
 pub(super) fn asked(manifest: AskedManifest) -> Asked {
     let AskedManifest { metadata, spec } = manifest;
     let AskedMetadata { name, namespace } = metadata.unwrap_or_default();
-    let AskedSpec { replicas, deployment_config, rules } = spec.unwrap_or_default();
+    let AskedSpec { replicas, deployment_config, rules, parent_refs } = spec.unwrap_or_default();
     Asked {
         name,
         namespace,
         replicas: replicas.or(deployment_config.and_then(|config| config.replicas)),
         ingress_host: rules.into_iter().find_map(|rule| rule.host),
+        gateway: parent_refs.into_iter().find_map(|parent| parent.name.zip(parent.namespace)),
     }
 }

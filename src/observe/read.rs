@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::api::settings::GatewayRef;
 
 use crate::plan::keys::Key;
 use crate::protocol::{Deserializer, StructError, from_struct};
@@ -67,6 +70,16 @@ impl Observed {
         };
         self.objects.insert(key, object);
         Ok(())
+    }
+}
+
+impl Observed {
+    /// The same of one among several that were found, by its name.
+    pub fn look_up_among(&mut self, key: Key, wanted: &GatewayRef, found: &[Bytes]) -> Result<(), ReadError> {
+        let is_wanted = |bytes: &&Bytes| {
+            direct::place(bytes) == Some((Some(wanted.namespace.clone()), Some(wanted.name.clone())))
+        };
+        self.look_up(key, found.iter().find(is_wanted).map(Bytes::as_ref))
     }
 }
 

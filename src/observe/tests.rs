@@ -55,6 +55,7 @@ fn what_we_asked_for_is_read_whether_it_is_there_or_not() {
             namespace: Some("team-a".to_owned()),
             replicas: Some(2),
             ingress_host: None,
+            gateway: None,
         },
         live: None,
         unreadable: None,
@@ -130,6 +131,7 @@ fn a_composed_resource_without_an_object_is_the_live_object() {
         namespace: Some("team-a".to_owned()),
         replicas: Some(4),
         ingress_host: None,
+        gateway: None,
     };
     assert_eq!((read.form, read.synced, read.asked), (Form::Direct, Some(Synced::True), asked));
     let live = read.live.unwrap();

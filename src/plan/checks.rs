@@ -1,10 +1,13 @@
 //! What the settings alone, or the live model, forbid.
 
-use crate::api::settings::{Backend, Delivery, MetricsAuth, Settings, Target, Transport};
+use crate::api::settings::{Backend, Delivery, GatewayChoice, MetricsAuth, Settings, Target, Transport};
 use crate::api::{Path, Problem, Source, Step};
 use crate::observe::{Form, Observed};
 
 use super::keys::Key;
+
+/// The longest value of a label (apimachinery, `validation.LabelValueMaxLength`).
+const LABEL_MAX: usize = 63;
 
 /// A field of the composite that cannot be what it is.
 pub(super) fn composite(path: &str, seen: impl std::fmt::Debug, want: impl Into<String>) -> Problem {
@@ -21,6 +24,21 @@ pub(super) fn entry(source: Source, path: &str, index: usize, seen: String, want
     let mut found = problem(source, path, seen, want.to_owned());
     found.path.0.push(Step::Index(index));
     found
+}
+
+/// A provider configuration whose name is no label cannot be looked up by one.
+pub(super) fn unfindable(settings: &Settings) -> Option<Problem> {
+    let routing = settings.routing.as_ref()?;
+    let name = match (&routing.gateway, &settings.transport) {
+        (GatewayChoice::Discovered(_), Transport::Objects(delivery)) => &delivery.provider_config_name,
+        (GatewayChoice::Named(_), _) | (_, Transport::Direct) => return None,
+    };
+    let want = format!(
+        "must have at most {LABEL_MAX} characters where the platform has Gateways discovered, since they are found by a \
+         label with that value; or the platform's Input names the Gateway in spec.gateway.ref"
+    );
+    let path = format!("{}.providerConfigName", settings.composite.spec_path);
+    (name.len() > LABEL_MAX).then(|| problem(Source::Composite, &path, format!("{name:?}"), want))
 }
 
 /// A field of the Input that cannot be what it is.

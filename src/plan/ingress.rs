@@ -12,8 +12,10 @@ pub(super) fn decide(settings: &Settings, routing: Option<&RoutingPlan>, observe
         return IngressPlan::Wanted(host.to_string());
     }
     let Some(routing) = routing else { return IngressPlan::Absent };
+    let is_replaced =
+        routing.gateway.as_ref().is_ok_and(|gateway| observed.accepted(routing.route_key(), gateway));
     match observed.objects.get(&Key::Ingress).and_then(|object| object.asked.ingress_host.clone()) {
-        Some(host) if !observed.accepted(routing.route_key(), &routing.gateway) => IngressPlan::Kept(host),
+        Some(host) if !is_replaced => IngressPlan::Kept(host),
         Some(_) | None => IngressPlan::Absent,
     }
 }

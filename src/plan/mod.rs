@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::api::operator::Operator;
 use crate::api::settings::{
-    Composite, MetricsAuth, Model, MonitorKind, Monitoring, Monitors, Settings, Toggle, Transport, Ttl,
+    Composite, GatewayRef, MetricsAuth, Model, MonitorKind, Monitoring, Monitors, Settings, Toggle,
+    Transport, Ttl,
 };
 use crate::api::{Duration, ModelName, Namespace, Problem};
 use crate::observe::Observed;
@@ -268,6 +269,11 @@ impl Plan {
         self.monitoring.as_ref().filter(|monitoring| monitoring.kind == kind)
     }
 
+    /// The Gateway that requests come through, where it is known.
+    pub fn gateway(&self) -> Option<&GatewayRef> {
+        self.routing.as_ref()?.gateway.as_ref().ok()
+    }
+
     /// Whether the stack has that object.
     pub fn has(&self, key: Key) -> bool {
         match key {
@@ -281,7 +287,7 @@ impl Plan {
             Key::ModelPodDisruptionBudget => self.disruption_budget,
             Key::ModelNetworkPolicy => self.network.is_some(),
             Key::EppNetworkPolicy => self.network.is_some() && self.own_picker().is_some(),
-            Key::InferencePool | Key::InferenceObjective | Key::Gateway => self.routing.is_some(),
+            Key::InferencePool | Key::InferenceObjective => self.routing.is_some(),
             Key::EppExistingService => {
                 self.routing.as_ref().is_some_and(|routing| routing.picker.existing().is_some())
             }
@@ -293,6 +299,7 @@ impl Plan {
             | Key::EppRoleBindingPoolReader
             | Key::EppDeployment
             | Key::EppService => self.own_picker().is_some(),
+            Key::Gateway => self.gateway().is_some(),
             Key::EppRoleLeaderElection | Key::EppRoleBindingLeaderElection => {
                 self.own_picker().is_some_and(OwnPicker::elects_leader)
             }
@@ -301,10 +308,14 @@ impl Plan {
             | Key::EppMetricsToken
             | Key::EppMetricsClusterRole
             | Key::EppMetricsClusterRoleBinding => self.shows_token(),
-            Key::HttpRoute => self.routing.as_ref().is_some_and(|routing| !routing.has_own_route()),
-            Key::AiGatewayRoute | Key::AiGatewayHttpRoute => {
-                self.routing.as_ref().is_some_and(RoutingPlan::has_own_route)
-            }
+            Key::HttpRoute => self
+                .routing
+                .as_ref()
+                .is_some_and(|routing| routing.gateway.is_ok() && !routing.has_own_route()),
+            Key::AiGatewayRoute | Key::AiGatewayHttpRoute => self
+                .routing
+                .as_ref()
+                .is_some_and(|routing| routing.gateway.is_ok() && routing.has_own_route()),
             Key::AdaptersConfigMap
             | Key::GatewayDestinationRule
             | Key::GatewayHealthCheckPolicy
@@ -375,8 +386,8 @@ impl Plan {
                 existing.map(|existing| existing.service.clone()).unwrap_or_default()
             }
             Key::Gateway => {
-                let gateway = self.routing.as_ref().map(|routing| &routing.gateway);
-                return gateway
+                return self
+                    .gateway()
                     .map(|gateway| (Some(gateway.namespace.clone()), gateway.name.clone()))
                     .unwrap_or_default();
             }
@@ -391,6 +402,7 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
     problems.extend(checks::other_target(settings, observed));
     problems.extend(checks::owned_by_nobody(settings));
     problems.extend(checks::other_backend(settings, observed));
+    problems.extend(checks::unfindable(settings));
     let sleeps = scaling::sleeps(settings);
     let routing = settings.routing.as_ref().and_then(|routing| {
         let wanted = endpoint_picker::Wanted {
@@ -399,8 +411,9 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
             priority: settings.model.priority,
             adapters: settings.model.lora.is_some(),
         };
-        let decided =
-            gateway::decide(settings, routing, wanted).map_err(|found| problems.extend(found)).ok()?;
+        let decided = gateway::decide(settings, routing, wanted, observed)
+            .map_err(|found| problems.extend(found))
+            .ok()?;
         Some(decided.beside_the_former(observed))
     });
     let picker = routing.as_ref().and_then(|routing| routing.picker.own());

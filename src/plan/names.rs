@@ -6,6 +6,9 @@ use crate::api::{ModelName, Namespace};
 
 /// Marks every emitted object with `<composite namespace>/<composite name>`.
 pub const OWNER_ANNOTATION: &str = "inference.devopstoolkit.ai/owner";
+/// On what an `ObservedObjectCollection` makes of a cluster's Gateways; its value is the name of the provider configuration
+/// that leads to the cluster.
+pub const GATEWAYS_LABEL: &str = "inference.devopstoolkit.ai/gateways";
 /// On pod templates: changes when configuration changes that would not roll the pods by itself.
 pub const CONFIG_HASH_ANNOTATION: &str = "inference.devopstoolkit.ai/config-hash";
 /// Names the model on our Services; the monitors write it on every series.

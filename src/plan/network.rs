@@ -73,7 +73,7 @@ pub(super) fn decide(
             // By which labels its pods are known, is not.
             PickerPlan::Existing(_) => Peer::Namespace(settings.namespace.to_string()),
         };
-        let peers = [gateway.clone(), picker].into_iter().chain(prometheus.clone()).collect();
+        let peers = gateway.iter().cloned().chain([picker]).chain(prometheus.clone()).collect();
         engines(Callers::These(peers))
     } else {
         // Nobody knows where the controller of an Ingress runs.
@@ -88,11 +88,11 @@ pub(super) fn decide(
     let metrics = prometheus
         .filter(|_| picker_is_scraped)
         .map(|peer| Opening { port: PICKER_METRICS_PORT, callers: Callers::These(vec![peer]) });
-    let asks = if moves { Callers::Anybody } else { Callers::These(vec![gateway]) };
-    let picker = Opening { port: PICKER_PORT, callers: asks };
+    let asks = if moves { Some(Callers::Anybody) } else { gateway.map(|it| Callers::These(vec![it])) };
+    let picker = asks.map(|callers| Opening { port: PICKER_PORT, callers });
     // The pods of a picker that is already there are not ours to close.
     let picker =
-        routing.picker.own().map(|_| [picker].into_iter().chain(metrics).collect()).unwrap_or_default();
+        routing.picker.own().map(|_| picker.into_iter().chain(metrics).collect()).unwrap_or_default();
     Ok(Some(NetworkPlan { model: vec![model], picker }))
 }
 
@@ -101,15 +101,17 @@ const fn engines(callers: Callers) -> Opening {
     Opening { port: ENGINE_PORT, callers }
 }
 
-/// Where requests come from.
-fn gateway(routing: &RoutingPlan) -> Result<Peer, Problem> {
+/// Where requests come from; from nowhere while that depends on a Gateway that is not known.
+fn gateway(routing: &RoutingPlan) -> Result<Option<Peer>, Problem> {
     let traits = routing.traits();
     match traits.proxies {
         Proxies::Labelled(labels) => {
             let labels = labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned()));
-            Ok(Peer::Labelled(labels.collect()))
+            Ok(Some(Peer::Labelled(labels.collect())))
         }
-        Proxies::BesideGateway => Ok(Peer::Namespace(routing.gateway.namespace.clone())),
+        Proxies::BesideGateway => {
+            Ok(routing.gateway.as_ref().ok().map(|gateway| Peer::Namespace(gateway.namespace.clone())))
+        }
         Proxies::OutOfReach(why) => {
             let want = format!(
                 "must be false or left out where {} implements the Gateway: {why}, so requests would be cut off; write \
@@ -126,7 +128,7 @@ mod tests {
     use serde_json::json;
 
     use crate::api::fixtures::llm;
-    use crate::api::settings::{GatewayRef, Implementation, Monitoring, Settings, Toggle};
+    use crate::api::settings::{Implementation, Monitoring, Settings, Toggle};
     use crate::observe::Observed;
     use crate::observe::fixtures::cluster;
     use crate::plan::keys::Key;
@@ -162,11 +164,7 @@ mod tests {
         );
         let picker = Peer::Beside(component_labels(&llm().composite.name, ENDPOINT_PICKER));
         let prometheus = namespace("monitoring");
-        let on = |implementation| {
-            let mut settings = llm().hosted(HOST).on(implementation).closed();
-            settings.routing.as_mut().unwrap().gateway.namespace = "gateways".to_owned();
-            settings
-        };
+        let on = |implementation| llm().hosted(HOST).on(implementation).behind("gateways", "shared").closed();
         let cases = [
             (Implementation::EnvoyAiGateway, envoy, "its proxies run wherever it is installed"),
             (Implementation::Istio, namespace("gateways"), "beside the Gateway"),
@@ -183,12 +181,22 @@ mod tests {
         }
     }
 
+    /// A rule without peers would let everybody in.
+    #[test]
+    fn nobody_comes_from_a_gateway_that_is_still_looked_for() {
+        let picker = Peer::Beside(component_labels(&llm().composite.name, ENDPOINT_PICKER));
+        let found = network(&llm().hosted(HOST).on(Implementation::Istio).discovering().closed()).unwrap();
+        assert_eq!(found.model, [open(8000, &[&picker, &namespace("monitoring")])]);
+        assert_eq!(found.picker, [], "whoever asks it is not known");
+    }
+
     /// Its labels are not known, but its namespace is.
     #[test]
     fn a_picker_that_is_already_there_reads_the_engines_and_gets_no_policy() {
-        let settings = llm().hosted(HOST).on(Implementation::Istio).picked_by("shared-epp").closed();
+        let settings = llm().hosted(HOST).on(Implementation::Istio).behind("gateways", "shared");
+        let settings = settings.picked_by("shared-epp").closed();
         let found = network(&settings).unwrap();
-        let gateway = namespace(&settings.routing.as_ref().unwrap().gateway.namespace);
+        let gateway = namespace("gateways");
         let (beside, prometheus) = (namespace("team-a"), namespace("monitoring"));
         assert_eq!(found.model, [open(8000, &[&gateway, &beside, &prometheus])]);
         assert_eq!(found.picker, []);
@@ -234,9 +242,7 @@ mod tests {
 
     #[test]
     fn the_former_gateway_gets_in_for_as_long_as_it_serves() {
-        let mut settings = llm().hosted(HOST).on(Implementation::Istio).closed();
-        settings.routing.as_mut().unwrap().gateway =
-            GatewayRef { name: "new".to_owned(), namespace: "gateways".to_owned(), section_name: None };
+        let settings = llm().hosted(HOST).on(Implementation::Istio).behind("gateways", "new").closed();
         let former = json!({
             "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "old", "namespace": "elsewhere",
         });

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use prost::{DecodeError, Message};
 
 use super::official::resource_selector::Match;
-use super::official::{self, ResourceSelector};
+use super::official::{self, MatchLabels, ResourceSelector};
 use super::view::{
     Condition, ObservedResource, ObservedState, Requirements, ResponseMeta, Result, RunFunctionRequest,
     RunFunctionResponse, Severity, Status, Target,
@@ -144,6 +144,25 @@ impl Requirements {
             kind: kind.to_owned(),
             namespace,
             r#match: Some(Match::MatchName(name)),
+        };
+        self.resources.insert(key.to_owned(), selector);
+    }
+
+    /// Asks for all resources with these labels, in a namespace or in all.
+    pub fn labelled(
+        &mut self,
+        key: &str,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<String>,
+        labels: impl IntoIterator<Item = (String, String)>,
+    ) {
+        let labels = MatchLabels { labels: labels.into_iter().collect() };
+        let selector = ResourceSelector {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace,
+            r#match: Some(Match::MatchLabels(labels)),
         };
         self.resources.insert(key.to_owned(), selector);
     }

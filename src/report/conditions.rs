@@ -111,6 +111,7 @@ pub const CATALOGUE: [(ConditionType, &[Reason]); 4] = [
             Reason::Creating,
             Reason::Pending,
             Reason::NoGateway,
+            Reason::MultipleGateways,
             Reason::GatewayApiNotInstalled,
             Reason::InferenceExtensionNotInstalled,
             Reason::GatewayImplementationNotInstalled,

@@ -1,9 +1,10 @@
 //! `GatewayReady`: do requests for the host reach the pool?
 
-use crate::api::settings::{Criticality, FailureMode, GatewayRef, RouteBy};
+use crate::api::settings::{Criticality, Delivery, FailureMode, GatewayRef, RouteBy, Transport};
 use crate::observe::{Acceptance, ConditionFacts, Facts, Live, Observed};
-use crate::plan::gateway::Former;
+use crate::plan::gateway::{Former, Undecided};
 use crate::plan::keys::Key;
+use crate::plan::names::GATEWAYS_LABEL;
 use crate::plan::{Plan, RoutingPlan};
 
 use super::conditions::{Condition, ConditionType, first};
@@ -15,17 +16,21 @@ const KIND: ConditionType = ConditionType::GatewayReady;
 
 /// Whether the live route serves the host that is asked for, by the word of the chosen Gateway.
 pub(super) fn route_is_ready(routing: &RoutingPlan, live: &Live) -> bool {
-    serves_hosts(routing, live) && live.acceptance(&routing.gateway) == Acceptance::Accepted
+    serves_hosts(routing, live) && is_accepted(routing, live)
 }
 
 /// Whether the chosen Gateway has accepted the pool.
 pub(super) fn pool_is_ready(routing: &RoutingPlan, live: &Live) -> bool {
-    live.acceptance(&routing.gateway) == Acceptance::Accepted
+    is_accepted(routing, live)
+}
+
+fn is_accepted(routing: &RoutingPlan, live: &Live) -> bool {
+    routing.gateway.as_ref().is_ok_and(|gateway| live.acceptance(gateway) == Acceptance::Accepted)
 }
 
 /// Whether the policy that makes priorities act does so.
 pub(super) fn policy_is_ready(routing: &RoutingPlan, live: &Live) -> bool {
-    live.policy_acceptance(&routing.gateway) == Acceptance::Accepted
+    routing.gateway.as_ref().is_ok_and(|gateway| live.policy_acceptance(gateway) == Acceptance::Accepted)
 }
 
 /// The condition.
@@ -47,10 +52,11 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
 
 /// Everything in a request's way, in that order. `Err` is only the shorter way out.
 fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Condition, Condition> {
+    let chosen = routing.gateway.as_ref().map_err(|undecided| not_found(plan, undecided))?;
     let gateway = name(plan, Key::Gateway);
     let route_key = routing.route_key();
-    let pool = stage(plan, routing, observed, Key::InferencePool, Reason::InferencePoolFailed);
-    let mut route = stage(plan, routing, observed, route_key, Reason::HttpRouteFailed);
+    let pool = stage(plan, routing, chosen, observed, Key::InferencePool, Reason::InferencePoolFailed);
+    let mut route = stage(plan, routing, chosen, observed, route_key, Reason::HttpRouteFailed);
     if routing.has_own_route()
         && let Err(condition) = made_by_own_controller(plan, observed)
     {
@@ -71,7 +77,7 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
         found.push(state(observed, companion).live(plan, KIND, "Routing", companion).err());
     }
     if routing.companions().contains(&Key::GatewayExtensionPolicy) {
-        found.push(acts(plan, routing, observed).err());
+        found.push(acts(plan, chosen, observed).err());
     }
     if let Some(first) = first(found.into_iter().flatten().collect()) {
         return Err(first);
@@ -91,6 +97,40 @@ fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Con
         + &notes(plan, observed, &routing.companions())
         + &programmed(observed).unwrap_or_default();
     Ok(Condition::new(KIND, reason, accepted + &more))
+}
+
+/// Why no Gateway was found.
+fn not_found(plan: &Plan, undecided: &Undecided) -> Condition {
+    let (seen, cure) = match &plan.transport {
+        Transport::Objects(Delivery { provider_config_name, .. }) => (
+            format!("among the Objects with the label {GATEWAYS_LABEL}={provider_config_name}"),
+            "Install one on the target cluster, see that an ObservedObjectCollection shows it with that label",
+        ),
+        Transport::Direct => ("on this cluster".to_owned(), "Install one"),
+    };
+    let (reason, message) = match undecided {
+        Undecided::NotLooked => (
+            Reason::Creating,
+            "Routing: the Gateway is being looked for. If this lasts, see that Crossplane is 2.0 or newer, which looks up \
+             what a function asks for."
+                .to_owned(),
+        ),
+        Undecided::Nothing => (
+            Reason::NoGateway,
+            format!(
+                "Routing: there is no Gateway {seen}. {cure}, or have the platform's Input name one in gateway.ref."
+            ),
+        ),
+        Undecided::Several(names) => (
+            Reason::MultipleGateways,
+            format!(
+                "Routing: there are several Gateways {seen}: {names}. Give the one to take, and no other, the labels of \
+                 gateway.discoveryLabel, or name it in the platform's Input or in spec.gateway.ref.",
+                names = names.join(", "),
+            ),
+        ),
+    };
+    Condition::new(KIND, reason, message)
 }
 
 /// Whether the Gateway is there and can be looked at.
@@ -147,7 +187,7 @@ fn is_refused(stage: &Result<Stage, Condition>, by: impl Fn(&ConditionFacts) -> 
 
 /// Whether the policy that makes priorities act is accepted. Where it is refused, Envoy Gateway answers every request of
 /// the route with 500 (envoyproxy/gateway v1.7.0 and v1.9.0, `internal/gatewayapi/envoyextensionpolicy.go`).
-fn acts(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<(), Condition> {
+fn acts(plan: &Plan, gateway: &GatewayRef, observed: &Observed) -> Result<(), Condition> {
     let policy = name(plan, Key::GatewayExtensionPolicy);
     let live = state(observed, Key::GatewayExtensionPolicy).live(
         plan,
@@ -155,7 +195,7 @@ fn acts(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<(), C
         "Routing",
         Key::GatewayExtensionPolicy,
     )?;
-    let (reason, message) = match live.policy_acceptance(&routing.gateway) {
+    let (reason, message) = match live.policy_acceptance(gateway) {
         Acceptance::Accepted => return Ok(()),
         Acceptance::Refused(why) => (
             Reason::ExtensionPolicyFailed,
@@ -298,6 +338,7 @@ enum Stage {
 fn stage(
     plan: &Plan,
     routing: &RoutingPlan,
+    gateway: &GatewayRef,
     observed: &Observed,
     key: Key,
     failed: Reason,
@@ -308,7 +349,7 @@ fn stage(
     if key == routing.route_key() && !serves_hosts(routing, live) {
         return Ok(Stage::Waiting);
     }
-    let why = match (live.acceptance(&routing.gateway), live.placeholder_complaint()) {
+    let why = match (live.acceptance(gateway), live.placeholder_complaint()) {
         (Acceptance::Accepted, _) => return Ok(Stage::Accepted),
         (Acceptance::Waiting, None) => return Ok(Stage::Waiting),
         (Acceptance::Waiting, Some(why)) => why.clone(),

@@ -79,6 +79,8 @@ pub enum Reason {
     NoEndpointPicker,
     /// There is no such Gateway. Install it, or name another one.
     NoGateway,
+    /// There are several Gateways, and nothing tells which. Label one, or name it.
+    MultipleGateways,
     /// The Gateway, or the cluster, refuses the pool. Do what the message says.
     InferencePoolFailed,
     /// The Gateway, or the cluster, refuses the route. Do what the message says.
@@ -160,6 +162,7 @@ impl Reason {
             Self::NotManaged => ("NotManaged", Unknown, Settled),
             Self::NoEndpointPicker => ("NoEndpointPicker", False, Broken),
             Self::NoGateway => ("NoGateway", False, Broken),
+            Self::MultipleGateways => ("MultipleGateways", False, Broken),
             Self::InferencePoolFailed => ("InferencePoolFailed", False, Broken),
             Self::HttpRouteFailed => ("HTTPRouteFailed", False, Broken),
             Self::ExtensionPolicyFailed => ("ExtensionPolicyFailed", False, Broken),

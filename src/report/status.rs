@@ -62,9 +62,9 @@ pub(super) fn status(plan: &Plan, observed: &Observed) -> Status {
             None => Some(format!("http://{}.{}.svc", plan.model_service(), plan.namespace)),
         },
         model_name: plan.workload.model.requested_name().to_owned(),
-        gateway: plan.routing.as_ref().map(|routing| GatewayStatus {
-            name: routing.gateway.name.clone(),
-            namespace: routing.gateway.namespace.clone(),
+        gateway: plan.routing.as_ref().zip(plan.gateway()).map(|(routing, chosen)| GatewayStatus {
+            name: chosen.name.clone(),
+            namespace: chosen.namespace.clone(),
             address: gateway.and_then(|gateway| gateway.addresses.first().cloned()),
             implementation: routing.implementation.traits().name,
         }),
@@ -88,12 +88,13 @@ fn replicas(plan: &Plan, observed: &Observed) -> Option<ReplicasStatus> {
 /// Scheme, host and port of the listener that takes requests for the model. A route without a host is for the listener's,
 /// and where that has none either, for the Gateway's address.
 fn routed_url(routing: &RoutingPlan, gateway: &GatewayFacts) -> Option<String> {
+    let section_name = &routing.gateway.as_ref().ok()?.section_name;
     let host = routing.by.host().map(ToString::to_string);
     let listener = gateway
         .listeners
         .iter()
         .filter_map(|listener| Some((listener, Scheme::of(listener)?)))
-        .filter(|(listener, _)| match &routing.gateway.section_name {
+        .filter(|(listener, _)| match section_name {
             Some(name) => listener.name == *name,
             None => host.as_ref().is_none_or(|host| takes(listener, host)),
         })

@@ -360,7 +360,8 @@ fn input_fields() -> Fields {
         ("gateway.ref.name", text("[a-z]{1,20}")),
         ("gateway.ref.namespace", text("gateways(-[a-z]{1,8})?")),
         ("gateway.ref.sectionName", text("[a-z]{1,10}")),
-        ("gateway.discovery", Just(json!(false)).boxed()),
+        ("gateway.discovery", flag()),
+        ("gateway.discoveryLabel", Just(json!({"inference": "yes"})).boxed()),
         ("gateway.routeBy", one_of(&["Host", "ModelName"])),
         ("gateway.priorityHook", one_of(&["None", "Lua"])),
         ("gateway.timeout", text("[1-9][0-9]{0,2}s")),
@@ -636,7 +637,10 @@ fn fit_routing(fields: &mut Value, input: &mut Value, names_model: bool) {
         take(input, "hardening.networkPolicy");
     }
     // Only one implementation has a Gateway of its own.
-    if !matches!(input["gateway"]["implementation"].as_str(), None | Some("EnvoyAIGateway")) {
+    if input["gateway"]["discovery"] == true {
+        // Both or neither: then it is found.
+        fit_discovery(fields, input);
+    } else if !matches!(input["gateway"]["implementation"].as_str(), None | Some("EnvoyAIGateway")) {
         for field in ["name", "namespace"] {
             let reference = &mut input["gateway"]["ref"][field];
             *reference = reference.as_str().unwrap_or("inference").into();
@@ -660,6 +664,18 @@ fn fit_routing(fields: &mut Value, input: &mut Value, names_model: bool) {
     }
     // Another Gateway than the platform's is for the platform to permit.
     if input["policy"]["gateways"].is_null() {
+        take(fields, "gateway.ref.name");
+        take(fields, "gateway.ref.namespace");
+    }
+}
+
+fn fit_discovery(fields: &mut Value, input: &mut Value) {
+    let named = |value: &Value| ["name", "namespace"].map(|field| value["gateway"]["ref"][field].is_string());
+    if named(input) != [true; 2] {
+        take(input, "gateway.ref.name");
+        take(input, "gateway.ref.namespace");
+    }
+    if named(input) != [true; 2] && named(fields) != [true; 2] {
         take(fields, "gateway.ref.name");
         take(fields, "gateway.ref.namespace");
     }

@@ -37,15 +37,16 @@ impl RoutingPlan {
 
 fn former(routing: &RoutingPlan, observed: &Observed) -> Option<Former> {
     let route = observed.live(routing.route_key())?;
+    let wanted_gateway = routing.gateway.as_ref().ok()?;
     let serves = [routing.route_key(), Key::InferencePool]
         .into_iter()
-        .all(|key| observed.accepted(key, &routing.gateway));
+        .all(|key| observed.accepted(key, wanted_gateway));
     if serves {
         return None;
     }
     // What a Gateway says of a route that does not name it any more may be left over, so the route decides.
     let is_another = |named: &&GatewayRef| {
-        (&named.name, &named.namespace) != (&routing.gateway.name, &routing.gateway.namespace)
+        (&named.name, &named.namespace) != (&wanted_gateway.name, &wanted_gateway.namespace)
     };
     let gateway = route.gateways.iter().filter(is_another).find(|named| route.was_accepted(named))?.clone();
     let wanted = routing.companions();
@@ -69,9 +70,7 @@ mod tests {
 
     /// A model behind a Gateway that may not be the one that it was behind.
     fn behind(name: &str) -> Settings {
-        let mut settings = llm().hosted("llama.example.com");
-        settings.routing.as_mut().unwrap().gateway = gateway(name);
-        settings
+        llm().hosted("llama.example.com").behind("gateways", name)
     }
 
     fn reference(name: &str) -> Value {

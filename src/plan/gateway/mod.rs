@@ -3,6 +3,8 @@
 use crate::api::settings::{FailureMode, GatewayRef, Picker, PriorityHook, RouteBy, Routing, Settings};
 use crate::api::{Duration, Problem};
 
+use crate::observe::Observed;
+
 use super::checks;
 use super::cold_start::ColdStart;
 use super::endpoint_picker::{self, Family, PickerPlan, Wanted};
@@ -10,11 +12,13 @@ use super::keys::Key;
 
 use self::rules::TooManyAdapters;
 
+mod discovery;
 mod former;
 mod implementation;
 mod priority;
 mod rules;
 
+pub use discovery::Undecided;
 pub use former::Former;
 pub use implementation::{ByModel, Failure, Hold, Implementation, Proxies, Traits};
 pub use priority::{Hook, PriorityPlan};
@@ -26,8 +30,8 @@ pub use rules::{Destination, HeaderValue, RequestMatch, RulePlan};
 pub struct RoutingPlan {
     /// What leads to the model.
     pub by: RouteBy,
-    /// The Gateway.
-    pub gateway: GatewayRef,
+    /// The Gateway, or why there is none yet.
+    pub gateway: Result<GatewayRef, Undecided>,
     /// The Gateway that serves a live model until that one does.
     pub former: Option<Former>,
     /// What implements it.
@@ -70,8 +74,11 @@ impl RoutingPlan {
         could && self.priority.is_none()
     }
 
-    /// What stands beside the route.
+    /// What stands beside the route, which comes once there is a Gateway.
     pub fn companions(&self) -> Vec<Key> {
+        if self.gateway.is_err() {
+            return Vec::new();
+        }
         let Traits { companions, service_companions, .. } = self.traits();
         let beside_service = if self.passes_picker() { service_companions } else { &[] };
         let adapters: &[Key] =
@@ -101,6 +108,7 @@ pub(super) fn decide(
     settings: &Settings,
     routing: &Routing,
     wanted: Wanted,
+    observed: &Observed,
 ) -> Result<RoutingPlan, Vec<Problem>> {
     let Routing { by, implementation, gateway, priority_hook, timeout, picker } = routing;
     let hook = hook(*implementation, *priority_hook, by).map_err(|it| vec![it])?;
@@ -121,7 +129,7 @@ pub(super) fn decide(
     };
     Ok(RoutingPlan {
         by: by.clone(),
-        gateway: gateway.clone(),
+        gateway: discovery::choose(gateway, observed),
         former: None,
         implementation: *implementation,
         request_timeout: if wanted.sleeps {

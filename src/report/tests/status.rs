@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::fixtures::llm;
-use crate::api::settings::Settings;
+use crate::api::settings::{GatewayChoice, Settings};
 use crate::observe::fixtures::{Cluster, cluster};
 use crate::plan::keys::Key;
 use crate::report::fixtures::{HOST, full, gateway, healthy, runtime, said};
@@ -70,7 +70,12 @@ fn the_url_is_that_of_the_listener_that_takes_the_host() {
     ];
     for (listeners, section, want, reason) in cases {
         let mut settings = full();
-        settings.routing.as_mut().unwrap().gateway.section_name = section.map(str::to_owned);
+        let Some(GatewayChoice::Named(reference)) =
+            settings.routing.as_mut().map(|routing| &mut routing.gateway)
+        else {
+            panic!("its Gateway has a name");
+        };
+        reference.section_name = section.map(str::to_owned);
         let mut live = gateway();
         live["spec"]["listeners"] = listeners.into();
         let report = said(&settings, &cluster().holding(Key::Gateway, live));
