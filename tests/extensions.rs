@@ -27,15 +27,16 @@ fn document(value: &Value) -> Document {
 /// An Input that is right, but for a Gateway that may be missing.
 fn input() -> impl Strategy<Value = Value> {
     let implementations = vec!["EnvoyAIGateway", "Istio", "Agentgateway", "GKE", "NGINX", "Other"];
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let flags = any::<[bool; 5]>();
     (select(implementations), select(vec!["v1.3.1", "v1.5.0"]), flags, 1..5_u32).prop_map(
-        |(implementation, version, (experimental, router, gateway, asks), replicas)| {
+        |(implementation, version, [experimental, router, gateway, asks, discovery], replicas)| {
             json!({
                 "apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ClusterExtension",
                 "spec": {
                     "implementation": implementation,
                     "version": version,
                     "experimental": experimental,
+                    "discovery": discovery,
                     "bodyBasedRouter": {"enabled": router, "replicas": replicas},
                     "gateway": gateway.then(|| json!({"name": "inference", "namespace": "gateways"})),
                     "prerequisites": if asks { json!(["envoyGateway.enabled"]) } else { json!([]) },
@@ -60,6 +61,7 @@ fn observed(key: Key, state: usize) -> Value {
     ];
     let (api_version, kind) = match key {
         Key::BodyBasedRouter => ("helm.m.crossplane.io/v1beta1", "Release"),
+        Key::Gateways => ("kubernetes.m.crossplane.io/v1alpha1", "ObservedObjectCollection"),
         _ => ("kubernetes.m.crossplane.io/v1alpha1", "Object"),
     };
     json!({
@@ -112,6 +114,7 @@ proptest! {
             let key = Key::parse(name);
             prop_assert!(enabled, "{} is desired, though nothing is asked for", name);
             let key = key.ok_or_else(|| TestCaseError::fail(format!("a foreign key {name}")))?;
+            prop_assert!(key != Key::Gateways || input["spec"]["discovery"] == true, "nobody asked for {}", name);
             prop_assert!(!lacks || keys.contains(&key), "{} is added without its prerequisite", name);
             if Definition::of(key).is_some() {
                 let policies = resource["spec"]["managementPolicies"].as_array().unwrap();

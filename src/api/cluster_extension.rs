@@ -16,6 +16,7 @@ use super::settings::{
 };
 use super::shape::Shape;
 use super::texts::{FieldPath, ObjectName, SpecPath, Text};
+use super::values::LABEL_VALUE_MAX;
 use super::{model_stack, reach, values};
 
 /// The kind that asks for an extension of a cluster.
@@ -61,6 +62,9 @@ object! {
         /// What happens where one of them is not: Report keeps what is there, adds nothing and says so in a condition;
         /// Fail stops the pipeline. Default: Report.
         "onMissing" on_missing: OnMissing,
+        /// Whether a collection of the cluster's Gateways is kept, among which models find theirs where the Input
+        /// ModelStack has gateway.discovery. Default: false.
+        "discovery" discovery: bool,
         /// How soon Crossplane asks again.
         "ttl" ttl: Ttl,
     }
@@ -191,8 +195,10 @@ fn settle(
         body_based_router: _,
         prerequisites,
         on_missing,
+        discovery,
         ttl,
     } = spec;
+    let discovery = discovery.unwrap_or(false);
     let absent = Metadata::default();
     let metadata = composite.metadata.as_ref().unwrap_or(&absent);
     let name = metadata.name.as_str().unwrap_or_default();
@@ -221,6 +227,14 @@ fn settle(
             config_name(&metadata.name, Path::dotted("metadata.name"), want, problems)
         }
     };
+    if let Some(name) = provider_config_name.as_ref().filter(|name| discovery && name.len() > LABEL_VALUE_MAX)
+    {
+        let want = format!(
+            "must be false or left out where the name of the provider configuration has more than {LABEL_VALUE_MAX} \
+             characters ({name}), since it is the value of a label"
+        );
+        input.add(&Path::dotted("discovery"), "true", want);
+    }
     let identity = Identity {
         api_version: composite.api_version.as_str().unwrap_or_default().to_owned(),
         kind: composite.kind.as_str().unwrap_or_default().to_owned(),
@@ -251,6 +265,7 @@ fn settle(
         enabled,
         missing,
         router,
+        discovery,
     });
     Some(extension)
 }

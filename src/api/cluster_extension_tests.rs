@@ -66,8 +66,21 @@ fn the_shortest_input_extends_a_cluster_of_dot_kubernetes() {
                 values: serde_json::Map::new(),
                 caller: Caller::Unknown,
             },
+            discovery: false,
         }
     );
+}
+
+#[test]
+fn a_name_that_is_no_label_is_refused_where_it_has_to_be_one() {
+    let name = "a".repeat(64);
+    let named = |discovery| input(&json!({"providerConfigName": name, "discovery": discovery}));
+    assert!(read(&cluster(&enabled()), &named(false)).is_ok());
+    let want = format!(
+        "Input spec.discovery is true: must be false or left out where the name of the provider configuration has more \
+         than 63 characters ({name}), since it is the value of a label"
+    );
+    assert_eq!(sentences(&cluster(&enabled()), &named(true)), [want]);
 }
 
 #[test]
@@ -88,6 +101,7 @@ fn every_field_of_the_input_is_heard() {
             "values": {"bbr": {"image": {"tag": "v9"}}},
         },
         "prerequisites": ["istio.enabled"],
+        "discovery": true,
         "ttl": {"settled": "1h", "pending": "5s"},
     });
     let composite = document(json!({
@@ -104,7 +118,7 @@ fn every_field_of_the_input_is_heard() {
     assert_eq!(wanted.delivery.target, Target::ClusterObject);
     assert_eq!(wanted.delivery.provider_config_name, "gpu-eu");
     assert_eq!((wanted.release, wanted.experimental), (InferenceRelease::V1_5_0, true));
-    assert_eq!(wanted.missing, []);
+    assert_eq!((wanted.missing, wanted.discovery), (vec![], true));
     let gateway = GatewayPlace { name: "inference".to_owned(), namespace: "gateways".to_owned() };
     assert_eq!(
         wanted.router,

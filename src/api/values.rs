@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 /// Longest DNS label, and so the longest Service name, label value and namespace (RFC 1035).
 const DNS_LABEL_MAX: usize = 63;
+/// The longest value of a label (apimachinery, `validation.LabelValueMaxLength`).
+pub(crate) const LABEL_VALUE_MAX: usize = 63;
 /// Longest DNS name (RFC 1123), and so the longest name of most Kubernetes objects.
 pub(super) const DNS_NAME_MAX: usize = 253;
 

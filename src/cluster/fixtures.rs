@@ -6,7 +6,7 @@ use serde_json::Map;
 
 use super::crds::Bundle;
 use super::observe::LiveCrd;
-use super::{Definition, Key, Observed, ObservedCrd, ObservedObject, ObservedRelease};
+use super::{Definition, Key, Observed, ObservedCollection, ObservedCrd, ObservedObject, ObservedRelease};
 use crate::api::Duration;
 use crate::api::settings::{
     Caller, Chart, Delivery, Extension, GatewayPlace, InferenceRelease, ProviderConfigKind, Router, Target,
@@ -38,6 +38,7 @@ pub(super) fn extension() -> Extension {
                 values: Map::new(),
                 caller: Caller::Unknown,
             },
+            discovery: false,
         }),
         ttl: Ttl { settled: Duration::from_seconds(600), pending: Duration::from_seconds(30) },
     }
@@ -75,6 +76,8 @@ pub(super) fn observed(keys: &[Key]) -> Observed {
         if *key == Key::BodyBasedRouter {
             let ready = ObservedRelease { synced: Some(Synced::True), ready: true, failure: None };
             observed.router = Some(ready);
+        } else if *key == Key::Gateways {
+            observed.gateways = Some(ObservedCollection { synced: Some(Synced::True), ready: true });
         } else {
             let there = ObservedObject { synced: Some(Synced::True), available_replicas: Some(2) };
             observed.objects.insert(*key, there);

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::api::settings::{Extension, Wanted};
 use crate::deliver;
 use crate::kinds::provider_helm::Release;
-use crate::kinds::provider_kubernetes::Object;
+use crate::kinds::provider_kubernetes::{Object, ObservedObjectCollection};
 use crate::observe::ObservedCondition;
 use crate::protocol::{StructError, from_struct};
 use crate::report::Event;
@@ -18,12 +18,13 @@ use crate::report::Event;
 pub mod crds;
 #[cfg(test)]
 mod fixtures;
+mod gateways;
 pub mod observe;
 pub mod report;
 pub mod router;
 
 pub use crds::{CrdManifest, Definition};
-pub use observe::{ObservedCrd, ObservedObject, ObservedRelease};
+pub use observe::{ObservedCollection, ObservedCrd, ObservedObject, ObservedRelease};
 pub use router::Companion;
 
 /// Names one composed resource of a cluster extension. Keys are API, as those of a model stack are.
@@ -47,11 +48,13 @@ pub enum Key {
     BodyBasedRouterFilter,
     /// Has a Gateway of agentgateway do without it.
     BodyBasedRouterPolicy,
+    /// The collection of its Gateways, among which models find theirs.
+    Gateways,
 }
 
 impl Key {
     /// Every key.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::InferencePoolCrd,
         Self::InferenceObjectiveCrd,
         Self::InferenceModelRewriteCrd,
@@ -61,6 +64,7 @@ impl Key {
         Self::BodyBasedRouterDestinationRule,
         Self::BodyBasedRouterFilter,
         Self::BodyBasedRouterPolicy,
+        Self::Gateways,
     ];
 
     /// The composition-resource name.
@@ -75,6 +79,7 @@ impl Key {
             Self::BodyBasedRouterDestinationRule => "body_based_router_destination_rule",
             Self::BodyBasedRouterFilter => "body_based_router_filter",
             Self::BodyBasedRouterPolicy => "body_based_router_policy",
+            Self::Gateways => "gateways",
         }
     }
 
@@ -91,6 +96,8 @@ pub struct Observed {
     pub crds: BTreeMap<Definition, ObservedCrd>,
     /// The Release of the body-based router.
     pub router: Option<ObservedRelease>,
+    /// The collection of Gateways.
+    pub gateways: Option<ObservedCollection>,
     /// The other Objects, by their keys.
     pub objects: BTreeMap<Key, ObservedObject>,
     /// The composite's conditions, by type.
@@ -104,6 +111,8 @@ impl Observed {
             self.crds.insert(definition, from_struct(resource)?);
         } else if key == Key::BodyBasedRouter {
             self.router = Some(from_struct(resource)?);
+        } else if key == Key::Gateways {
+            self.gateways = Some(from_struct(resource)?);
         } else {
             self.objects.insert(key, from_struct(resource)?);
         }
@@ -115,6 +124,7 @@ impl Observed {
         match Definition::of(key) {
             Some(definition) => self.crds.contains_key(&definition),
             None if key == Key::BodyBasedRouter => self.router.is_some(),
+            None if key == Key::Gateways => self.gateways.is_some(),
             None => self.objects.contains_key(&key),
         }
     }
@@ -141,6 +151,8 @@ pub enum Resource {
     Release(Box<Release>),
     /// An Object around what stands beside the chart.
     Companion(Box<Object<Companion>>),
+    /// A collection.
+    Collection(Box<ObservedObjectCollection>),
 }
 
 /// What one call comes to.
@@ -161,6 +173,7 @@ pub fn extend(extension: &Extension, observed: &Observed) -> Answer {
         let owner = &extension.owner;
         composed.extend(definitions(wanted).filter_map(|it| define(it, wanted, observed, owner)));
         composed.extend(router::compose(wanted, observed, owner));
+        composed.extend(gateways::compose(wanted, observed));
     }
     let condition = report::condition(extension, observed);
     Answer { composed, event: report::event(&condition, &observed.conditions), condition }

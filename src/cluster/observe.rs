@@ -67,6 +67,15 @@ pub struct ObservedRelease {
     pub failure: Option<String>,
 }
 
+/// A collection, as observed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObservedCollection {
+    /// Whether the provider could reconcile it.
+    pub synced: Option<Synced>,
+    /// Whether it has all its members.
+    pub ready: bool,
+}
+
 #[derive(Deserialize)]
 struct Object {
     spec: Option<Spec>,
@@ -130,6 +139,17 @@ struct Installed {
     release_description: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Collection {
+    status: Option<CollectionStatus>,
+}
+
+#[derive(Deserialize)]
+struct CollectionStatus {
+    #[serde(default, deserialize_with = "list")]
+    conditions: Vec<ConditionFacts>,
+}
+
 /// The Object around anything that has replicas, or nothing to tell.
 #[derive(Deserialize)]
 struct Wrapper {
@@ -184,10 +204,22 @@ impl<'de> Deserialize<'de> for ObservedRelease {
         let failed = at_provider.filter(|installed| installed.state.as_deref() == Some(FAILED));
         Ok(Self {
             synced: synced(&conditions),
-            ready: conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True"),
+            ready: is_ready(&conditions),
             failure: failed.map(|installed| installed.release_description.unwrap_or_default()),
         })
     }
+}
+
+impl<'de> Deserialize<'de> for ObservedCollection {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let conditions =
+            Collection::deserialize(from)?.status.map(|status| status.conditions).unwrap_or_default();
+        Ok(Self { synced: synced(&conditions), ready: is_ready(&conditions) })
+    }
+}
+
+fn is_ready(conditions: &[ConditionFacts]) -> bool {
+    conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True")
 }
 
 impl<'de> Deserialize<'de> for ObservedCrd {

@@ -9,7 +9,7 @@ use crate::observe::{ObservedCondition, Synced};
 use crate::report::{Event, Severity, Truth, quote};
 
 use super::crds::{self, Bundle, Hold};
-use super::{Definition, Key, Observed, ObservedCrd, definitions, router};
+use super::{Definition, Key, Observed, ObservedCollection, ObservedCrd, definitions, router};
 
 /// The condition's type, on a cluster's composite resource.
 pub const CONDITION: &str = "InferenceExtensionReady";
@@ -151,6 +151,7 @@ pub(super) fn condition(extension: &Extension, observed: &Observed) -> Condition
         .map(|definition| defined(definition, wanted, observed, &extension.owner))
         .collect();
     parts.push(reading(wanted, observed));
+    parts.extend(wanted.discovery.then(|| collection(observed)));
     // The first one that is not done decides.
     if let Some(position) = parts.iter().position(|part| part.reason != Reason::Installed) {
         return parts.swap_remove(position);
@@ -190,6 +191,23 @@ fn defined(definition: Definition, wanted: &Wanted, observed: &Observed, owner: 
 
 fn not_synced(what: &str, why: &str) -> String {
     format!("{what} cannot be reconciled: {}. Correct that; it is tried again by itself.", quote(why))
+}
+
+fn collection(observed: &Observed) -> Condition {
+    let what = "The collection of the cluster's Gateways";
+    let ObservedCollection { synced, ready } = observed.gateways.clone().unwrap_or_default();
+    let (reason, message) = match synced {
+        Some(Synced::False(why)) => (Reason::ObjectNotSynced, not_synced(what, &why)),
+        _ if ready => (Reason::Installed, "Models can find its Gateways.".to_owned()),
+        _ => (
+            Reason::Creating,
+            format!(
+                "{what} is being made. If this lasts, look at provider-kubernetes, and whether there is its provider \
+                 configuration."
+            ),
+        ),
+    };
+    Condition { reason, message }
 }
 
 fn reading(wanted: &Wanted, observed: &Observed) -> Condition {

@@ -47,6 +47,7 @@ fn keys_are_api_and_this_list_changes_only_in_a_breaking_release() {
             "body_based_router_destination_rule",
             "body_based_router_filter",
             "body_based_router_policy",
+            "gateways",
         ]
     );
     assert!(Key::ALL.into_iter().all(|key| Key::parse(key.as_str()) == Some(key)));

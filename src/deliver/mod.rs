@@ -10,7 +10,7 @@ use crate::kinds::provider_kubernetes::{
     Readiness,
 };
 use crate::kinds::{Foreign, Manifest};
-use crate::plan::names::GATEWAYS_LABEL;
+use crate::plan::names::gateways_label;
 use crate::report::readiness;
 
 /// What Crossplane gets.
@@ -64,7 +64,7 @@ pub fn gateways(transport: &Transport, namespace: Option<&str>) -> Lookup {
         }
         (Target::ClusterObject, _) => (CLUSTER_API_VERSION, None),
     };
-    let labels = vec![(GATEWAYS_LABEL.to_owned(), provider_config_name.clone())];
+    let labels = vec![gateways_label(provider_config_name)];
     Lookup { api_version, kind: OBJECT, namespace, labels }
 }
 

@@ -1,5 +1,8 @@
 //! `kubernetes.m.crossplane.io` and `kubernetes.crossplane.io`: crossplane-contrib/provider-kubernetes v1.2.
 
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Serialize;
 
 use super::Manifest;
@@ -14,6 +17,10 @@ pub const NAMESPACED_GROUP: &str = "kubernetes.m.crossplane.io";
 pub const CLUSTER_GROUP: &str = "kubernetes.crossplane.io";
 /// Both are called so.
 pub const OBJECT: &str = "Object";
+/// The cluster-scoped collection, whose version is not that of the Objects which it makes.
+pub const CLUSTER_COLLECTION_API_VERSION: &str = "kubernetes.crossplane.io/v1alpha1";
+/// Both are called so.
+pub const OBSERVED_OBJECT_COLLECTION: &str = "ObservedObjectCollection";
 
 /// An `Object` around one manifest.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,4 +76,54 @@ pub struct Readiness {
 pub struct ForProvider<M = Manifest> {
     /// Any Kubernetes object.
     pub manifest: M,
+}
+
+/// Keeps an Object that observes it for each object of a kind on the target cluster: its members.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedObjectCollection {
+    /// One of the two.
+    pub api_version: &'static str,
+    /// `ObservedObjectCollection`.
+    pub kind: &'static str,
+    /// What is wanted.
+    pub spec: CollectionSpec,
+}
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectionSpec {
+    /// The target cluster.
+    pub provider_config_ref: ProviderConfigRef,
+    /// What belongs to it.
+    pub observe_objects: ObserveObjects,
+    /// What its members are like.
+    pub object_template: ObjectTemplate,
+}
+
+/// Which objects belong to a collection.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObserveObjects {
+    /// Of this group and version.
+    pub api_version: &'static str,
+    /// Of this kind.
+    pub kind: &'static str,
+    /// With these labels; an empty one takes all.
+    pub selector: LabelSelector,
+}
+
+/// What the members of a collection are like.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ObjectTemplate {
+    /// What is in their metadata.
+    pub metadata: TemplateMetadata,
+}
+
+/// What is in the metadata of the members of a collection.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TemplateMetadata {
+    /// Their labels, beside that of membership.
+    pub labels: BTreeMap<String, String>,
 }

@@ -1,13 +1,10 @@
 //! What the settings alone, or the live model, forbid.
 
 use crate::api::settings::{Backend, Delivery, GatewayChoice, MetricsAuth, Settings, Target, Transport};
-use crate::api::{Path, Problem, Source, Step};
+use crate::api::{LABEL_VALUE_MAX, Path, Problem, Source, Step};
 use crate::observe::{Form, Observed};
 
 use super::keys::Key;
-
-/// The longest value of a label (apimachinery, `validation.LabelValueMaxLength`).
-const LABEL_MAX: usize = 63;
 
 /// A field of the composite that cannot be what it is.
 pub(super) fn composite(path: &str, seen: impl std::fmt::Debug, want: impl Into<String>) -> Problem {
@@ -34,11 +31,11 @@ pub(super) fn unfindable(settings: &Settings) -> Option<Problem> {
         (GatewayChoice::Named(_), _) | (_, Transport::Direct) => return None,
     };
     let want = format!(
-        "must have at most {LABEL_MAX} characters where the platform has Gateways discovered, since they are found by a \
+        "must have at most {LABEL_VALUE_MAX} characters where the platform has Gateways discovered, since they are found by a \
          label with that value; or the platform's Input names the Gateway in spec.gateway.ref"
     );
     let path = format!("{}.providerConfigName", settings.composite.spec_path);
-    (name.len() > LABEL_MAX).then(|| problem(Source::Composite, &path, format!("{name:?}"), want))
+    (name.len() > LABEL_VALUE_MAX).then(|| problem(Source::Composite, &path, format!("{name:?}"), want))
 }
 
 /// A field of the Input that cannot be what it is.

@@ -51,6 +51,11 @@ pub fn series_label(label: &str) -> String {
     label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
+/// What tells the Gateways of one cluster from all others, where one of them is to be found.
+pub fn gateways_label(provider_config_name: &str) -> (String, String) {
+    (GATEWAYS_LABEL.to_owned(), provider_config_name.to_owned())
+}
+
 /// Labels that tell one model's objects of one component from all others.
 pub fn component_labels(name: &ModelName, component: &str) -> BTreeMap<String, String> {
     [(MODEL_LABEL, name.as_str()), (COMPONENT_LABEL, component)]

@@ -28,6 +28,8 @@ pub struct Wanted {
     pub missing: Vec<MissingFlag>,
     /// The body-based router.
     pub router: Router,
+    /// Whether models are to find its Gateways.
+    pub discovery: bool,
 }
 
 /// A body-based router: it reads the model out of a request's body, for routes to match.

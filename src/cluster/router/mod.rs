@@ -86,7 +86,10 @@ fn is_desired(key: Key, wanted: &Wanted, observed: &Observed) -> bool {
     // The namespace comes with the chart.
     let is_installed = observed.router.as_ref().is_some_and(|release| release.ready);
     match key {
-        Key::InferencePoolCrd | Key::InferenceObjectiveCrd | Key::InferenceModelRewriteCrd => false,
+        Key::InferencePoolCrd
+        | Key::InferenceObjectiveCrd
+        | Key::InferenceModelRewriteCrd
+        | Key::Gateways => false,
         Key::BodyBasedRouter => stays,
         Key::BodyBasedRouterDeployment => stays && (is_installed || observed.has(key)),
         Key::BodyBasedRouterDisruptionBudget => {
@@ -109,7 +112,10 @@ fn resource(key: Key, wanted: &Wanted, owner: &str) -> Option<Resource> {
     let router = &wanted.router;
     let beside_it = || meta(NAME, &router.namespace, Some(owner));
     let (manifest, policies, query) = match key {
-        Key::InferencePoolCrd | Key::InferenceObjectiveCrd | Key::InferenceModelRewriteCrd => return None,
+        Key::InferencePoolCrd
+        | Key::InferenceObjectiveCrd
+        | Key::InferenceModelRewriteCrd
+        | Key::Gateways => return None,
         Key::BodyBasedRouter => {
             return Some(Resource::Release(Box::new(chart::release(&wanted.delivery, router))));
         }
@@ -148,7 +154,10 @@ fn resource(key: Key, wanted: &Wanted, owner: &str) -> Option<Resource> {
 /// Whether that resource does what it is there for.
 pub(super) fn is_ready(key: Key, observed: &Observed) -> bool {
     match key {
-        Key::InferencePoolCrd | Key::InferenceObjectiveCrd | Key::InferenceModelRewriteCrd => false,
+        Key::InferencePoolCrd
+        | Key::InferenceObjectiveCrd
+        | Key::InferenceModelRewriteCrd
+        | Key::Gateways => false,
         Key::BodyBasedRouter => observed.router.as_ref().is_some_and(|release| release.ready),
         Key::BodyBasedRouterDeployment => observed.objects.get(&key).is_some_and(|object| {
             object.synced == Some(Synced::True) && object.available_replicas.is_some_and(|count| count > 0)
