@@ -154,11 +154,11 @@ fn model_stack(
         observed.look_up_among(Key::Gateway, chosen, found)?;
     }
 
-    let Report { ready, conditions, status, events, settled } = report(&plan, &observed);
+    let Report { ready, conditions, status, events, incomplete, settled } = report(&plan, &observed);
     let mut part = desired::Part::default();
     for composed in compose(&plan)? {
         let key = composed.key;
-        match deliver(&plan.transport, composed) {
+        match deliver(&plan, composed) {
             Means::Composed(object) => {
                 let ready = readiness(ready.get(&key) == Some(&true));
                 part.resource(key.as_str(), &object, ready)
@@ -166,6 +166,7 @@ fn model_stack(
             }
             // It is among what was found, and asking for it by name would depend on the answer.
             Means::LookedUp(_) if key == Key::Gateway && found_here.is_some() => {}
+            Means::LeftOut => {}
             Means::LookedUp(foreign) => {
                 let Foreign { api_version, kind, metadata } = *foreign;
                 let requirements = response.requirements.get_or_insert_default();
@@ -177,6 +178,10 @@ fn model_stack(
     let Settings { composite, ttl, .. } = &settings;
     part.status(&composite.api_version, &composite.kind, &status, &request.desired)
         .map_err(|source| FunctionError::Write { what: "the composite's status", source })?;
+
+    if incomplete {
+        part.unready();
+    }
 
     response.meta = Some(meta(request, *ttl, settled));
     response.desired.push(part.encode());

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use function_inference::function::{RESPONSE_LIMIT, run};
 use function_inference::protocol::official as wire;
-use function_inference::protocol::{caller, to_struct, view};
+use function_inference::protocol::{caller, from_struct, to_struct, view};
 use prost::Message;
 use serde_json::{Value, json};
 
@@ -449,4 +449,83 @@ fn a_fatal_result_of_an_extension_has_the_extensions_condition() {
     let response = answer(&taken);
     assert_eq!(only_condition(&response), ("InferenceExtensionReady", "FatalError"));
     assert!(response.results[0].message.contains("inference_pool_crd"), "{:?}", response.results);
+}
+
+/// As provider-kubernetes v1.2.1 shows an object that two composites have applied.
+fn applied(claims: &Value) -> Value {
+    let mut annotations = json!({"inference.devopstoolkit.ai/owner": "team-a/llama"});
+    annotations.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+    json!({
+        "apiVersion": "kubernetes.m.crossplane.io/v1alpha1",
+        "kind": "Object",
+        "metadata": {"name": "llama-0123456789ab"},
+        "spec": {"forProvider": {"manifest": {"metadata": {"name": "llama", "namespace": "team-a"}}}},
+        "status": {
+            "conditions": [{"type": "Synced", "status": "True", "reason": "ReconcileSuccess"}],
+            "atProvider": {"manifest": {"metadata": {"annotations": annotations}}},
+        },
+    })
+}
+
+/// What is desired under a key: all of it, and `None` for nothing.
+fn desired(response: &wire::RunFunctionResponse, key: &str) -> Option<Value> {
+    let resource = response.desired.as_ref().unwrap().resources.get(key)?;
+    Some(from_struct(&resource.resource.as_ref().unwrap().encode_to_vec()).unwrap())
+}
+
+/// The answer where only the model servers' Object has been seen.
+fn answer_to(composite: &Value, vllm_runtime: &Value) -> wire::RunFunctionResponse {
+    let mut request = request(bytes(composite));
+    request.observed.as_mut().unwrap().resources = vec![view::ObservedEntry {
+        key: "vllm_runtime".to_owned(),
+        value: Some(view::ObservedResource { resource: vec![bytes(vllm_runtime)] }),
+    }];
+    answer(&request)
+}
+
+#[test]
+fn what_an_older_composite_claims_is_looked_at_and_no_more() {
+    let mut composite = manifest();
+    composite["metadata"]["creationTimestamp"] = json!("2026-11-21T04:00:00Z");
+    let first = desired(&answer(&request(bytes(&composite))), "vllm_runtime").unwrap();
+    let marks = first["spec"]["forProvider"]["manifest"]["metadata"]["annotations"].clone();
+    let (ours, claim) = marks.as_object().unwrap().iter().next().unwrap();
+    assert!(ours.starts_with("claim.inference.devopstoolkit.ai/"), "{marks}");
+    assert_eq!(claim, "2026-11-21T04:00:00Z team-a/llama");
+
+    let claimed = |created: &str| {
+        let theirs = format!("{created} team-b/llama");
+        applied(&json!({ours.as_str(): claim, "claim.inference.devopstoolkit.ai/theirs": theirs}))
+    };
+    for (created, want) in
+        [("2026-11-21T03:59:59Z", json!(["Observe"])), ("2026-11-21T04:00:01Z", Value::Null)]
+    {
+        let response = answer_to(&composite, &claimed(created));
+        assert_eq!(
+            desired(&response, "vllm_runtime").unwrap()["spec"]["managementPolicies"],
+            want,
+            "{created}"
+        );
+        let monitor = desired(&response, "service_monitor").unwrap();
+        assert_eq!(monitor["spec"]["managementPolicies"], Value::Null, "{created}");
+        let reason = &response.conditions[0].reason;
+        assert_eq!(reason == "NameTaken", want.is_array(), "{created}: {reason}");
+    }
+
+    // The status of an Object that only looked outlives what it looked at, so the Object goes before the name is taken.
+    let mut freed = claimed("2026-11-21T03:59:59Z");
+    freed["spec"]["managementPolicies"] = json!(["Observe"]);
+    freed["status"]["conditions"][0] = json!({
+        "type": "Synced", "status": "False", "message": "observe failed: external resource does not exist",
+    });
+    let response = answer_to(&composite, &freed);
+    assert_eq!(desired(&response, "vllm_runtime"), None);
+    assert_eq!(response.conditions[0].reason, "Creating");
+    let composite = response.desired.as_ref().unwrap().composite.as_ref().unwrap();
+    assert_eq!(
+        composite.ready(),
+        wire::Ready::False,
+        "what is composed may all be ready, and the model is not"
+    );
+    assert_eq!(response.meta.unwrap().ttl.unwrap().seconds, 30, "asked again soon");
 }

@@ -240,6 +240,7 @@ fn settle(
         kind: composite.kind.as_str().unwrap_or_default().to_owned(),
         name: None,
         namespace: namespace.map(str::to_owned),
+        created: None,
     };
     let policy = model_stack::Policy::default();
     // A name that is wrong is told already.

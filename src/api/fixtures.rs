@@ -19,6 +19,7 @@ pub(crate) fn llm() -> Settings {
             kind: "LLMInference".to_owned(),
             name: ModelName::parse("llama").unwrap(),
             namespace: Some("team-a".to_owned()),
+            created: None,
             spec_path: "spec".to_owned(),
         },
         transport: Transport::Objects(Delivery {

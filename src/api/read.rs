@@ -30,12 +30,14 @@ pub struct Document {
 
 /// What is read of an object's metadata.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Metadata {
     /// Its name.
     pub name: Value,
     /// Its namespace; none for a cluster-scoped object.
     pub namespace: Value,
+    /// When it was created; none for a manifest that never was applied.
+    pub creation_timestamp: Value,
 }
 
 impl Document {
@@ -187,6 +189,7 @@ fn read_identity(composite: &Document, spec_path_is_set: bool, problems: &mut Pr
         kind: kind.to_owned(),
         name,
         namespace: namespace.map(str::to_owned),
+        created: metadata.creation_timestamp.as_str().map(str::to_owned),
     })
 }
 

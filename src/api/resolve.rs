@@ -34,6 +34,7 @@ pub(super) struct Identity {
     /// `None` where it is wrong, which is told already.
     pub(super) name: Option<ModelName>,
     pub(super) namespace: Option<String>,
+    pub(super) created: Option<String>,
 }
 
 /// Everything decided, or `None` and the reasons among the problems.
@@ -162,6 +163,7 @@ pub(super) fn settle(
             kind: identity.kind,
             name: identity.name?,
             namespace: identity.namespace,
+            created: identity.created,
             spec_path: spec_path.map_or_else(|| DEFAULT_SPEC_PATH.to_owned(), |path| path.0),
         },
         transport: transport?,

@@ -67,6 +67,8 @@ pub struct Composite {
     pub name: ModelName,
     /// `None` for a cluster-scoped composite.
     pub namespace: Option<String>,
+    /// `metadata.creationTimestamp`, as the API server writes it; `None` for a manifest that was not applied yet.
+    pub created: Option<String>,
     /// Where in it the model is described: `spec`, or the Input's `specPath`.
     pub spec_path: String,
 }

@@ -7,7 +7,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use crate::api::settings::MonitorKind;
 use crate::kinds::Manifest;
 use crate::plan::keys::Key;
-use crate::plan::names::OWNER_ANNOTATION;
 use crate::plan::{IngressPlan, Plan, ScalingPlan};
 
 mod companions;
@@ -151,7 +150,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
 fn meta(plan: &Plan, key: Key) -> ObjectMeta {
     let (namespace, name) = plan.place_of(key);
     let mut annotations = plan.annotations.clone();
-    annotations.insert(OWNER_ANNOTATION.to_owned(), plan.owner.clone());
+    annotations.extend(plan.marks.clone());
     ObjectMeta {
         name: Some(name),
         namespace: namespace.filter(|_| plan.says_namespace),

@@ -6,11 +6,12 @@ use crate::api::settings::{Delivery, ProviderConfigKind, Target, Transport};
 use crate::compose::Composed;
 use crate::kinds::gateway_api::{API_VERSION, GATEWAY};
 use crate::kinds::provider_kubernetes::{
-    CLUSTER_API_VERSION, ForProvider, NAMESPACED_API_VERSION, OBJECT, Object, ObjectSpec, ProviderConfigRef,
-    Readiness,
+    CLUSTER_API_VERSION, ForProvider, NAMESPACED_API_VERSION, OBJECT, OBSERVE, Object, ObjectSpec,
+    ProviderConfigRef, Readiness, UPDATE,
 };
 use crate::kinds::{Foreign, Manifest};
 use crate::plan::names::gateways_label;
+use crate::plan::{Holder, Plan};
 use crate::report::readiness;
 
 /// What Crossplane gets.
@@ -30,6 +31,8 @@ pub enum Means {
     Composed(Delivered),
     /// Look it up: nothing can be composed that is only looked at.
     LookedUp(Box<Foreign>),
+    /// Nothing for this call: the Object that only looked has to go first, and takes nothing with it.
+    LeftOut,
 }
 
 /// What Crossplane is asked for by this name: the Gateways among which one is found.
@@ -69,11 +72,15 @@ pub fn gateways(transport: &Transport, namespace: Option<&str>) -> Lookup {
 }
 
 /// Delivers one object of a model stack.
-pub fn deliver(transport: &Transport, composed: Composed) -> Means {
+pub fn deliver(plan: &Plan, composed: Composed) -> Means {
     let Composed { key, manifest } = composed;
-    match transport {
+    match &plan.transport {
         Transport::Objects(delivery) => {
-            let policies = management_policies(&manifest);
+            let policies = match plan.taken.get(&key) {
+                Some(Holder::Gone) => return Means::LeftOut,
+                Some(Holder::Other(_) | Holder::Unseen) => Some(vec![OBSERVE]),
+                None => management_policies(&manifest),
+            };
             let object = object(delivery, manifest, policies, readiness::cel_query(key));
             Means::Composed(Delivered::Wrapped(Box::new(object)))
         }
@@ -131,9 +138,9 @@ const fn provider_config_kind(kind: ProviderConfigKind) -> &'static str {
 /// `None` is the provider's default, everything.
 fn management_policies(manifest: &Manifest) -> Option<Vec<&'static str>> {
     if matches!(manifest, Manifest::Foreign(_)) {
-        Some(vec!["Observe"])
+        Some(vec![OBSERVE])
     } else if matches!(manifest, Manifest::Replicas(_)) {
-        Some(vec!["Observe", "Update"])
+        Some(vec![OBSERVE, UPDATE])
     } else {
         None
     }

@@ -22,6 +22,11 @@ pub const CLUSTER_COLLECTION_API_VERSION: &str = "kubernetes.crossplane.io/v1alp
 /// Both are called so.
 pub const OBSERVED_OBJECT_COLLECTION: &str = "ObservedObjectCollection";
 
+/// The management policy that only looks.
+pub const OBSERVE: &str = "Observe";
+/// The management policy that writes to what is there.
+pub const UPDATE: &str = "Update";
+
 /// An `Object` around one manifest.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -78,8 +78,10 @@ pub(super) fn found(bytes: &[u8], live: Result<Live, String>) -> Result<Observed
         form: Form::Direct,
         synced: Some(Synced::True),
         provider_config: None,
+        only_looks: false,
         asked,
         live,
+        marks: None,
         unreadable,
     })
 }

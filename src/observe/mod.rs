@@ -19,6 +19,7 @@ mod gateways;
 mod http_route;
 mod inference_pool;
 mod live;
+mod marks;
 mod object;
 mod parents;
 mod read;
@@ -28,6 +29,7 @@ mod scaled_object;
 mod tests;
 mod vllm_runtime;
 
+pub use marks::{Claim, Marks};
 pub use parents::Acceptance;
 pub use read::{ReadError, conditions, read};
 
@@ -95,10 +97,15 @@ pub struct ObservedObject {
     pub synced: Option<Synced>,
     /// `spec.providerConfigRef.name`.
     pub provider_config: Option<String>,
+    /// Whether it was only to look: `spec.managementPolicies` is `Observe` alone.
+    pub only_looks: bool,
     /// What we last asked for: `spec.forProvider.manifest`, or what the live object has of it.
     pub asked: Asked,
     /// The live object, `None` until the provider has seen it or while the Object is not Synced.
     pub live: Option<Live>,
+    /// Whose the live object is, `None` until the provider has seen it or while the Object is not Synced. Of what Crossplane
+    /// composes itself it is not asked: it controls that.
+    pub marks: Option<Marks>,
     /// Why the live object could not be read, where it is there but is not what its kind promises.
     pub unreadable: Option<String>,
 }
@@ -133,6 +140,12 @@ pub enum Synced {
     Missing,
 }
 
+/// Whether this is why an Object that only looks is not Synced: its object is not there (crossplane-runtime v2,
+/// `pkg/reconciler/managed/reconciler.go`).
+pub fn is_missing(why: &str) -> bool {
+    why.contains("external resource does not exist")
+}
+
 /// What we wrote of an object, where decisions hang on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
@@ -157,8 +170,6 @@ pub struct Live {
     pub resource_version: Option<String>,
     /// `metadata.creationTimestamp`.
     pub created: Option<String>,
-    /// The owner annotation of this project, if any.
-    pub owner: Option<String>,
     /// Who else would keep the replica count where it is, were one of them to let go of it.
     pub replicas_managers: BTreeSet<String>,
     /// Whether a Secret shows its token: `data.token`. What it is nobody here reads.

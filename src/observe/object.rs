@@ -2,7 +2,11 @@
 
 use serde::Deserialize;
 
+use crate::kinds::provider_kubernetes::OBSERVE;
+use crate::protocol::from_struct;
+
 use super::live::list;
+use super::marks::Marks;
 use super::{Asked, ConditionFacts, Form, Live, ObservedObject, Synced};
 
 /// An Object around a live object that reads as `M`.
@@ -23,6 +27,8 @@ struct Metadata {
 #[serde(rename_all = "camelCase")]
 struct Spec {
     provider_config_ref: Option<ProviderConfigRef>,
+    #[serde(default, deserialize_with = "list")]
+    management_policies: Vec<String>,
     for_provider: Option<ForProvider>,
 }
 
@@ -91,25 +97,44 @@ struct AtProvider<M> {
 }
 
 impl<M> Object<M> {
-    /// The facts, given how to read those of the live object.
-    pub(super) fn facts(self, form: Form, live: impl FnOnce(M) -> Live) -> ObservedObject {
-        let Spec { provider_config_ref, for_provider } = self.spec.unwrap_or_default();
+    /// The facts, given how to read those of the live object, and whose it is.
+    pub(super) fn facts(self, form: Form, read: impl FnOnce(M) -> (Live, Marks)) -> ObservedObject {
+        let Spec { provider_config_ref, management_policies, for_provider } = self.spec.unwrap_or_default();
         let (conditions, manifest) = self.status.map_or_else(
             || (Vec::new(), None),
             |status| (status.conditions, status.at_provider.and_then(|at_provider| at_provider.manifest)),
         );
         let synced = synced(&conditions);
+        // After NotFound, and while it cannot reach the cluster, the provider leaves the former manifest in place.
+        let (live, marks) = manifest.filter(|_| synced == Some(Synced::True)).map(read).unzip();
         ObservedObject {
             name: self.metadata.name,
             form,
             provider_config: provider_config_ref.and_then(|reference| reference.name),
+            only_looks: management_policies == [OBSERVE],
             asked: for_provider.and_then(|wanted| wanted.manifest).map(asked).unwrap_or_default(),
-            // After NotFound, and while it cannot reach the cluster, the provider leaves the former manifest in place.
-            live: manifest.filter(|_| synced == Some(Synced::True)).map(live),
+            live,
+            marks,
             synced,
             unreadable: None,
         }
     }
+}
+
+/// Whether an Object only looks, whatever else cannot be read of it.
+pub(super) fn only_looks(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Policed {
+        spec: Policies,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Policies {
+        management_policies: Vec<String>,
+    }
+
+    from_struct::<Policed>(bytes).is_ok_and(|object| object.spec.management_policies == [OBSERVE])
 }
 
 /// What the Object says of itself.

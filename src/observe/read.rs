@@ -18,11 +18,11 @@ use super::gateway::Gateway;
 use super::http_route::HttpRoute;
 use super::inference_pool::InferencePool;
 use super::live::{Existing, Kind, Manifest};
-use super::object::Object;
+use super::object::{Object, only_looks};
 use super::replicas::Replicas;
 use super::scaled_object::ScaledObject;
 use super::vllm_runtime::VllmRuntime;
-use super::{Form, Live, Observed, ObservedCondition, ObservedObject, Synced, direct};
+use super::{Form, Observed, ObservedCondition, ObservedObject, Synced, direct};
 
 /// Why what is observed cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -104,6 +104,7 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
             Ok(ObservedObject {
                 form,
                 synced: Some(Synced::True),
+                only_looks: only_looks(bytes),
                 unreadable: Some(why),
                 ..ObservedObject::default()
             })
@@ -164,7 +165,7 @@ type LiveOf<K> = Manifest<<K as Kind>::Spec, <K as Kind>::Status>;
 
 fn object_of<K: Kind>(form: Form, bytes: &[u8]) -> Result<ObservedObject, StructError> {
     if form == Form::Direct {
-        let live = from_struct::<LiveOf<K>>(bytes).map(LiveOf::<K>::live::<K>);
+        let live = from_struct::<LiveOf<K>>(bytes).map(|live| live.live::<K>().0);
         return direct::found(
             bytes,
             live.map_err(|error| fault::<LiveOf<K>>(bytes).unwrap_or(error.to_string())),
@@ -173,9 +174,14 @@ fn object_of<K: Kind>(form: Form, bytes: &[u8]) -> Result<ObservedObject, Struct
     match from_struct::<Object<LiveOf<K>>>(bytes) {
         Ok(object) => Ok(object.facts(form, LiveOf::<K>::live::<K>)),
         Err(error) => {
-            // Without the live object: if that fails too, the Object itself is at fault.
-            let object = from_struct::<Object<IgnoredAny>>(bytes).map_err(|_| error)?;
-            let object = object.facts(form, |IgnoredAny| Live::default());
+            // Whose it is can be told without what only its kind has.
+            let object = if let Ok(object) = from_struct::<Object<LiveOf<Existing>>>(bytes) {
+                object.facts(form, LiveOf::<Existing>::live::<Existing>)
+            } else {
+                // Without the live object: if that fails too, the Object itself is at fault.
+                let object = from_struct::<Object<IgnoredAny>>(bytes).map_err(|_| error)?;
+                ObservedObject { marks: None, ..object.facts(form, |IgnoredAny| Default::default()) }
+            };
             let unreadable = object.live.is_some().then(|| fault::<Object<LiveOf<K>>>(bytes)).flatten();
             Ok(ObservedObject { live: None, unreadable, ..object })
         }

@@ -7,8 +7,9 @@ use crate::protocol::{StructError, to_struct};
 
 use super::fixtures::cluster;
 use super::{
-    Asked, ConditionFacts, DeploymentFacts, Facts, Form, GatewayFacts, Listener, Live, Observed,
-    ObservedCondition, ObservedObject, Parent, ReadError, ScaledObjectFacts, Synced, VllmRuntimeFacts, read,
+    Asked, Claim, ConditionFacts, DeploymentFacts, Facts, Form, GatewayFacts, Listener, Live, Marks,
+    Observed, ObservedCondition, ObservedObject, Parent, ReadError, ScaledObjectFacts, Synced,
+    VllmRuntimeFacts, read,
 };
 
 fn observe(key: &str, object: &Value) -> Result<Observed, ReadError> {
@@ -50,6 +51,7 @@ fn what_we_asked_for_is_read_whether_it_is_there_or_not() {
         form: Form::NamespacedObject,
         synced: Some(Synced::False("of this".to_owned())),
         provider_config: Some("gpu-cluster".to_owned()),
+        only_looks: false,
         asked: Asked {
             name: Some("llama".to_owned()),
             namespace: Some("team-a".to_owned()),
@@ -58,6 +60,7 @@ fn what_we_asked_for_is_read_whether_it_is_there_or_not() {
             gateway: None,
         },
         live: None,
+        marks: None,
         unreadable: None,
     };
     assert_eq!(read, want);
@@ -136,7 +139,7 @@ fn a_composed_resource_without_an_object_is_the_live_object() {
     assert_eq!((read.form, read.synced, read.asked), (Form::Direct, Some(Synced::True), asked));
     let live = read.live.unwrap();
     assert_eq!((live.generation, live.resource_version.as_deref()), (Some(2), Some("1234")));
-    assert_eq!(live.owner.as_deref(), Some("team-a/llama"));
+    assert_eq!(read.marks, None, "Crossplane controls it");
     assert_eq!(live.spec_replicas(), Some(4));
 
     let cases = [
@@ -362,17 +365,29 @@ fn each_kind_gives_its_facts() {
         live["metadata"] = json!({
             "generation": 4,
             "creationTimestamp": "2026-11-21T03:00:00Z",
-            "annotations": {"a/b": "c", "inference.devopstoolkit.ai/owner": "team-a/llama"},
+            "annotations": {
+                "a/b": "c",
+                "inference.devopstoolkit.ai/owner": "team-a/llama",
+                "claim.inference.devopstoolkit.ai/0123456789abcdef": "2026-11-21T04:00:00Z team-a/llama",
+                "claim.inference.devopstoolkit.ai/broken": "nothing",
+            },
             "managedFields": [{"fieldsV1": {"f:spec": {}}}],
         });
         let want = Live {
             generation: Some(4),
             created: Some("2026-11-21T03:00:00Z".to_owned()),
-            owner: Some("team-a/llama".to_owned()),
             facts,
             ..Live::default()
         };
-        assert_eq!(cluster().holding(key, live).observed().live(key), Some(&want), "{reason}");
+        let marks = Marks {
+            owner: Some("team-a/llama".to_owned()),
+            claims: vec![Claim {
+                created: "2026-11-21T04:00:00Z".to_owned(),
+                owner: "team-a/llama".to_owned(),
+            }],
+        };
+        let object = cluster().holding(key, live).observed().objects.remove(&key).unwrap();
+        assert_eq!((object.live, object.marks), (Some(want), Some(marks)), "{reason}");
     }
 }
 
@@ -404,6 +419,35 @@ fn who_would_keep_the_replica_count_is_read_wherever_the_kind_has_it() {
     }
     let object = only(cluster().holding(Key::VllmRuntime, json!({})).observed());
     assert_eq!(object.field_manager().as_deref(), Some("provider-kubernetes/llama-0123456789ab"));
+}
+
+#[test]
+fn an_object_that_only_looks_says_so() {
+    let cases = [
+        (json!(["Observe"]), true, "nothing is written"),
+        (json!(["*"]), false, "the provider's default, as the API server writes it down"),
+        (json!(["Observe", "Update"]), false, "it writes too"),
+        (Value::Null, false, "left out"),
+    ];
+    for (policies, want, reason) in cases {
+        let mut object = object_around("True", &Value::Null);
+        object["spec"]["managementPolicies"] = policies;
+        assert_eq!(only(observe("http_route", &object).unwrap()).only_looks, want, "{reason}");
+        object["spec"]["providerConfigRef"] = json!("gpu-cluster");
+        let read = only(observe("http_route", &object).unwrap());
+        assert!(read.unreadable.is_some());
+        assert_eq!(read.only_looks, want, "{reason}, and the rest of it cannot be read");
+    }
+}
+
+#[test]
+fn whose_a_live_object_is_can_be_told_although_the_rest_cannot() {
+    let marks = |live: Value| only(observe("epp_deployment", &object_around("True", &live)).unwrap()).marks;
+    let metadata = json!({"annotations": {"inference.devopstoolkit.ai/owner": "team-b/llama"}});
+    let theirs = Marks { owner: Some("team-b/llama".to_owned()), claims: Vec::new() };
+    let broken = json!({"metadata": metadata, "status": {"availableReplicas": "one"}});
+    assert_eq!(marks(broken), Some(theirs));
+    assert_eq!(marks(json!({"metadata": {"annotations": 1}})), None, "it says nothing that can be read");
 }
 
 #[test]

@@ -89,7 +89,8 @@ pub(super) fn kept(observed: &Observed, workload: Key) -> Option<Kept> {
 }
 
 impl Handover {
-    const DONE: Self = Self { main: None, second: None, step: None };
+    /// The autoscaler may come.
+    pub(super) const DONE: Self = Self { main: None, second: None, step: None };
 
     const fn sharing(count: u32) -> Self {
         Self { main: Some(count), second: Some(count), step: Some(HandoverStep::Sharing) }

@@ -10,7 +10,7 @@ use crate::api::settings::{
     Transport, Ttl,
 };
 use crate::api::{Duration, ModelName, Namespace, Problem};
-use crate::observe::Observed;
+use crate::observe::{Claim, Observed};
 
 use self::keys::Key;
 use self::names::{APP_LABEL, MODEL_SERVER};
@@ -26,6 +26,7 @@ pub mod keys;
 pub mod lora;
 pub mod names;
 mod network;
+mod ownership;
 mod scaling;
 mod series;
 mod workload;
@@ -34,6 +35,7 @@ use self::endpoint_picker::{OwnPicker, PickerPlan};
 
 pub use gateway::RoutingPlan;
 pub use network::{Callers, NetworkPlan, Opening, Peer};
+pub use ownership::Holder;
 pub use scaling::{HandoverStep, Pace, Reads, ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
 
 /// One model stack, decided.
@@ -41,6 +43,10 @@ pub use scaling::{HandoverStep, Pace, Reads, ScaledObjectPlan, ScalingPlan, Trig
 pub struct Plan {
     /// `<composite namespace>/<composite name>`: the owner mark.
     pub owner: String,
+    /// Annotations that say whose an object is: the owner mark, and the claim of a composite that was applied.
+    pub marks: BTreeMap<String, String>,
+    /// Objects that belong to others, and to whom. They are looked at, and neither written nor deleted.
+    pub taken: BTreeMap<Key, Holder>,
     /// The stem of every name.
     pub name: ModelName,
     /// Where everything lands.
@@ -435,8 +441,11 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
              nobody scrapes; if somebody else does, spec.monitoring.external has to say which these are",
         ));
     }
+    let owner = owner(&settings.composite);
+    let claim = settings.composite.created.clone().map(|created| Claim { created, owner: owner.clone() });
+    let taken = ownership::taken(&owner, claim.as_ref(), observed);
     let scaling::Decision { replicas, seen_at, handover, scaling } =
-        scaling::decide(settings, observed, picker, series.as_ref());
+        scaling::decide(settings, observed, &taken, picker, series.as_ref());
     let rules = alerts::decide(settings, picker, monitoring.as_ref(), series.as_ref());
     let ingress = ingress::decide(settings, routing.as_ref(), observed);
     let network = network::decide(settings, routing.as_ref(), monitoring.as_ref(), &ingress)
@@ -446,7 +455,9 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
     let workload = workload::decide(settings, replicas).map_err(|found| problems.extend(found)).ok();
     let Some(workload) = workload.filter(|_| problems.is_empty()) else { return Err(problems) };
     Ok(Plan {
-        owner: owner(&settings.composite),
+        marks: ownership::marks(&owner, claim.as_ref()),
+        owner,
+        taken,
         name: settings.composite.name.clone(),
         namespace: settings.namespace.clone(),
         says_namespace: says_namespace(settings),

@@ -9,6 +9,9 @@ pub const OWNER_ANNOTATION: &str = "inference.devopstoolkit.ai/owner";
 /// On what an `ObservedObjectCollection` makes of a cluster's Gateways; its value is the name of the provider configuration
 /// that leads to the cluster.
 pub const GATEWAYS_LABEL: &str = "inference.devopstoolkit.ai/gateways";
+/// Followed by a digest of the owner: what a composite claims, in a key of its own, so that server-side apply by another
+/// owner writes over none of it. The value is the composite's `creationTimestamp`, a space, and its owner mark.
+pub const CLAIM_ANNOTATION_PREFIX: &str = "claim.inference.devopstoolkit.ai/";
 /// On pod templates: changes when configuration changes that would not roll the pods by itself.
 pub const CONFIG_HASH_ANNOTATION: &str = "inference.devopstoolkit.ai/config-hash";
 /// Names the model on our Services; the monitors write it on every series.

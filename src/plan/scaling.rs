@@ -8,6 +8,8 @@
 //! | picker | 1 | scraped and empty: zero; not scraped: an error, and `fallback` keeps what runs |
 //! | picker | 0 | scraped and empty: zero; not scraped: as many replicas as there are targets; none: an error |
 
+use std::collections::BTreeMap;
+
 use crate::api::Duration;
 use crate::api::settings::{Backend, Credentials, LatencyObjective, Metric, Scaling, Settings, Transport};
 use crate::observe::{Facts, Observed};
@@ -16,6 +18,7 @@ use super::cold_start::{ColdStart, seconds};
 use super::endpoint_picker::{Family, OwnPicker};
 use super::handover::{self, Handover};
 use super::keys::Key;
+use super::ownership::Holder;
 use super::series::{Series, vllm};
 
 /// llm-d's guide for queues in the picker: wake-up takes scrape interval + this + cold start.
@@ -52,6 +55,8 @@ pub enum Withheld {
     HandoverPending(HandoverStep),
     /// The workload stands on a stub CRD, where a missing count means no pods.
     TargetNotScalable,
+    /// The workload is somebody else's, and scaling it would be writing to it.
+    NameTaken,
 }
 
 /// What is under way while the replica count passes to the autoscaler.
@@ -152,6 +157,7 @@ pub(super) struct Decision {
 pub(super) fn decide(
     settings: &Settings,
     observed: &Observed,
+    taken: &BTreeMap<Key, Holder>,
     picker: Option<&OwnPicker>,
     series: Option<&Series<'_>>,
 ) -> Decision {
@@ -167,7 +173,16 @@ pub(super) fn decide(
         Backend::VllmRuntime(_) => Key::VllmRuntime,
         Backend::Deployment => Key::ModelDeployment,
     };
-    let object = observed.objects.get(&workload);
+    let is_theirs = taken.contains_key(&workload);
+    if is_theirs && may_be_withheld(observed, taken) {
+        return Decision {
+            replicas: None,
+            seen_at: None,
+            handover: None,
+            scaling: ScalingPlan::Withheld(Withheld::NameTaken),
+        };
+    }
+    let object = observed.objects.get(&workload).filter(|_| !is_theirs);
     if let Some(Facts::VllmRuntime(live)) =
         object.and_then(|object| object.live.as_ref()).map(|live| &live.facts)
         && !live.has_deployment_strategy
@@ -191,7 +206,8 @@ pub(super) fn decide(
             scaling: ScalingPlan::On(scaled_object(settings, scaling, picker, series)),
         };
     }
-    let Handover { main, second, step } = handover::next(observed, workload);
+    let Handover { main, second, step } =
+        if is_theirs { Handover::DONE } else { handover::next(observed, workload) };
     Decision {
         replicas: main,
         seen_at: None,
@@ -201,6 +217,14 @@ pub(super) fn decide(
             None => ScalingPlan::On(scaled_object(settings, scaling, picker, series)),
         },
     }
+}
+
+/// Withholding an autoscaler deletes it, so only one that is not there, or surely ours, may be: as long as its Object may
+/// write, it would delete what is somebody else's.
+fn may_be_withheld(observed: &Observed, taken: &BTreeMap<Key, Holder>) -> bool {
+    let is_seen =
+        observed.live(Key::ScaledObject).is_some() || !observed.objects.contains_key(&Key::ScaledObject);
+    is_seen && !taken.contains_key(&Key::ScaledObject)
 }
 
 /// Whether the model may sleep.

@@ -9,8 +9,8 @@ use crate::api::settings::{
 };
 use crate::api::{Duration, Host};
 use crate::observe::{
-    Asked, ConditionFacts, DeploymentFacts, Facts, Form, Live, Observed, ObservedObject, Parent, Synced,
-    VllmRuntimeFacts,
+    Asked, ConditionFacts, DeploymentFacts, Facts, Form, Live, Marks, Observed, ObservedObject, Parent,
+    ScaledObjectFacts, Synced, VllmRuntimeFacts,
 };
 
 use super::keys::Key;
@@ -36,8 +36,10 @@ fn live(asked: Asked, facts: Facts) -> ObservedObject {
         form: Form::NamespacedObject,
         synced: Some(Synced::True),
         provider_config: Some("gpu-cluster".to_owned()),
+        only_looks: false,
         asked: Asked { name: Some("llama".to_owned()), namespace: Some("team-a".to_owned()), ..asked },
         live: Some(Live { generation: Some(1), hostnames: vec![HOST.to_owned()], facts, ..Live::default() }),
+        marks: None,
         unreadable: None,
     }
 }
@@ -530,4 +532,35 @@ fn a_picker_that_is_already_there_wakes_nobody_and_is_not_scraped() {
     assert_eq!(of_picker, ["epp_existing_service"], "nothing else of a picker is there");
     let names: Vec<&str> = plan.rules.unwrap().alerts.iter().map(|alert| alert.name).collect();
     assert!(!names.iter().any(|name| name.contains("Picker")), "nobody scrapes it for alerts: {names:?}");
+}
+
+/// An autoscaler of ours on somebody else's workload would write to it; and withholding one that is theirs would delete
+/// it, as long as its Object may write.
+#[test]
+fn what_belongs_to_another_is_not_scaled_either() {
+    let theirs = |facts| {
+        let mut object = live(Asked::default(), facts);
+        object.marks = Some(Marks { owner: Some("team-b/llama".to_owned()), claims: Vec::new() });
+        object
+    };
+    let runtime = || VllmRuntimeFacts { has_deployment_strategy: true, ..VllmRuntimeFacts::default() };
+    let taken = || Observed::default().with(Key::VllmRuntime, theirs(Facts::VllmRuntime(runtime())));
+    let scaled_object = || Facts::ScaledObject(ScaledObjectFacts::default());
+    let unseen = ObservedObject { live: None, synced: None, ..live(Asked::default(), Facts::Exists) };
+    let withheld = ScalingPlan::Withheld(Withheld::NameTaken);
+    let cases = [
+        (taken(), true, "there is none"),
+        (
+            taken().with(Key::ScaledObject, live(Asked::default(), scaled_object())),
+            true,
+            "it is ours, and goes",
+        ),
+        (taken().with(Key::ScaledObject, theirs(scaled_object())), false, "it is theirs, and stays"),
+        (taken().with(Key::ScaledObject, unseen), false, "it may be theirs"),
+    ];
+    for (observed, want, reason) in cases {
+        let plan = decided(&llm().scaled(1, 4), &observed);
+        assert_eq!(plan.scaling == withheld, want, "{reason}: {:?}", plan.scaling);
+        assert_eq!((plan.workload.replicas, plan.handover), (None, None), "{reason}");
+    }
 }

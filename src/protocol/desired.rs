@@ -74,6 +74,12 @@ impl Part {
         Ok(())
     }
 
+    /// The composite is not ready, whatever it is composed of: Crossplane takes readiness from what is composed alone, and
+    /// knows nothing of what is still to come.
+    pub fn unready(&mut self) {
+        self.state.composite.get_or_insert_default().ready = Ready::False.into();
+    }
+
     /// Wants a composed resource.
     pub fn resource<T: Serialize + ?Sized>(
         &mut self,

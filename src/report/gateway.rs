@@ -1,7 +1,7 @@
 //! `GatewayReady`: do requests for the host reach the pool?
 
 use crate::api::settings::{Criticality, Delivery, FailureMode, GatewayRef, RouteBy, Transport};
-use crate::observe::{Acceptance, ConditionFacts, Facts, Live, Observed};
+use crate::observe::{Acceptance, ConditionFacts, Facts, Live, Observed, is_missing};
 use crate::plan::gateway::{Former, Undecided};
 use crate::plan::keys::Key;
 use crate::plan::names::GATEWAYS_LABEL;
@@ -10,7 +10,7 @@ use crate::plan::{Plan, RoutingPlan};
 use super::conditions::{Condition, ConditionType, first};
 use super::readiness;
 use super::reasons::Reason;
-use super::state::{State, is_missing, looked_up, name, notes, quote, state};
+use super::state::{State, looked_up, name, notes, quote, state};
 
 const KIND: ConditionType = ConditionType::GatewayReady;
 

@@ -1,12 +1,13 @@
 //! What is ready, what is wrong and what to do about it. Readiness is decided here, from facts, and nowhere else.
 //!
-//! Reads the plan and the facts; knows nothing of protobuf, and never speaks of the composite's own readiness.
+//! Reads the plan and the facts; knows nothing of protobuf, and never calls the composite itself ready: other steps may have
+//! a say in that.
 
 use std::collections::BTreeMap;
 
 use crate::observe::Observed;
-use crate::plan::Plan;
 use crate::plan::keys::Key;
+use crate::plan::{Holder, Plan};
 
 mod cold_start;
 mod conditions;
@@ -15,6 +16,7 @@ mod events;
 mod fixtures;
 mod gateway;
 mod missing;
+mod ownership;
 mod picker;
 pub mod readiness;
 mod reasons;
@@ -43,6 +45,8 @@ pub struct Report {
     pub status: Status,
     /// What has changed since the last call.
     pub events: Vec<Event>,
+    /// Whether something that the model needs is left out of this call, so that what is composed may be ready and it is not.
+    pub incomplete: bool,
     /// Whether nothing is expected to change by itself.
     pub settled: bool,
 }
@@ -54,12 +58,18 @@ pub fn report(plan: &Plan, observed: &Observed) -> Report {
         picker::condition(plan, observed),
         gateway::condition(plan, observed),
         scaling::condition(plan, observed),
-    ];
+    ]
+    .map(|condition| ownership::respected(plan, condition));
     let status = status::status(plan, observed);
     let ready = readiness::all(plan, observed);
     // No condition speaks of what only has to exist, and Crossplane may drop the event that it does.
-    let is_complete = ready.iter().all(|(key, ready)| *ready || !readiness::only_exists(*key));
+    let mut left_out =
+        plan.taken.iter().filter(|(key, holder)| **holder == Holder::Gone && plan.has(**key)).peekable();
+    let awaits_name = left_out.peek().is_some();
+    let is_complete =
+        !awaits_name && ready.iter().all(|(key, ready)| *ready || !readiness::only_exists(*key));
     Report {
+        incomplete: left_out.any(|(key, _)| !readiness::is_optional(*key)),
         ready,
         events: events::events(plan, observed, &conditions, status.url.as_deref()),
         settled: is_complete && conditions.iter().all(|condition| condition.reason.is_settled()),

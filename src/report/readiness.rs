@@ -174,6 +174,9 @@ pub(super) const fn only_exists(key: Key) -> bool {
 
 /// Whether that object is ready. Nothing observed is not yet, and so is a manifest whose Object is not Synced.
 pub fn is_ready(key: Key, plan: &Plan, observed: &Observed) -> bool {
+    if plan.taken.contains_key(&key) && !is_optional(key) {
+        return false;
+    }
     match (rule(key).judgement, state(observed, key)) {
         (Judgement::Always, _) | (Judgement::Exists, State::Live(_)) => true,
         // The Gateway tells where to call.

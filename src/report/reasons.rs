@@ -61,6 +61,8 @@ pub enum Reason {
     ObjectNotSynced,
     /// The live object is not what its kind promises. Compare the installed CRD with the supported version.
     ObjectUnreadable,
+    /// The object belongs to another composite. Rename one of the two.
+    NameTaken,
     /// What used to serve does not, or its controller gave up. Look at the pods.
     NotServing,
     /// No replicas are wanted and nothing may start one. Raise `minReplicas`, or turn scaling on.
@@ -153,6 +155,7 @@ impl Reason {
             Self::Pending => ("Pending", False, UnderWay),
             Self::ObjectNotSynced => ("ObjectNotSynced", False, Broken),
             Self::ObjectUnreadable => ("ObjectUnreadable", False, Broken),
+            Self::NameTaken => ("NameTaken", False, Broken),
             Self::NotServing => ("NotServing", False, Broken),
             Self::Stopped => ("Stopped", False, Settled),
             Self::VllmOperatorNotInstalled => ("VLLMOperatorNotInstalled", False, Broken),

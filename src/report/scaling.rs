@@ -3,7 +3,7 @@
 use crate::observe::{ConditionFacts, Facts, Live, Observed};
 use crate::plan::gateway::{Hold, Traits};
 use crate::plan::keys::Key;
-use crate::plan::{HandoverStep, Plan, ScaledObjectPlan, ScalingPlan, Withheld};
+use crate::plan::{HandoverStep, Holder, Plan, ScaledObjectPlan, ScalingPlan, Withheld};
 
 use super::conditions::{Condition, ConditionType};
 use super::reasons::{Reason, Truth};
@@ -29,6 +29,19 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         ScalingPlan::Withheld(Withheld::HandoverPending(step)) => {
             (Reason::HandoverPending, handing_over(plan, observed, *step, &workload))
         }
+        ScalingPlan::Withheld(Withheld::NameTaken)
+            if plan.taken.get(&plan.workload_key()) == Some(&Holder::Gone) =>
+        {
+            let object = name(plan, Key::ScaledObject);
+            (Reason::Creating, format!("Autoscaler: {object} comes with {workload}: see WorkloadReady."))
+        }
+        ScalingPlan::Withheld(Withheld::NameTaken) => (
+            Reason::NameTaken,
+            format!(
+                "Autoscaler: {object} is withheld, since {workload} belongs to another model: see WorkloadReady.",
+                object = name(plan, Key::ScaledObject),
+            ),
+        ),
         ScalingPlan::Withheld(Withheld::TargetNotScalable) => (
             Reason::TargetNotScalable,
             format!(

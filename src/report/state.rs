@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::settings::Transport;
-use crate::observe::{Live, Observed, Synced};
+use crate::observe::{Live, Observed, Synced, is_missing};
 use crate::plan::Plan;
 use crate::plan::keys::Key;
 
@@ -115,11 +115,6 @@ fn look(plan: &Plan) -> &'static str {
 /// `NoResourceMatchError`) and of server-side discovery.
 pub(super) fn is_unknown_kind(why: &str) -> bool {
     why.contains("no matches for ") || why.contains("the server could not find the requested resource")
-}
-
-/// crossplane-runtime v2, `reconciler.go`: the word for an observed-only object that is not there.
-pub(super) fn is_missing(why: &str) -> bool {
-    why.contains("external resource does not exist")
 }
 
 /// What the provider could not apply among objects that do not decide a condition, as an addition to its message.

@@ -55,8 +55,14 @@ pub struct ReplicasStatus {
 /// The status.
 pub(super) fn status(plan: &Plan, observed: &Observed) -> Status {
     let gateway = gateway_facts(observed);
+    // What answers there is another model.
+    let leads_elsewhere =
+        [plan.workload_key(), Key::ModelService, Key::InferencePool, Key::HttpRoute, Key::AiGatewayRoute]
+            .iter()
+            .any(|key| plan.taken.contains_key(key));
     Status {
         url: match &plan.routing {
+            _ if leads_elsewhere => None,
             Some(routing) => gateway.and_then(|gateway| routed_url(routing, gateway)),
             // The model servers' Service listens on HTTP's own port.
             None => Some(format!("http://{}.{}.svc", plan.model_service(), plan.namespace)),
@@ -78,7 +84,8 @@ fn gateway_facts(observed: &Observed) -> Option<&GatewayFacts> {
 }
 
 fn replicas(plan: &Plan, observed: &Observed) -> Option<ReplicasStatus> {
-    let live = observed.live(plan.workload_key())?;
+    let key = plan.workload_key();
+    let live = observed.live(key).filter(|_| !plan.taken.contains_key(&key))?;
     Some(ReplicasStatus {
         ready: workload::available(live),
         desired: plan.workload.replicas.or(live.spec_replicas()),

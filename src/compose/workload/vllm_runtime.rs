@@ -13,7 +13,7 @@ use crate::kinds::vllm::{
     DeploymentConfig, EnvVar, Image, Model, Resources, TokenSecret, VllmConfig, VllmRuntimeSpec,
 };
 use crate::plan::lora;
-use crate::plan::names::{CONFIG_HASH_ANNOTATION, ENGINE_PORT, OWNER_ANNOTATION};
+use crate::plan::names::{CONFIG_HASH_ANNOTATION, ENGINE_PORT};
 use crate::plan::{self, Plan, WorkloadPlan};
 
 use super::{GPU, GPU_MEMORY_UTILIZATION, LINUX, SPAWN, served_names};
@@ -66,7 +66,7 @@ pub(super) fn vllm_runtime(
             name: Some(plan.name.to_string()),
             namespace: plan.says_namespace.then(|| plan.namespace.to_string()),
             resource_version: plan.workload_seen_at.clone(),
-            annotations: Some(BTreeMap::from([(OWNER_ANNOTATION.to_owned(), plan.owner.clone())])),
+            annotations: Some(plan.marks.clone()),
             ..ObjectMeta::default()
         },
         VllmRuntimeSpec {

@@ -54,6 +54,20 @@ impl Scenario {
     }
 }
 
+/// The examples that become something.
+pub fn examples() -> Result<Vec<Scenario>> {
+    let scenarios = scenarios(&workspace::root().join("examples"))?;
+    Ok(scenarios.into_iter().filter(|scenario| !scenario.is_refused()).collect())
+}
+
+/// One of them, by folder and file.
+pub fn example(name: &str) -> Result<Scenario> {
+    examples()?
+        .into_iter()
+        .find(|scenario| scenario.name == name)
+        .with_context(|| format!("no example {name}"))
+}
+
 /// Every composite resource of every folder under `examples`, in order.
 ///
 /// `xr-2.yaml` goes with `observed-2.yaml`. A file that no rule here reads is an error: an example that nobody

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use e2e::acceptance;
 use e2e::controlplane::cluster::{Cluster, condition, describe, text};
 use e2e::controlplane::model::{APPLICATION, GATEWAY, Model, all_become_ready};
 use e2e::controlplane::platform::{self, cluster_scoped_xrd, install_xrd};
@@ -13,8 +14,7 @@ use e2e::controlplane::stage::{Settings, Stage, Target};
 use e2e::controlplane::wait::{Look, until};
 use e2e::controlplane::{core, events};
 use e2e::files::{set, yaml};
-use e2e::render::Scenario;
-use e2e::{acceptance, render, workspace};
+use e2e::render::{Scenario, example};
 use serde_json::{Value, json};
 
 /// Seconds, where Crossplane listens to all that happens.
@@ -522,18 +522,6 @@ fn reason_of<'a>(object: &'a Value, kind: &str) -> &'a str {
     let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
     let found = conditions.into_iter().flatten().find(|condition| text(condition, "/type") == kind);
     found.map_or("", |condition| text(condition, "/reason"))
-}
-
-fn examples() -> Result<Vec<Scenario>> {
-    let scenarios = render::scenarios(&workspace::root().join("examples"))?;
-    Ok(scenarios.into_iter().filter(|scenario| !scenario.is_refused()).collect())
-}
-
-fn example(name: &str) -> Result<Scenario> {
-    examples()?
-        .into_iter()
-        .find(|scenario| scenario.name == name)
-        .with_context(|| format!("no example {name}"))
 }
 
 #[expect(clippy::print_stdout, reason = "measurements are for the person who reads the test's output")]
