@@ -219,6 +219,15 @@ impl Runtime {
         let flags = self.args.iter().map(|argument| argument.split('=').next().unwrap_or(argument));
         flags.map(|flag| flag.replace('_', "-")).enumerate().filter(move |(_, flag)| is_meant(flag))
     }
+
+    /// What a flag is set to, by itself or by the argument after it. The last one counts.
+    pub(crate) fn argument(&self, flag: &str) -> Option<&str> {
+        let (place, _) = self.arguments_that_set(|candidate| candidate == flag).last()?;
+        match self.args.get(place)?.split_once('=') {
+            Some((_, value)) => Some(value),
+            None => self.args.get(place + 1).map(String::as_str),
+        }
+    }
 }
 
 /// An environment variable.

@@ -17,7 +17,7 @@ const PROGRESS_MARGIN: Duration = Duration::from_seconds(300);
 const LEAST_PROGRESS: Duration = Duration::from_seconds(600);
 /// `autoscaling/v2` takes no longer period of a policy.
 const LONGEST_POLICY: Duration = Duration::from_seconds(1800);
-/// Where what is asked says how many replicas it takes, the pool may grow that often.
+/// The pool may grow that often at most.
 const LEAST_POLICY: Duration = Duration::from_seconds(60);
 /// How long an alert about what served goes on beside the one about what did not start, so that they leave no gap.
 const OVERLAP: Duration = Duration::from_seconds(300);
@@ -81,9 +81,8 @@ const fn sum(a: Duration, b: Duration) -> Duration {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use crate::api::Duration;
     use crate::api::fixtures::llm;
-    use crate::api::settings::{Backend, LatencyObjective, Metric};
+    use crate::api::settings::Backend;
     use crate::observe::Observed;
     use crate::plan::endpoint_picker::ConfigPlan;
     use crate::plan::{BackendPlan, Plan, ScalingPlan, plan};
@@ -108,15 +107,6 @@ mod tests {
         let zero = scaled.zero.as_ref().unwrap();
         let deployed = self::sleeper(Some(Backend::Deployment));
         let BackendPlan::Deployment(deployment) = &deployed.workload.backend else { panic!("a Deployment") };
-        let mut slow = llm().scaled(1, 3);
-        slow.scaling.as_mut().unwrap().metric = Metric::Latency(LatencyObjective {
-            time_to_first_token: Some(Duration::from_seconds(1)),
-            inter_token_latency: None,
-            percentile: 0.9,
-        });
-        let ScalingPlan::On(slow) = plan(&slow, &Observed::default()).unwrap().scaling else {
-            panic!("it scales")
-        };
         let mut awake = llm();
         awake.rules = Some(BTreeMap::new());
         let awake = plan(&awake, &Observed::default()).unwrap();
@@ -145,7 +135,7 @@ mod tests {
                 format!("{} times {} s", deployment.startup_failures, deployment.startup_period_seconds),
             ),
             ("its `progressDeadlineSeconds`", format!("{} s", deployment.progress_deadline_seconds)),
-            ("the pool grows again by `latency`", format!("{} s", slow.pace.up_seconds)),
+            ("the pool grows again", format!("{} s", scaled.pace.up_seconds)),
             ("`WorkloadReady` gives a start up", format!("`{}`", sleeper.workload.cold_start)),
             (
                 "alerts about replicas that do not come",

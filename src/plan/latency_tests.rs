@@ -21,7 +21,7 @@ fn latency_is_asked_in_milliseconds_of_the_engines_histograms() {
         let triggers = autoscaler(settings).triggers;
         triggers.iter().map(|trigger| (trigger.name, trigger.reads, trigger.threshold)).collect()
     };
-    let sums = [("queue-depth", Reads::Sum, 3.0), ("full-caches", Reads::Sum, 1.0)];
+    let sums = [("queue-depth", Reads::Sum, 3.0), ("full-engines", Reads::Sum, 0.7)];
     let first = ("time-to-first-token", Reads::Level, 2500.0);
     let next = ("inter-token-latency", Reads::Level, 50.0);
     assert_eq!(of(&by(Some(2500), None)), [vec![first], sums.to_vec()].concat());
@@ -58,8 +58,7 @@ fn latency_is_asked_in_milliseconds_of_the_engines_histograms() {
 
 #[test]
 fn the_pace_suits_what_is_asked() {
-    let pace = |metric, cold_start| {
-        let mut settings = llm().scaled(1, 4);
+    let pace = |mut settings: Settings, metric, cold_start| {
         settings.scaling.as_mut().unwrap().metric = metric;
         settings.cold_start = Duration::from_seconds(cold_start);
         let Pace { up_seconds, up_replicas, quiet_seconds, down_seconds } = autoscaler(&settings).pace;
@@ -70,14 +69,16 @@ fn the_pace_suits_what_is_asked() {
         inter_token_latency: None,
         percentile: 0.9,
     };
+    let [engines, picker] = [llm().scaled(1, 4), llm().hosted("llama.example.com").scaled(0, 4)];
     let cases = [
-        (Metric::QueueDepth, 600, [60, 1, 300, 60], "a sum says how many it takes"),
-        (Metric::KvCache, 600, [60, 1, 300, 60], "so does this one"),
-        (Metric::Latency(objective), 600, [600, 4, 600, 120], "what was called for has to start first"),
-        (Metric::Latency(objective), 10, [60, 4, 600, 120], "and to show"),
-        (Metric::Latency(objective), 7200, [1800, 4, 600, 120], "the autoscaler takes no longer period"),
+        (&engines, Metric::QueueDepth, 600, [600, 4, 300, 60], "what was called for has to start first"),
+        (&engines, Metric::KvCache, 600, [60, 1, 300, 60], "caches say how many they take"),
+        (&picker, Metric::KvCache, 600, [600, 4, 300, 60], "what waits in the picker does not"),
+        (&engines, Metric::Latency(objective), 600, [600, 4, 600, 120], "nor does a latency"),
+        (&engines, Metric::Latency(objective), 10, [60, 4, 600, 120], "and it has to show"),
+        (&engines, Metric::Latency(objective), 7200, [1800, 4, 600, 120], "a policy takes no longer period"),
     ];
-    for (metric, cold_start, want, reason) in cases {
-        assert_eq!(pace(metric, cold_start), want, "{reason}");
+    for (settings, metric, cold_start, want, reason) in cases {
+        assert_eq!(pace(settings.clone(), metric, cold_start), want, "{reason}");
     }
 }

@@ -528,3 +528,5 @@ fn plan_monitoring(
 mod latency_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trigger_tests;

@@ -11,7 +11,9 @@
 use std::collections::BTreeMap;
 
 use crate::api::Duration;
-use crate::api::settings::{Backend, Credentials, LatencyObjective, Metric, Scaling, Settings, Transport};
+use crate::api::settings::{
+    Backend, Credentials, LatencyObjective, Metric, Runtime, Scaling, Settings, Transport,
+};
 use crate::observe::{Facts, Observed};
 
 use super::cold_start::{ColdStart, seconds};
@@ -30,8 +32,16 @@ const MILLIS_PER_SECOND: u32 = 1000;
 pub(super) const QUEUE_DEPTH_TARGET: f64 = 3.0;
 /// KV cache fraction per replica.
 const KV_CACHE_TARGET: f64 = 0.8;
-/// KV cache fraction of a replica that has no room.
-const FULL_CACHE: f64 = 1.0;
+/// How full the others may be when a replica goes, where nothing but a queue calls for more. Beyond, the chance of a moment
+/// fills them, and they call it back.
+const FULL_BY_QUEUE: f64 = 0.9;
+/// The same where an objective is to be kept: latencies grow no faster than load up to there, and ever faster beyond.
+const FULL_BY_LATENCY: f64 = 0.7;
+/// Requests that an engine works on at once, unless it is told: vLLM's choice for GPUs of less than 70 GiB, and the A100. For
+/// larger ones it is 1024 (vllm-project/vllm v0.27.1, `vllm/engine/arg_utils.py`, `get_batch_defaults`).
+const BATCH: u32 = 256;
+/// What tells it.
+const BATCH_FLAG: &str = "--max-num-seqs";
 /// Requests held in the picker, per replica (llm-d's guide for queues in the picker).
 const PICKER_QUEUE_TARGET: f64 = 1.0;
 /// Requests the pool works on, per replica (the same guide).
@@ -245,9 +255,10 @@ fn scaled_object(
     series: &Series<'_>,
 ) -> ScaledObjectPlan {
     let sleeps = sleeps(settings);
-    let mut triggers = engine(series, scaling, sleeps);
-    if let Some(asked) = asked.filter(|asked| asked.holds) {
-        triggers.extend(picker(series, asked.family, sleeps));
+    let mut triggers = engine(series, scaling, batch(&settings.model.runtime), sleeps);
+    let holding = asked.filter(|asked| asked.holds);
+    if let Some(holding) = holding {
+        triggers.extend(picker(series, holding.family, sleeps));
     }
     ScaledObjectPlan {
         min: settings.replicas.min,
@@ -257,26 +268,28 @@ fn scaled_object(
         prometheus_address: scaling.prometheus_address.clone(),
         credentials: scaling.credentials.clone(),
         triggers,
-        pace: pace(scaling, ColdStart(settings.cold_start)),
+        pace: pace(scaling, holding.is_some(), ColdStart(settings.cold_start)),
     }
 }
 
 /// As fast as what is asked allows.
 ///
-/// A sum says how many replicas it takes, so the pool may double in a minute. A latency says only that there are too few,
-/// and goes on saying so until what was called for has started and what had piled up is worked off.
-fn pace(scaling: &Scaling, cold_start: ColdStart) -> Pace {
-    match scaling.metric {
-        Metric::QueueDepth | Metric::KvCache => {
-            Pace { up_seconds: 60, up_replicas: 1, quiet_seconds: 300, down_seconds: 60 }
+/// Caches that fill say how many replicas they take. A queue or a latency says that there are too few, and goes on saying
+/// so until what was called for has started and what had piled up is worked off: growing meanwhile, the pool would end up
+/// with many times what it takes.
+fn pace(scaling: &Scaling, asks_picker: bool, cold_start: ColdStart) -> Pace {
+    let [up_seconds, up_replicas] = match scaling.metric {
+        Metric::KvCache if !asks_picker => [60, 1],
+        Metric::QueueDepth | Metric::KvCache | Metric::Latency(_) => {
+            [seconds(cold_start.between_scale_ups()), 4]
         }
-        Metric::Latency(_) => Pace {
-            up_seconds: seconds(cold_start.between_scale_ups()),
-            up_replicas: 4,
-            quiet_seconds: 600,
-            down_seconds: 120,
-        },
-    }
+    };
+    let [quiet_seconds, down_seconds] = match scaling.metric {
+        Metric::QueueDepth | Metric::KvCache => [300, 60],
+        // A few requests that met with an empty batch say little.
+        Metric::Latency(_) => [600, 120],
+    };
+    Pace { up_seconds, up_replicas, quiet_seconds, down_seconds }
 }
 
 fn zero(cold_start: ColdStart) -> ZeroPlan {
@@ -288,8 +301,17 @@ fn zero(cold_start: ColdStart) -> ZeroPlan {
     }
 }
 
+/// Requests that an engine works on at once.
+fn batch(runtime: &Runtime) -> u32 {
+    runtime
+        .argument(BATCH_FLAG)
+        .and_then(|value| value.parse().ok())
+        .filter(|batch| *batch > 0)
+        .unwrap_or(BATCH)
+}
+
 /// What the engines are asked.
-fn engine(series: &Series<'_>, scaling: &Scaling, sleeps: bool) -> Vec<Trigger> {
+fn engine(series: &Series<'_>, scaling: &Scaling, batch: u32, sleeps: bool) -> Vec<Trigger> {
     let selector = series.engine();
     let trigger = |name, mut query: String, reads, threshold| {
         if sleeps {
@@ -299,13 +321,17 @@ fn engine(series: &Series<'_>, scaling: &Scaling, sleeps: bool) -> Vec<Trigger> 
         }
         Trigger { name, query, reads, threshold }
     };
-    let sum = |name, metric: &str, target| {
-        trigger(name, format!("sum({metric}{{{selector}}})"), Reads::Sum, target)
-    };
-    let queue = |target| sum("queue-depth", vllm::WAITING, target);
+    let queue =
+        |target| trigger("queue-depth", format!("sum({}{{{selector}}})", vllm::WAITING), Reads::Sum, target);
+    let full = |share| trigger("full-engines", full_engines(&selector, batch, share), Reads::Sum, share);
     match scaling.metric {
-        Metric::QueueDepth => vec![queue(scaling.target.unwrap_or(QUEUE_DEPTH_TARGET))],
-        Metric::KvCache => vec![sum("kv-cache", vllm::KV_CACHE, scaling.target.unwrap_or(KV_CACHE_TARGET))],
+        Metric::QueueDepth => {
+            vec![queue(scaling.target.unwrap_or(QUEUE_DEPTH_TARGET)), full(FULL_BY_QUEUE)]
+        }
+        Metric::KvCache => {
+            let target = scaling.target.unwrap_or(KV_CACHE_TARGET);
+            vec![trigger("kv-cache", caches(&selector), Reads::Sum, target)]
+        }
         Metric::Latency(LatencyObjective { time_to_first_token, inter_token_latency, percentile }) => {
             let histograms = [
                 ("time-to-first-token", &vllm::TIME_TO_FIRST_TOKEN[..], time_to_first_token),
@@ -316,20 +342,32 @@ fn engine(series: &Series<'_>, scaling: &Scaling, sleeps: bool) -> Vec<Trigger> 
                 let level = level(metrics, &selector, percentile, series.window());
                 Some(trigger(name, level, Reads::Level, longest))
             });
-            let caches = trigger("full-caches", full_caches(&selector), Reads::Sum, FULL_CACHE);
-            levels.chain([queue(QUEUE_DEPTH_TARGET), caches]).collect()
+            levels.chain([queue(QUEUE_DEPTH_TARGET), full(FULL_BY_LATENCY)]).collect()
         }
     }
 }
 
-/// Keeps replicas whose requests the caches of the others have no room for. It never calls for more, since no sum of
-/// fractions is more than their number.
+/// How much of their caches is in use.
 ///
-/// Neither a queue nor a latency says anything below saturation: without this, replicas would go until requests wait again.
-/// Engines without the series, which is vLLM's since v0.9, are taken for empty.
-fn full_caches(selector: &str) -> String {
-    let [cache, waiting] = [vllm::KV_CACHE, vllm::WAITING];
-    format!("sum({cache}{{{selector}}}) or 0 * sum({waiting}{{{selector}}})")
+/// Of an engine that works on nothing that is nothing: older releases of vLLM count a block of their own as used
+/// (`vllm/v1/core/block_pool.py`, `get_usage`, the null block), which would keep an idle model awake for ever.
+fn caches(selector: &str) -> String {
+    let [cache, running] = [vllm::KV_CACHE, vllm::RUNNING];
+    format!("sum({cache}{{{selector}}} * ({running}{{{selector}}} > bool 0))")
+}
+
+/// Keeps replicas whose requests the others have no room for. It never calls for more: each replica says at most that it
+/// is needed itself.
+///
+/// Neither a queue nor a latency says how many replicas are enough. Nothing waits below saturation: without this, replicas
+/// would go until requests wait again, come back, and go, for ever.
+///
+/// An engine is full when its cache is, or when its batch is, whichever is first. One without a series for its cache, as
+/// vLLM's before v0.9 are, is as full as its batch.
+fn full_engines(selector: &str, batch: u32, share: f64) -> String {
+    let [cache, running] = [vllm::KV_CACHE, vllm::RUNNING].map(|metric| format!("{metric}{{{selector}}}"));
+    let batch = format!("{running} / {batch}");
+    format!("sum(clamp_max({cache} > {batch} and {running} > 0 or {batch}, {share}))")
 }
 
 /// A percentile, in milliseconds: KEDA keeps three digits after the point (v2.20.2, `pkg/scalers/scaler.go`).

@@ -11,6 +11,8 @@ use super::names::{MODEL_LABEL, series_label};
 pub(super) mod vllm {
     /// Requests that wait, a gauge.
     pub(in crate::plan) const WAITING: &str = "vllm:num_requests_waiting";
+    /// Requests that are worked on, a gauge.
+    pub(in crate::plan) const RUNNING: &str = "vllm:num_requests_running";
     /// How much of the KV cache is in use, a gauge from 0 to 1.
     pub(in crate::plan) const KV_CACHE: &str = "vllm:kv_cache_usage_perc";
     /// How long requests wait for their first token, a histogram.

@@ -1,11 +1,10 @@
 //! Decisions, each with its reason.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::api::fixtures::llm;
 use crate::api::settings::{
-    Adapter, Backend, Implementation, Lora, Metric, MonitorKind, Monitoring, Settings, Target, Toggle,
-    Transport,
+    Adapter, Backend, Implementation, Lora, MonitorKind, Monitoring, Settings, Target, Toggle, Transport,
 };
 use crate::api::{Duration, Host};
 use crate::observe::{
@@ -16,7 +15,7 @@ use crate::observe::{
 use super::keys::Key;
 use super::{HandoverStep, IngressPlan, Plan, ScaledObjectPlan, ScalingPlan, Withheld, plan};
 
-const HOST: &str = "llama.example.com";
+pub(super) const HOST: &str = "llama.example.com";
 
 fn decided(settings: &Settings, observed: &Observed) -> Plan {
     plan(settings, observed).unwrap()
@@ -123,25 +122,10 @@ fn exactly_one_writer_of_replicas() {
 }
 
 #[test]
-fn queries_pin_namespace_model_and_job() {
-    let queue = "sum(vllm:num_requests_waiting{namespace=\"team-a\",inference_devopstoolkit_ai_model=\"llama\",\
-                 job=\"llama-metrics\"})";
-    let triggers = autoscaler(&llm().scaled(1, 4)).triggers;
-    assert_eq!(triggers.len(), 1);
-    assert_eq!((triggers[0].query.as_str(), triggers[0].threshold), (queue, 3.0));
-
-    let mut on_cache = llm().scaled(1, 4);
-    on_cache.scaling.as_mut().unwrap().metric = Metric::KvCache;
-    let triggers = autoscaler(&on_cache).triggers;
-    assert!(triggers[0].query.starts_with("sum(vllm:kv_cache_usage_perc{"), "the sum grows with the pool");
-    assert_eq!(triggers[0].threshold.to_string(), "0.8");
-}
-
-#[test]
 fn a_model_that_may_sleep_is_woken_by_the_picker() {
     let settings = llm().hosted(HOST).scaled(0, 4);
     let names: Vec<&str> = autoscaler(&settings).triggers.iter().map(|trigger| trigger.name).collect();
-    assert_eq!(names, ["queue-depth", "picker-queue", "picker-running"]);
+    assert_eq!(names, ["queue-depth", "full-engines", "picker-queue", "picker-running"]);
 
     let plan = decided(&settings, &Observed::default());
     assert!(plan.own_picker().unwrap().holds, "requests must wait while the model starts");
@@ -343,9 +327,9 @@ fn one_kind_of_monitor_scrapes_engines_and_picker() {
 #[test]
 fn where_requests_wait_in_the_picker_the_autoscaler_asks_the_picker() {
     let mut settings = llm().hosted(HOST).scaled(1, 4);
-    assert_eq!(autoscaler(&settings).triggers.len(), 1, "without flow control requests wait at the engines");
+    assert_eq!(autoscaler(&settings).triggers.len(), 2, "without flow control requests wait at the engines");
     settings.routing.as_mut().unwrap().picker.flow_control = Toggle::Enabled;
-    assert_eq!(autoscaler(&settings).triggers.len(), 3, "with it the engines' queues stay short");
+    assert_eq!(autoscaler(&settings).triggers.len(), 4, "with it the engines' queues stay short");
     assert!(decided(&settings, &Observed::default()).monitoring.unwrap().picker);
 
     settings.monitors().endpoint_picker = Toggle::Disabled;
@@ -462,46 +446,6 @@ fn replicas_of_a_deployment_are_handed_over_too() {
     let plan = decided(&settings, &owned);
     assert_eq!((plan.workload.replicas, plan.handover), (Some(3), Some(3)));
     assert_eq!(plan.scaling, ScalingPlan::Withheld(Withheld::HandoverPending(HandoverStep::Sharing)));
-}
-
-/// What a query says about series that are not there, as `docs/scaling.md` calls it.
-fn what_nothing_reads(name: &str, query: &str) -> Vec<&'static str> {
-    const AS_MANY: &str = "as many replicas as there are targets";
-    let (no_targets, unread) = (query.contains("or sum(0 * absent(up{"), query.contains("* count(up{"));
-    let scraped = query.contains("or (0 * sum(up{") && query.contains("} == 1))");
-    match (name.starts_with("picker"), no_targets, unread, scraped) {
-        (false, false, false, false) => vec!["an error"],
-        (false, true, true, false) => vec!["zero", AS_MANY],
-        (true, false, false, true) => vec!["zero", "an error"],
-        (true, false, true, true) => vec!["zero", AS_MANY, "an error"],
-        _ => panic!("{name}: nobody tells what this means: {query}"),
-    }
-}
-
-/// The page is for people; this keeps it from lagging behind. What Prometheus makes of the queries,
-/// `tests/e2e/tests/queries.rs` asks it.
-#[test]
-fn what_nothing_means_is_documented_for_each_trigger() {
-    let page = include_str!("../../docs/scaling.md");
-    let documented = |trigger: &str, min: &str| -> BTreeSet<&str> {
-        let rows = page.lines().filter_map(|line| {
-            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-            let [of, from, cause, reads, _] = cells.as_slice() else { return None };
-            assert!(!cause.is_empty(), "{line}");
-            (*of == trigger && [min, "any"].contains(from)).then_some(*reads)
-        });
-        rows.collect()
-    };
-    for (min, words) in [(0, "0"), (1, "1 and above")] {
-        let mut settings = llm().hosted(HOST).scaled(min, 3);
-        settings.routing.as_mut().unwrap().picker.flow_control = Toggle::Enabled;
-        for trigger in autoscaler(&settings).triggers {
-            let of = if trigger.name.starts_with("picker") { "picker" } else { "engine" };
-            let means: BTreeSet<&str> =
-                what_nothing_reads(trigger.name, &trigger.query).into_iter().collect();
-            assert_eq!(documented(of, words), means, "{} from {words}", trigger.name);
-        }
-    }
 }
 
 /// Nobody would see requests wait in it, and its metrics are somebody else's to have scraped.

@@ -43,6 +43,8 @@ struct Setting {
     max: u32,
     /// Whether requests come through a picker that holds them.
     held: bool,
+    /// What an engine is told of how many requests to work on at once.
+    batch: Option<u32>,
     cold_start: u32,
 }
 
@@ -54,7 +56,7 @@ fn document(value: &Value) -> Document {
 impl Setting {
     /// The `ScaledObject` that is composed for it.
     fn scaled_object(&self) -> Value {
-        let Self { metric, target, objective, min, max, held, cold_start } = self;
+        let Self { metric, target, objective, min, max, held, batch, cold_start } = self;
         let mut scaling = json!({ "enabled": true, "metric": metric, "coldStart": format!("{cold_start}s") });
         if let Some(target) = target {
             scaling["target"] = json!(target);
@@ -67,6 +69,9 @@ impl Setting {
         let mut spec = json!({
             "model": "m", "providerConfigName": "p", "minReplicas": min, "maxReplicas": max, "scaling": scaling,
         });
+        if let Some(batch) = batch {
+            spec["runtime"]["args"] = json!([format!("--max-num-seqs={batch}")]);
+        }
         if *held {
             spec["host"] = json!("m.example.com");
         }
@@ -84,6 +89,16 @@ impl Setting {
         let objects = outcome.composed.iter().map(|(key, resource)| Rendered::new(key, resource));
         let mut scaled_objects = objects.filter(|object| object.kind() == "ScaledObject");
         scaled_objects.next().unwrap().manifest
+    }
+
+    /// How many requests may wait, of each replica: what the author allows. With a picker they wait there, and it counts all
+    /// that the engines have.
+    fn patience(&self) -> f64 {
+        match self.metric {
+            "queue-depth" => self.target.unwrap_or(3.0),
+            "latency" => 3.0,
+            _ => 0.0,
+        }
     }
 
     /// Engines whose metric sums up to so much; by latency it is the queue that grows.
@@ -177,14 +192,14 @@ fn comes_back(hpa: &Hpa, moments: &[Moment]) -> Result<(), String> {
 /// For how long requests come.
 const LOADED: u32 = 20 * HOUR;
 
-/// Requests that come at a steady rate and take so many replicas, and then none for four hours.
-fn queueing(scaled_object: &Value, load: f64, replica: Replica, held: bool) -> Vec<Moment> {
+/// Requests that come at a rate that takes so many replicas, by the second, for [`LOADED`], and then none for four hours.
+fn queueing(scaled_object: &Value, load: impl Fn(u32) -> f64, replica: Replica, held: bool) -> Vec<Moment> {
     let mut hpa = Hpa::of(scaled_object);
     let mut wanted = hpa.min;
     let mut pool = Pool::new(replica, held, wanted);
     let mut moments = Vec::new();
     for second in 0..LOADED + 4 * HOUR {
-        let load = if second < LOADED { load } else { 0.0 };
+        let load = if second < LOADED { load(second) } else { 0.0 };
         pool.pass(second, wanted, load * replica.slots / replica.service);
         if second % SYNC == 0 {
             let series = pool.series();
@@ -196,10 +211,44 @@ fn queueing(scaled_object: &Value, load: f64, replica: Replica, held: bool) -> V
     moments
 }
 
+/// A load that stays what it is.
+fn steady(load: f64) -> impl Fn(u32) -> f64 {
+    move |_| load
+}
+
+/// A load that is that on average: requests come by chance, and take more or less long.
+///
+/// With so many requests a second the square of what they differ by is that number, and what is answered differs alike.
+fn by_chance(load: f64, replica: Replica, seed: u32) -> impl Fn(u32) -> f64 {
+    let each = replica.service / replica.slots;
+    move |second| {
+        let requests = load / each;
+        // Twelve numbers from 0 to 1 are nearly one of the normal distribution.
+        let dice = (0..12).map(|throw| {
+            let hash =
+                (u64::from(seed) << 40 | u64::from(second) << 8 | throw).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            f64::from(u32::try_from((hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32).unwrap())
+                / f64::from(u32::MAX)
+        });
+        let normal = dice.sum::<f64>() - 6.0;
+        (requests + normal * (2.0 * requests).sqrt()) * each
+    }
+}
+
+/// A load that grows for eight hours, stays for four and falls for eight.
+fn over_a_day(peak: f64) -> impl Fn(u32) -> f64 {
+    move |second| {
+        let hour = f64::from(second) / f64::from(HOUR);
+        peak * (hour / 8.0).min(1.0).min((20.0 - hour) / 8.0)
+    }
+}
+
 /// In the last hours of the load nobody waits, or there are as many replicas as there may be; and then the pool comes
 /// back.
-fn carries(hpa: &Hpa, moments: &[Moment]) -> Result<(), String> {
-    match late(moments).find(|moment| moment.behind > 0.5 && moment.wanted < hpa.max) {
+fn carries(hpa: &Hpa, patience: f64, moments: &[Moment]) -> Result<(), String> {
+    let waits =
+        |moment: &Moment| moment.behind > 0.5 + f64::from(moment.wanted) * patience * (1.0 + hpa::TOLERANCE);
+    match late(moments).find(|moment| waits(moment) && moment.wanted < hpa.max) {
         Some(moment) => Err(format!("requests wait: {moment:?}")),
         None => comes_back(hpa, moments),
     }
@@ -237,12 +286,12 @@ fn turns(moments: &[Moment]) -> Vec<u32> {
 
 /// It carries what comes, and turns round at most once: when the replicas that it called for while others started, or
 /// while requests had piled up, turn out to be more than it takes.
-fn settles(hpa: &Hpa, moments: &[Moment]) -> Result<(), String> {
+fn settles(hpa: &Hpa, patience: f64, moments: &[Moment]) -> Result<(), String> {
     let turns = turns(moments);
     if turns.len() > 1 {
         return Err(format!("turned round {} times", turns.len()));
     }
-    carries(hpa, moments)
+    carries(hpa, patience, moments)
 }
 
 /// Edges that the engines keep when they are not busy.
@@ -278,20 +327,43 @@ fn settings() -> impl Strategy<Value = Setting> {
             min,
             max: max.max(min),
             held,
+            batch: None,
             cold_start,
         },
     )
 }
 
-/// Replicas of all sizes. The picker's triggers want sixteen requests of each: one that cannot work on so many is never
-/// busy to them.
-fn replicas() -> impl Strategy<Value = Replica> {
-    (20.0..300.0, 1.0..60.0, 1..900_u32).prop_map(|(slots, service, start)| Replica {
-        slots,
-        service,
-        start,
-        alone: ALONE,
+/// What vLLM takes at once where nobody says.
+const BATCH: f64 = 256.0;
+
+/// Ways to scale, and replicas of all sizes for them, whose caches are full first, or whose batches are: then the engine is
+/// told how many requests to take, or takes vLLM's number.
+///
+/// The picker's triggers want sixteen requests of each: one that cannot work on so many is never busy to them. And no cache
+/// says how full a batch is.
+fn pools() -> impl Strategy<Value = (Setting, Replica)> {
+    let room = prop_oneof![
+        (20.0..BATCH).prop_map(|slots| (slots, 1.0, None)),
+        (20..1024_u32, 0.05..1.0).prop_map(|(batch, cache)| (f64::from(batch), cache, Some(batch))),
+        (0.05..1.0).prop_map(|cache| (BATCH, cache, None)),
+    ];
+    (settings(), room, 1.0..60.0, 1..900_u32).prop_map(|(mut setting, room, service, start)| {
+        let (slots, cache, batch) = room;
+        setting.batch = batch;
+        let cache = if setting.metric == "kv-cache" { 1.0 } else { cache };
+        (setting, Replica { slots, cache, service, start, alone: ALONE })
     })
+}
+
+/// Points at which a pool might not know whether it is large enough: around so many replicas, and around what each of the
+/// thresholds makes of so many.
+const AWKWARD: [f64; 9] = [0.5, 0.7, 0.77, 0.8, 0.88, 0.9, 0.99, 1.0, 1.1];
+
+/// A load, in replicas, for a pool of at most so many.
+fn load(most: u32) -> impl Strategy<Value = f64> {
+    let awkward = (1..=most, prop::sample::select(AWKWARD.as_slice()), -0.01..0.01)
+        .prop_map(|(replicas, share, off)| f64::from(replicas) * share + off);
+    prop_oneof![0.0..2.0 * f64::from(most), awkward]
 }
 
 proptest! {
@@ -314,59 +386,132 @@ proptest! {
     // A day each.
     #![proptest_config(ProptestConfig { cases: 50, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A cache that is filled, requests that a picker counts, and tokens that take longer with each request more in a
-    /// batch say how many replicas a load takes that is carried. A queue alone does not, and the time to the first token
-    /// falls faster than replicas come: see below.
     #[test]
-    fn a_pool_carries_what_comes_and_settles(setting in settings(), part in 0.0..2.0_f64, replica in replicas()) {
+    fn a_pool_carries_a_steady_load_and_settles(
+        ((setting, replica), load) in pools().prop_flat_map(|pool| { let most = pool.0.max; (Just(pool), load(most)) }),
+    ) {
         let scaled_object = setting.scaled_object();
-        let moments = queueing(&scaled_object, part * f64::from(setting.max), replica, setting.held);
+        let moments = queueing(&scaled_object, steady(load), replica, setting.held);
         let hpa = Hpa::of(&scaled_object);
-        let found = match setting {
-            Setting { metric: "queue-depth", held: false, .. } => comes_back(&hpa, &moments),
-            Setting { objective: [Some(_), _], .. } => carries(&hpa, &moments),
-            Setting { objective, .. } => {
-                settles(&hpa, &moments).and_then(|()| keeps(&hpa, objective, &moments))
-            }
-        };
+        let found = settles(&hpa, setting.patience(), &moments)
+            .and_then(|()| keeps(&hpa, setting.objective, &moments));
         prop_assert_eq!(found, Ok(()));
     }
 }
 
 const SIX_REPLICAS: f64 = 5.5;
 
-const REPLICA: Replica = Replica { slots: 64.0, service: 10.0, start: 60, alone: ALONE };
+const REPLICA: Replica = Replica { slots: 64.0, cache: 1.0, service: 10.0, start: 60, alone: ALONE };
 
 fn by(metric: &'static str) -> Setting {
-    Setting { metric, target: None, objective: [None, None], min: 1, max: 50, held: false, cold_start: 600 }
+    Setting {
+        metric,
+        target: None,
+        objective: [None, None],
+        min: 1,
+        max: 50,
+        held: false,
+        batch: None,
+        cold_start: 600,
+    }
 }
 
-/// Nothing waits below saturation, and a queue says no more: the pool lets replicas go until there are too few, and
-/// calls for them again. It takes its time, and that is all that can be said for it.
+/// What each metric is asked about: the objective is that of a latency.
+const METRICS: [(&str, [Option<u32>; 2]); 5] = [
+    ("queue-depth", [None, None]),
+    ("kv-cache", [None, None]),
+    ("latency", [None, Some(50)]),
+    ("latency", [Some(1000), None]),
+    ("latency", [Some(5000), None]),
+];
+
+/// Nothing waits below saturation, and then a first token comes early: neither says how many replicas are enough. Without
+/// the trigger beside them the pool lets replicas go until there are too few, and calls for them again, for ever.
 #[test]
-fn a_queue_alone_looks_for_the_edge_and_takes_its_time() {
-    let moments = queueing(&by("queue-depth").scaled_object(), SIX_REPLICAS, REPLICA, false);
-    let turns = turns(&moments);
-    assert!(turns.len() > 10, "if it settles, the documentation may say so: {turns:?}");
-    let [first, last] = [turns[0], turns[turns.len() - 1]];
-    let each = (last - first) / u32::try_from(turns.len() - 1).unwrap();
-    assert!(each > 600, "a turn each {each} s");
+fn neither_a_queue_nor_a_first_token_settles_alone() {
+    let without = |scaled_object: &Value| {
+        let mut wrong = scaled_object.clone();
+        wrong["spec"]["triggers"].as_array_mut().unwrap().retain(|trigger| trigger["name"] != "full-engines");
+        wrong
+    };
+    for (metric, objective) in METRICS {
+        if metric == "kv-cache" || objective[1].is_some() {
+            continue;
+        }
+        let right = Setting { objective, ..by(metric) }.scaled_object();
+        let hpa = Hpa::of(&right);
+        let run = |scaled_object: &Value| queueing(scaled_object, steady(SIX_REPLICAS), REPLICA, false);
+        assert_eq!(settles(&hpa, 0.0, &run(&right)), Ok(()), "{metric} {objective:?}");
+        let turns = turns(&run(&without(&right))).len();
+        assert!(turns > 10, "{metric} {objective:?}: {turns}");
+    }
 }
 
-/// With one replica more the first token comes so much earlier that one less would do, and then it comes too late: the
-/// pool goes back and forth about its objective, by no more than one step up, and at its slow pace.
+/// A cache may be far from full when the batch is.
 #[test]
-fn the_first_token_is_kept_by_small_steps() {
-    let setting = Setting { objective: [Some(1000), None], ..by("latency") };
-    let moments = queueing(&setting.scaled_object(), SIX_REPLICAS, REPLICA, false);
-    let wanted: Vec<u32> = late(&moments).map(|moment| moment.wanted).collect();
-    assert!(*wanted.iter().min().unwrap() >= 6, "it carries the load");
-    assert!(*wanted.iter().max().unwrap() <= 6 + 4, "a step is four replicas, or as many as there are");
-    let turns = turns(&moments);
-    let each = (turns[turns.len() - 1] - turns[0]) / u32::try_from(turns.len() - 1).unwrap();
-    assert!(each > 300, "a turn each {each} s");
-    let kept = late(&moments).filter(|moment| moment.met[0] <= 1100.0).count();
-    assert!(kept * 10 >= late(&moments).count() * 8, "and mostly it is kept: {kept}");
+fn an_engine_is_full_when_its_batch_is() {
+    let replica = Replica { cache: 0.2, ..REPLICA };
+    let turns_of = |batch| {
+        let scaled_object = Setting { batch, ..by("queue-depth") }.scaled_object();
+        turns(&queueing(&scaled_object, steady(SIX_REPLICAS), replica, false)).len()
+    };
+    assert!(turns_of(Some(64)) <= 1, "the engine was told, and so is the autoscaler");
+    assert!(turns_of(None) > 10, "told in another way, nobody here knows");
+}
+
+/// Requests come by chance, and more of them in one minute than in another. A pool that goes by a queue does not move for
+/// that; the others move by two replicas at most, since what they go by says so.
+#[test]
+fn chance_does_not_move_a_pool_far() {
+    for (metric, objective) in METRICS {
+        for slots in [24.0, 64.0, 200.0] {
+            for load in [1.0, 3.0, 5.4, 5.95] {
+                let replica = Replica { slots, start: 300, ..REPLICA };
+                let scaled_object = Setting { objective, ..by(metric) }.scaled_object();
+                let moments = queueing(&scaled_object, by_chance(load, replica, 7), replica, false);
+                let wanted: Vec<u32> = late(&moments).map(|moment| moment.wanted).collect();
+                let moved = wanted.iter().max().unwrap() - wanted.iter().min().unwrap();
+                let most = if metric == "queue-depth" { 0 } else { 2 };
+                assert!(moved <= most, "{metric} {objective:?}, {slots}, {load}: by {moved}");
+            }
+        }
+    }
+}
+
+/// A queue that grows while replicas start calls for ever more of them: the pool waits for those that it has called for.
+#[test]
+fn a_queue_before_slow_starts_calls_for_no_more_than_twice_what_it_takes() {
+    for peak in [5.95, 20.0] {
+        for start in [60, 300, 480] {
+            let replica = Replica { start, ..REPLICA };
+            let run = |scaled_object: &Value| queueing(scaled_object, over_a_day(peak), replica, false);
+            let too_many = |moments: &[Moment]| {
+                moments
+                    .iter()
+                    .find(|moment| f64::from(moment.wanted) > 4.0 + 2.0 * (moment.load / 0.9).ceil())
+                    .copied()
+            };
+            let right = by("queue-depth").scaled_object();
+            let moments = run(&right);
+            let grown = |moment: &&Moment| moment.second < 12 * HOUR;
+            let growing: Vec<Moment> = moments.iter().filter(grown).copied().collect();
+            assert!(too_many(&growing).is_none(), "{peak}, {start}: {:?}", too_many(&growing));
+            let falling = moments.iter().filter(|moment| !grown(moment)).map(|moment| moment.wanted);
+            assert!(
+                falling.is_sorted_by(|before, after| before >= after),
+                "{peak}, {start}: grew as the load fell"
+            );
+
+            let mut hasty = right.clone();
+            let behavior = &mut hasty["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"];
+            for policy in behavior["scaleUp"]["policies"].as_array_mut().unwrap() {
+                policy["periodSeconds"] = json!(60);
+            }
+            if start > 60 {
+                assert!(too_many(&run(&hasty)).is_some(), "{peak}, {start}: a minute would do");
+            }
+        }
+    }
 }
 
 /// A latency is no sum: divided by the replicas it would be kept by none.
@@ -379,7 +524,7 @@ fn a_latency_as_average_value_is_missed() {
     wrong["spec"]["triggers"][0]["metricType"] = json!("AverageValue");
     let hpa = Hpa::of(&right);
     let run = |scaled_object: &Value| {
-        keeps(&hpa, objective, &queueing(scaled_object, SIX_REPLICAS, REPLICA, false))
+        keeps(&hpa, objective, &queueing(scaled_object, steady(SIX_REPLICAS), REPLICA, false))
     };
     assert_eq!(run(&right), Ok(()));
     assert!(run(&wrong).unwrap_err().starts_with("misses its objective"));
@@ -395,10 +540,10 @@ fn an_average_as_average_value_is_pinned_at_two_replicas() {
     *wrong.pointer_mut(query).unwrap() = asked.into();
 
     let hpa = Hpa::of(&right);
-    let run = |scaled_object: &Value| queueing(scaled_object, SIX_REPLICAS, REPLICA, false);
-    assert_eq!(settles(&hpa, &run(&right)), Ok(()));
+    let run = |scaled_object: &Value| queueing(scaled_object, steady(SIX_REPLICAS), REPLICA, false);
+    assert_eq!(settles(&hpa, 0.0, &run(&right)), Ok(()));
     let pinned = run(&wrong);
-    assert!(settles(&hpa, &pinned).unwrap_err().starts_with("requests wait"));
+    assert!(settles(&hpa, 0.0, &pinned).unwrap_err().starts_with("requests wait"));
     assert_eq!(pinned.iter().map(|moment| moment.wanted).max(), Some(2), "however full the caches are");
 
     let target = per_replica(&right);

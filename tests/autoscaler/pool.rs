@@ -18,8 +18,10 @@ const WINDOW: usize = 120;
 /// What one replica can do.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Replica {
-    /// Requests that it works on at once. Then its cache is full.
+    /// Requests that it works on at once.
     pub(crate) slots: f64,
+    /// How much of its cache they take.
+    pub(crate) cache: f64,
     /// Seconds that a request takes.
     pub(crate) service: f64,
     /// Seconds from nothing to ready.
@@ -107,7 +109,7 @@ impl Pool {
         let running = self.running();
         let beyond = self.requests - running;
         let waiting = if self.picker_holds { beyond.min(ready * ENGINE_QUEUE) } else { beyond };
-        let cache = running / self.replica.slots;
+        let cache = running / self.replica.slots * self.replica.cache;
         let latest = |which: usize| {
             let mut met: Vec<f64> = self.met.iter().map(|met| met[which]).filter(|met| *met > 0.0).collect();
             met.sort_by(f64::total_cmp);
@@ -137,6 +139,15 @@ impl Series {
             Regex::new(r"^1000 \* \(histogram_quantile\(0[.]9, sum by \(le\) \(rate\(([a-z_:]+)_bucket\{")
                 .unwrap()
         });
+        static FULL: LazyLock<Regex> = LazyLock::new(|| {
+            let [cache, running] = ["kv_cache_usage_perc", "num_requests_running"]
+                .map(|metric| format!(r"vllm:{metric}\{{[^}}]+\}}"));
+            let batch = format!("{running} / ([0-9]+)");
+            Regex::new(&format!(
+                r"^sum\(clamp_max\({cache} > {batch} and {running} > 0 or {batch}, ([0-9.]+)\)\)"
+            ))
+            .unwrap()
+        });
         static AGGREGATE: LazyLock<Regex> =
             LazyLock::new(|| Regex::new(r"^(sum|avg|max)\(([a-z_:]+)\{").unwrap());
         if let Some(found) = LATENCY.captures(query) {
@@ -145,6 +156,12 @@ impl Series {
                 "vllm:inter_token_latency_seconds" => self.latencies[1],
                 other => panic!("no engine has {other}"),
             };
+        }
+        if let Some(found) = FULL.captures(query) {
+            let number = |group: usize| found[group].parse::<f64>().unwrap();
+            // The load is spread evenly.
+            let full = self.cache.max(self.running / number(1));
+            return full.min(self.replicas * number(3));
         }
         let found = AGGREGATE.captures(query).unwrap_or_else(|| panic!("no engine or picker has {query}"));
         let sum = match &found[2] {
@@ -158,7 +175,6 @@ impl Series {
         };
         match &found[1] {
             "sum" => sum,
-            // The load is spread evenly.
             _ => sum / self.replicas.max(1.0),
         }
     }

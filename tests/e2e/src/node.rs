@@ -205,10 +205,14 @@ impl Round<'_> {
             }
         }
         for (namespace, engines) in engines {
-            let Load { waiting, kv_cache } =
+            let Load { waiting, running, kv_cache } =
                 lock(self.shared).loads.get(namespace).copied().unwrap_or_default();
             let count = f64::from(u32::try_from(engines.len()).unwrap_or(u32::MAX));
-            let share = Load { waiting: waiting / count, kv_cache: (kv_cache / count).min(1.0) };
+            let share = Load {
+                waiting: waiting / count,
+                running: running / count,
+                kv_cache: (kv_cache / count).min(1.0),
+            };
             for engine in engines {
                 engine.bears(share);
             }

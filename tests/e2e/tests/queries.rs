@@ -71,12 +71,18 @@ fn check_triggers(scenario: &str, triggers: &[Value], cases: &[Case]) -> Result<
 fn from_one_replica_on_a_broken_scrape_is_an_error_and_not_a_quiet_model() -> Result<()> {
     let qwen = Model::of("team-a", "qwen");
     let usage = "vllm:kv_cache_usage_perc";
+    let works = |pod| (qwen.engine("vllm:num_requests_running", pod), "4 4");
     check(
         "autoscaled/xr.yaml",
         &[
             Case {
                 trigger: "kv-cache",
-                series: vec![(qwen.engine(usage, "a"), "0.5 0.5"), (qwen.engine(usage, "b"), "0.25 0.25")],
+                series: vec![
+                    (qwen.engine(usage, "a"), "0.5 0.5"),
+                    (qwen.engine(usage, "b"), "0.25 0.25"),
+                    works("a"),
+                    works("b"),
+                ],
                 reads: Some(0.75),
                 reason: "the sum over the replicas",
             },
@@ -84,6 +90,7 @@ fn from_one_replica_on_a_broken_scrape_is_an_error_and_not_a_quiet_model() -> Re
                 trigger: "kv-cache",
                 series: vec![
                     (qwen.engine(usage, "a"), "0.5 0.5"),
+                    works("a"),
                     (Model::of("team-b", "qwen").engine(usage, "a"), "1 1"),
                     (Model::of("team-a", "llama").engine(usage, "a"), "1 1"),
                 ],
@@ -92,9 +99,12 @@ fn from_one_replica_on_a_broken_scrape_is_an_error_and_not_a_quiet_model() -> Re
             },
             Case {
                 trigger: "kv-cache",
-                series: vec![(qwen.engine(usage, "a"), "0 0")],
+                series: vec![
+                    (qwen.engine(usage, "a"), "0.002 0.002"),
+                    (qwen.engine("vllm:num_requests_running", "a"), "0 0"),
+                ],
                 reads: Some(0.0),
-                reason: "a quiet engine says zero",
+                reason: "an idle engine is empty, whatever it counts of its own",
             },
             Case {
                 trigger: "kv-cache",
@@ -194,24 +204,62 @@ fn a_latency_is_a_percentile_of_all_replicas_and_zero_without_requests() -> Resu
             case("queue-depth", vec![(swift.engine(waiting, "a"), "4 4")], Some(4.0), "what waits"),
             case("queue-depth", vec![], None, "nobody scrapes it"),
             case(
-                "full-caches",
-                vec![
-                    (swift.engine("vllm:kv_cache_usage_perc", "a"), "0.5 0.5"),
-                    (swift.engine("vllm:kv_cache_usage_perc", "b"), "0.75 0.75"),
-                    (swift.engine(waiting, "a"), "4 4"),
-                ],
-                Some(1.25),
-                "the sum over the replicas",
+                "full-engines",
+                [engine(&swift, "a", "0.5 0.5", "9 9"), engine(&swift, "b", "0.75 0.75", "9 9")].concat(),
+                Some(1.2),
+                "each at most as full as it may be when another one goes",
             ),
-            case(
-                "full-caches",
-                vec![(swift.engine(waiting, "a"), "4 4")],
-                Some(0.0),
-                "engines that do not say",
-            ),
-            case("full-caches", vec![], None, "nobody scrapes them"),
+            case("full-engines", vec![], None, "nobody scrapes them"),
         ],
     )
+}
+
+/// An engine's cache, and the requests that it works on.
+fn engine(model: &Model, pod: &str, cache: &'static str, running: &'static str) -> Vec<Sample> {
+    vec![
+        (model.engine("vllm:kv_cache_usage_perc", pod), cache),
+        (model.engine("vllm:num_requests_running", pod), running),
+    ]
+}
+
+#[test]
+fn an_engine_is_as_full_as_its_cache_or_its_batch_and_empty_when_idle() -> Result<()> {
+    let qwen = Model::of("team-a", "qwen");
+    let one = |cache, running| engine(&qwen, "a", cache, running);
+    let full = |series, reads, reason| Case { trigger: "full-engines", series, reads, reason };
+    let cases = [
+        full(one("0.5 0.5", "64 64"), Some(0.5), "its cache, where that is fuller"),
+        full(one("0.125 0.125", "64 64"), Some(0.25), "its batch of 256, where that is"),
+        full(one("0.25 0.25", "64 64"), Some(0.25), "both alike, and counted once"),
+        full(one("1 1", "64 64"), Some(0.9), "never fuller than it may be"),
+        full(one("0.125 0.125", "1024 1024"), Some(0.9), "nor by a batch that is larger than we know"),
+        full(one("0.002 0.002", "0 0"), Some(0.0), "idle: the block that it counts of its own is nothing"),
+        full(one("0 0", "1 1"), Some(0.004), "a single request is something"),
+        full(one("_ _", "64 64"), Some(0.25), "without a series for its cache"),
+        full(
+            [one("0.5 0.5", "64 64"), engine(&qwen, "b", "0.125 0.125", "128 128")].concat(),
+            Some(1.0),
+            "each by its own",
+        ),
+        full(
+            [
+                one("0.5 0.5", "64 64"),
+                engine(&Model::of("team-b", "qwen"), "a", "1 1", "9 9"),
+                engine(&Model::of("team-a", "llama"), "a", "1 1", "9 9"),
+            ]
+            .concat(),
+            Some(0.5),
+            "nobody else's count",
+        ),
+        full(vec![(qwen.engine("up", "a"), "0 0")], None, "an engine that cannot be scraped"),
+        full(vec![], None, "one that nobody scrapes"),
+    ];
+    let by_queue =
+        composed_with("autoscaled/xr.yaml", "spec.scaling.metric", json!("queue-depth"), "ScaledObject")?;
+    let triggers = triggers(&by_queue)?;
+    let triggers: Vec<Value> =
+        triggers.into_iter().filter(|trigger| text(trigger, "/name") == "full-engines").collect();
+    check_triggers("autoscaled, by its queue", &triggers, &cases)
 }
 
 #[test]
@@ -222,7 +270,7 @@ fn a_model_that_may_sleep_keeps_what_runs_while_its_latency_cannot_be_read() -> 
         ("time-to-first-token", 1000.0),
         ("inter-token-latency", 50.0),
         ("queue-depth", 6.0),
-        ("full-caches", 2.0),
+        ("full-engines", 1.4),
     ];
     let cases = two.map(|(trigger, reads)| {
         let targets = ["a", "b"].map(|pod| (swift.engine("up", pod), "1 1"));
@@ -265,6 +313,25 @@ fn at_zero_replicas_asleep_reads_zero_and_blind_reads_what_runs() -> Result<()> 
                 vec![(owl.engine("up", "a"), "0 0"), (owl.engine("up", "b"), "0 0")],
                 Some(6.0),
                 "two replicas that cannot be read: two are wanted, at three each",
+            ),
+            case("full-engines", vec![], Some(0.0), "no replica, no target: asleep"),
+            case(
+                "full-engines",
+                [engine(&owl, "a", "0.002 0.002", "0 0"), vec![(owl.engine("up", "a"), "1 1")]].concat(),
+                Some(0.0),
+                "idle, so it may sleep",
+            ),
+            case(
+                "full-engines",
+                [engine(&owl, "a", "0 0", "1 1"), vec![(owl.engine("up", "a"), "1 1")]].concat(),
+                Some(0.004),
+                "busy, however little: it stays awake",
+            ),
+            case(
+                "full-engines",
+                vec![(owl.engine("up", "a"), "0 0"), (owl.engine("up", "b"), "0 0")],
+                Some(1.8),
+                "two replicas that cannot be read are both wanted",
             ),
             case("picker-queue", vec![picker_up("1 1")], Some(0.0), "no request yet, so no series"),
             case("picker-queue", vec![picker_up("1 1"), queue("2 2")], Some(2.0), "two requests wait"),
@@ -326,6 +393,7 @@ fn a_picker_of_llm_d_is_asked_by_its_own_names_and_counted_once() -> Result<()> 
         "picker-llm-d-v0.10/xr.yaml",
         &[
             case("queue-depth", vec![], Some(0.0), "asleep"),
+            case("full-engines", vec![], Some(0.0), "asleep"),
             case("picker-queue", waiting, Some(3.0), "three requests wait"),
             case("picker-queue", vec![up()], Some(0.0), "no request yet"),
             case("picker-running", running, Some(20.0), "twenty run"),

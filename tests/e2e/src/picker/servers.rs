@@ -23,6 +23,8 @@ use crate::controlplane::free_ports;
 pub struct Load {
     /// Requests that wait.
     pub waiting: f64,
+    /// Requests that are worked on.
+    pub running: f64,
     /// How much of the KV cache is used.
     pub kv_cache: f64,
 }
@@ -105,7 +107,7 @@ impl ModelServer {
 
     /// So many requests wait at it.
     pub fn has_waiting(&self, requests: u32) {
-        self.engine.bears(Load { waiting: f64::from(requests), kv_cache: 0.0 });
+        self.engine.bears(Load { waiting: f64::from(requests), ..Load::default() });
     }
 }
 
@@ -142,10 +144,10 @@ async fn serve(listener: TcpListener, load: Arc<Mutex<Load>>) {
 }
 
 /// What vLLM (0.13) says and a picker reads. A gauge that is not called one is read as zero.
-fn metrics(Load { waiting, kv_cache }: Load) -> String {
+fn metrics(Load { waiting, running, kv_cache }: Load) -> String {
     let gauges = [
         ("num_requests_waiting", "model_name=\"m\"", waiting),
-        ("num_requests_running", "model_name=\"m\"", 0.0),
+        ("num_requests_running", "model_name=\"m\"", running),
         ("kv_cache_usage_perc", "model_name=\"m\"", kv_cache),
         ("lora_requests_info", "max_lora=\"1\",running_lora_adapters=\"\",waiting_lora_adapters=\"\"", 1.0),
         ("cache_config_info", "block_size=\"16\",num_gpu_blocks=\"2048\"", 1.0),
