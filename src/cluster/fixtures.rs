@@ -58,6 +58,7 @@ pub(super) fn live(bundle: Option<&str>, owner: Option<&str>) -> ObservedCrd {
     ObservedCrd {
         synced: Some(Synced::True),
         managed: false,
+        whole: false,
         last_seen: Some(LiveCrd {
             owner: owner.map(str::to_owned),
             bundle: bundle.and_then(Bundle::parse),

@@ -192,13 +192,13 @@ fn define(definition: Definition, wanted: &Wanted, observed: &Observed, owner: &
         return None;
     }
     let hold = if wanted.missing.is_empty() || crd.is_some_and(|crd| crd.managed) {
-        crds::hold(crd, wanted.release, owner)
+        crds::hold(crd, wanted.release)
     } else {
         crds::Hold::Observe
     };
     let object = deliver::object(
         &wanted.delivery,
-        crds::manifest(definition, hold, wanted.release, owner),
+        crds::manifest(definition, hold, crd, wanted.release, owner),
         Some(hold.management_policies()),
         crds::ESTABLISHED,
     );

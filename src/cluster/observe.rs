@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::observe::{ConditionFacts, Synced, list, synced};
 use crate::plan::names::OWNER_ANNOTATION;
@@ -13,6 +14,13 @@ use super::crds::{BUNDLE_ANNOTATION, Bundle};
 /// `pkg/reconciler/managed/reconciler.go`).
 const NOT_THERE: &str = "external resource does not exist";
 
+/// What provider-kubernetes says where it has read an object and cannot reckon what ours would make of it (v1.2.1,
+/// `internal/controller/namespaced/object/syncer.go`).
+///
+/// It reckons even where it may only observe, and an API server refuses a manifest without the fields that the same
+/// Object wrote before, as one does that has come back.
+const READ_BUT_REFUSED: &str = "cannot dry run SSA";
+
 /// The Object around a CRD, as observed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ObservedCrd {
@@ -20,6 +28,8 @@ pub struct ObservedCrd {
     pub synced: Option<Synced>,
     /// Whether it was asked to create what is not there.
     pub managed: bool,
+    /// Whether the Object holds the whole definition, and not its name alone.
+    pub whole: bool,
     /// The CRD as the provider saw it last, which may be out of date.
     pub last_seen: Option<LiveCrd>,
 }
@@ -38,7 +48,16 @@ pub struct LiveCrd {
 impl ObservedCrd {
     /// The live CRD, as long as what is known of it holds.
     pub fn live(&self) -> Option<&LiveCrd> {
-        self.last_seen.as_ref().filter(|_| self.synced == Some(Synced::True))
+        self.last_seen.as_ref().filter(|_| match &self.synced {
+            Some(Synced::True) => true,
+            Some(Synced::False(_)) => self.is_refused(),
+            Some(Synced::Missing) | None => false,
+        })
+    }
+
+    /// Whether the live CRD is known, and what is said of it here cannot be laid over it.
+    pub fn is_refused(&self) -> bool {
+        matches!(&self.synced, Some(Synced::False(why)) if why.contains(READ_BUT_REFUSED))
     }
 
     /// Whether the cluster is known to have none.
@@ -87,6 +106,17 @@ struct Object {
 struct Spec {
     #[serde(default, deserialize_with = "list")]
     management_policies: Vec<String>,
+    for_provider: Option<ForProvider>,
+}
+
+#[derive(Deserialize)]
+struct ForProvider {
+    manifest: Option<Written>,
+}
+
+#[derive(Deserialize)]
+struct Written {
+    spec: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -225,7 +255,10 @@ fn is_ready(conditions: &[ConditionFacts]) -> bool {
 impl<'de> Deserialize<'de> for ObservedCrd {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let Object { spec, status } = Object::deserialize(from)?;
-        let policies = spec.map(|spec| spec.management_policies).unwrap_or_default();
+        let (policies, written) = spec.map_or_else(
+            || (Vec::new(), None),
+            |spec| (spec.management_policies, spec.for_provider.and_then(|it| it.manifest)),
+        );
         let (conditions, manifest) = status.map_or_else(
             || (Vec::new(), None),
             |status| (status.conditions, status.at_provider.and_then(|at_provider| at_provider.manifest)),
@@ -233,6 +266,7 @@ impl<'de> Deserialize<'de> for ObservedCrd {
         Ok(Self {
             synced: synced(&conditions),
             managed: policies.iter().any(|policy| policy == "Create"),
+            whole: written.is_some_and(|written| written.spec.is_some()),
             last_seen: manifest.map(live),
         })
     }

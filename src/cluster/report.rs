@@ -2,13 +2,15 @@
 //!
 //! Reasons are API, as those of a model stack are; `docs/conditions.md` has cause and cure, and a test keeps it equal.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::api::settings::{Caller, Extension, GatewayPlace, MissingFlag, Wanted};
 use crate::observe::{ObservedCondition, Synced};
 use crate::report::{Event, Severity, Truth, quote};
 
-use super::crds::{self, Bundle, Hold};
+use super::crds::Bundle;
+use super::observe::LiveCrd;
 use super::{Definition, Key, Observed, ObservedCollection, ObservedCrd, definitions, router};
 
 /// The condition's type, on a cluster's composite resource.
@@ -163,28 +165,24 @@ pub(super) fn condition(extension: &Extension, observed: &Observed) -> Condition
 fn defined(definition: Definition, wanted: &Wanted, observed: &Observed, owner: &str) -> Condition {
     let crd = observed.crds.get(&definition);
     let name = format!("The CRD of {}", definition.kind());
-    let (reason, message) = match crd {
-        Some(crd) if crd.is_absent() => (Reason::Creating, format!("{name} is being created.")),
-        Some(ObservedCrd { synced: Some(Synced::False(why)), .. }) => {
+    let (reason, message) = match crd.map(|crd| (crd, crd.live())) {
+        Some((crd, _)) if crd.is_absent() => (Reason::Creating, format!("{name} is being created.")),
+        Some((_, Some(live))) if live.established => {
+            (Reason::Installed, installed(definition.kind(), live, wanted.release.into(), owner))
+        }
+        Some((_, Some(_))) => (
+            Reason::Pending,
+            format!("{name} is there, and the API server does not serve it. Look at its conditions."),
+        ),
+        Some((ObservedCrd { synced: Some(Synced::False(why)), .. }, None)) => {
             (Reason::ObjectNotSynced, not_synced(&name, why))
         }
-        _ => match crd.and_then(ObservedCrd::live) {
-            Some(live) if live.established => {
-                let hold = crds::hold(crd, wanted.release, owner);
-                (Reason::Installed, installed(definition.kind(), live.bundle, hold, wanted.release.into()))
-            }
-            Some(_) => (
-                Reason::Pending,
-                format!("{name} is there, and the API server does not serve it. Look at its conditions."),
+        _ => (
+            Reason::Creating,
+            format!(
+                "{name} is being looked for. If this lasts, look at the Object that wraps it and at provider-kubernetes."
             ),
-            None => (
-                Reason::Creating,
-                format!(
-                    "{name} is being looked for. If this lasts, look at the Object that wraps it and at \
-                     provider-kubernetes."
-                ),
-            ),
-        },
+        ),
     };
     Condition { reason, message }
 }
@@ -288,20 +286,19 @@ fn connection(wanted: &Wanted, observed: &Observed) -> (Reason, String) {
     }
 }
 
-fn installed(kind: &str, bundle: Option<Bundle>, hold: Hold, release: Bundle) -> String {
-    let live = bundle.map_or_else(|| "of an unknown bundle".to_owned(), |bundle| format!("of {bundle}"));
-    match hold {
-        Hold::Manage if bundle < Some(release) => {
-            format!("The cluster serves {kind} {live}; it is being updated to {release}.")
+fn installed(kind: &str, live: &LiveCrd, release: Bundle, owner: &str) -> String {
+    let Some(bundle) = live.bundle else {
+        return format!("The cluster serves {kind} of an unknown bundle, which is left as it is.");
+    };
+    let more = match bundle.cmp(&release) {
+        Ordering::Less => format!("; it is being updated to {release}"),
+        Ordering::Greater => format!("; it is newer than {release}, and left as it is"),
+        Ordering::Equal if live.owner.as_deref() != Some(owner) => {
+            "; it is somebody else's, and left as it is".to_owned()
         }
-        Hold::Manage => format!("The cluster serves {kind} {live}."),
-        Hold::Observe => {
-            format!(
-                "The cluster serves {kind} {live}; it is newer than {release}, or somebody else's, and left as it \
-                 is."
-            )
-        }
-    }
+        Ordering::Equal => String::new(),
+    };
+    format!("The cluster serves {kind} of {bundle}{more}.")
 }
 
 /// News, where the reason has changed.

@@ -19,11 +19,18 @@ fn lacking_envoy() -> Extension {
 }
 
 fn failing(why: &str, managed: bool) -> ObservedCrd {
-    ObservedCrd { synced: Some(Synced::False(why.to_owned())), managed, last_seen: None }
+    ObservedCrd { synced: Some(Synced::False(why.to_owned())), managed, whole: managed, last_seen: None }
 }
 
 fn absent() -> ObservedCrd {
     failing("observe failed: external resource does not exist", false)
+}
+
+/// The provider has read that one, and cannot lay over it what the Object holds.
+fn refused(crd: ObservedCrd) -> ObservedCrd {
+    let why =
+        "observe failed: cannot get desired state: cannot dry run SSA: CustomResourceDefinition is invalid";
+    ObservedCrd { last_seen: crd.last_seen, ..failing(why, false) }
 }
 
 fn with(crd: Option<ObservedCrd>) -> Observed {
@@ -61,15 +68,20 @@ fn a_crd_is_written_only_where_nobody_loses_by_it() {
     let stale = ObservedCrd { synced: None, ..live(Some("v1.2.0"), None) };
     let mut unreachable = failing("connection refused", true);
     unreachable.last_seen = live(Some("v1.2.0"), None).last_seen;
+    let refused_older = refused(live(Some("v1.2.0"), Some(OWNER)));
+    let refused = refused(live(Some("v1.3.1"), Some(OWNER)));
+    let written = ObservedCrd { managed: true, whole: true, ..live(Some("v1.3.1"), Some(OWNER)) };
     let cases = [
         (None, Observe, "nobody has looked yet"),
+        (Some(refused), Observe, "it is as we left it when the extension was switched off"),
         (Some(ObservedCrd::default()), Observe, "the provider has not said anything"),
         (Some(stale), Observe, "what was seen may be out of date"),
         (Some(absent()), Manage, "there is none"),
         (Some(failing("connection refused", false)), Observe, "nobody knows whether there is one"),
         (Some(unreachable), Manage, "what was decided stays, or it would be taken back and forth"),
         (Some(live(Some("v1.2.0"), None)), Manage, "older"),
-        (Some(live(Some("v1.3.1"), Some(OWNER))), Manage, "ours"),
+        (Some(refused_older), Manage, "likewise, and it is older than what the platform asks for now"),
+        (Some(written), Observe, "ours: who may write takes back at once what somebody brings"),
         (Some(live(Some("v1.3.1"), None)), Observe, "two writers would take turns"),
         (Some(live(Some("v1.3.1"), Some("clusters/other"))), Observe, "as would two clusters' composites"),
         (Some(live(Some("v1.5.0"), Some(OWNER))), Observe, "newer, even if we wrote it once"),
@@ -78,7 +90,7 @@ fn a_crd_is_written_only_where_nobody_loses_by_it() {
         (Some(live(None, None)), Observe, "does not say what it is"),
     ];
     for (crd, want, reason) in cases {
-        assert_eq!(hold(crd.as_ref(), InferenceRelease::V1_3_1, OWNER), want, "{reason}");
+        assert_eq!(hold(crd.as_ref(), InferenceRelease::V1_3_1), want, "{reason}");
     }
 }
 
@@ -129,6 +141,26 @@ fn the_first_look_only_observes_and_then_the_crd_is_created() {
     assert_eq!(manifest["metadata"]["annotations"]["inference.networking.k8s.io/bundle-version"], "v1.3.1");
     assert_eq!(manifest["metadata"]["annotations"]["inference.devopstoolkit.ai/owner"], OWNER);
     assert_eq!(manifest["spec"]["versions"][0]["name"], "v1");
+}
+
+/// provider-kubernetes asks the API server what would come of the manifest, also where it may only look.
+#[test]
+fn a_crd_that_was_written_once_is_looked_at_as_a_whole() {
+    let newer = || live(Some("v1.5.0"), None);
+    let cases = [
+        (newer(), false, "it was never ours"),
+        (ObservedCrd { whole: true, managed: true, ..newer() }, true, "somebody brought a newer one"),
+        (ObservedCrd { whole: true, ..newer() }, true, "and it stays, or each call would change it"),
+        (refused(newer()), true, "it was ours before the extension was switched off and on again"),
+    ];
+    for (crd, want, reason) in cases {
+        let answer = extend(&extension(), &with(Some(crd)));
+        let object = only_object(&answer);
+        assert_eq!(object["spec"]["managementPolicies"], json!(["Observe"]), "{reason}");
+        let manifest = &object["spec"]["forProvider"]["manifest"];
+        assert_eq!(manifest.get("spec").is_some(), want, "{reason}");
+        assert_eq!(answer.condition.reason, Reason::Installed, "{reason}: {}", answer.condition.message);
+    }
 }
 
 #[test]
@@ -210,6 +242,7 @@ fn the_condition_follows_the_crd() {
         (Some(live(Some("v1.3.1"), Some(OWNER))), Reason::Installed, true, "serves InferencePool of v1.3.1."),
         (Some(live(Some("v1.2.1"), None)), Reason::Installed, true, "being updated to v1.3.1"),
         (Some(live(Some("v1.5.0"), None)), Reason::Installed, true, "of v1.5.0; it is newer than v1.3.1"),
+        (Some(live(Some("v1.3.1"), None)), Reason::Installed, true, "of v1.3.1; it is somebody else's"),
         (Some(live(None, None)), Reason::Installed, true, "of an unknown bundle"),
     ];
     for (crd, want, ready, words) in cases {
@@ -263,7 +296,10 @@ fn the_documented_catalogue_is_this_one() {
 fn an_observed_object_is_read_as_provider_kubernetes_writes_it() {
     let crd: ObservedCrd = serde_json::from_value(json!({
         "apiVersion": "kubernetes.m.crossplane.io/v1alpha1", "kind": "Object",
-        "spec": {"managementPolicies": ["Observe", "Create", "Update"], "forProvider": {"manifest": {}}},
+        "spec": {
+            "managementPolicies": ["Observe", "Create", "Update"],
+            "forProvider": {"manifest": {"spec": {"group": "inference.networking.k8s.io"}}},
+        },
         "status": {
             "conditions": [{"type": "Synced", "status": "True", "reason": "ReconcileSuccess"}],
             "atProvider": {"manifest": {
@@ -276,7 +312,7 @@ fn an_observed_object_is_read_as_provider_kubernetes_writes_it() {
         },
     }))
     .unwrap();
-    assert_eq!(crd, ObservedCrd { managed: true, ..live(Some("v1.3.1"), Some(OWNER)) });
+    assert_eq!(crd, ObservedCrd { managed: true, whole: true, ..live(Some("v1.3.1"), Some(OWNER)) });
     let new: ObservedCrd = serde_json::from_value(json!({"spec": {}})).unwrap();
     assert_eq!(new, ObservedCrd::default(), "just created");
 }

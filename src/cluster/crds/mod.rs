@@ -141,7 +141,7 @@ impl From<InferenceRelease> for Bundle {
 pub enum Hold {
     /// Look at it.
     Observe,
-    /// Create it and keep it as we write it.
+    /// Create it, or write over it.
     Manage,
 }
 
@@ -157,16 +157,13 @@ impl Hold {
 
 /// What may be done to the CRD that is observed.
 ///
-/// One that is not there is created, one of an older bundle updated, and one that carries our mark kept as it is written
-/// here. Anything else belongs to somebody: a newer bundle, the same one from somebody else (two writers would take
-/// turns), or one that does not say what it is.
-pub(super) fn hold(observed: Option<&ObservedCrd>, release: InferenceRelease, owner: &str) -> Hold {
+/// One that is not there is created, and one of an older bundle updated. Anything else is looked at, what was written
+/// here included: a provider that may write takes back at once what somebody brings, before anybody can see that it is
+/// newer.
+pub(super) fn hold(observed: Option<&ObservedCrd>, release: InferenceRelease) -> Hold {
     let Some(observed) = observed else { return Hold::Observe };
-    let ours = Bundle::from(release);
     let manage = match observed.live() {
-        Some(live) => live
-            .bundle
-            .is_some_and(|bundle| bundle < ours || bundle == ours && live.owner.as_deref() == Some(owner)),
+        Some(live) => live.bundle.is_some_and(|bundle| bundle < Bundle::from(release)),
         // What the provider cannot do right now decides nothing.
         None => observed.managed || observed.is_absent(),
     };
@@ -174,20 +171,25 @@ pub(super) fn hold(observed: Option<&ObservedCrd>, release: InferenceRelease, ow
 }
 
 /// The CRD, as far as it is ours to write.
+///
+/// One that this Object wrote is handed over whole even where it is only looked at: the provider reckons what would come
+/// of the manifest, and an API server refuses one that takes back what a definition cannot be without.
 pub(super) fn manifest(
     definition: Definition,
     hold: Hold,
+    observed: Option<&ObservedCrd>,
     release: InferenceRelease,
     owner: &str,
 ) -> CrdManifest {
     let name = Some(definition.name().to_owned());
+    let is_written = observed.is_some_and(|crd| crd.whole || crd.is_refused());
     match hold {
-        Hold::Observe => CrdManifest::Identity(Box::new(Foreign {
+        Hold::Observe if !is_written => CrdManifest::Identity(Box::new(Foreign {
             api_version: <CustomResourceDefinition as k8s_openapi::Resource>::API_VERSION,
             kind: <CustomResourceDefinition as k8s_openapi::Resource>::KIND,
             metadata: ObjectMeta { name, ..ObjectMeta::default() },
         })),
-        Hold::Manage => {
+        Hold::Observe | Hold::Manage => {
             let mut annotations = BTreeMap::from([
                 (BUNDLE_ANNOTATION.to_owned(), Bundle::from(release).to_string()),
                 (OWNER_ANNOTATION.to_owned(), owner.to_owned()),
