@@ -39,7 +39,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which most of what they share is built first.
-pub const ALL: [Tool; 21] = [
+pub const ALL: [Tool; 22] = [
     KUBE_APISERVER,
     ETCD,
     KUBE_CONTROLLER_MANAGER,
@@ -61,6 +61,7 @@ pub const ALL: [Tool; 21] = [
     KEDA_WEBHOOKS,
     CRANE,
     HELM,
+    PROVIDER_HELM,
 ];
 
 /// Crossplane itself. Its `internal render` runs the real reconciler on an in-memory client.
@@ -214,7 +215,7 @@ pub const CRANE: Tool = Tool {
     variables: &[],
 };
 
-/// What renders charts.
+/// What renders and packs charts.
 pub const HELM: Tool = Tool {
     module: "helm",
     name: "helm",
@@ -223,6 +224,20 @@ pub const HELM: Tool = Tool {
     version_variable: None,
     tags: "",
     variables: &[],
+};
+
+/// What installs charts.
+pub const PROVIDER_HELM: Tool = Tool {
+    name: "provider-helm",
+    package: "github.com/crossplane-contrib/provider-helm/cmd/provider",
+    versioned_by: "github.com/crossplane-contrib/provider-helm",
+    variables: &[
+        // No flag moves the metrics off :8080, which others may use.
+        ("sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress", "0"),
+        // Charts are kept by name in /tmp/charts, which outlives it: in its working directory they are of this run.
+        ("github.com/crossplane-contrib/provider-helm/pkg/clients/helm.chartCache", "charts"),
+    ],
+    ..HELM
 };
 
 /// What applies our objects.

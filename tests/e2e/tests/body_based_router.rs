@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use e2e::controlplane::ControlPlane;
 use e2e::controlplane::cluster::text;
-use e2e::controlplane::crds::{self, Source};
+use e2e::controlplane::crds::Source;
 use e2e::controlplane::wait::until;
 use e2e::files::set;
 use e2e::picker::ask::Answer;
@@ -21,12 +21,8 @@ use serde_json::{Value, json};
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// The releases whose router is installed, and their charts.
-const RELEASES: [(&str, Source); 2] = [
-    ("v1.3.1", Source { folder: CHART, ..crds::INFERENCE_EXTENSION_1_3 }),
-    ("v1.5.0", Source { folder: CHART, ..crds::INFERENCE_EXTENSION_1_5 }),
-];
-
-const CHART: &str = "config/charts/body-based-routing";
+const RELEASES: [(&str, Source); 2] =
+    [("v1.3.1", helm::BODY_BASED_ROUTER_1_3), ("v1.5.0", helm::BODY_BASED_ROUTER_1_5)];
 
 /// Two models at one host, the second one with adapters.
 const EXAMPLES: [&str; 2] = ["by-model-name-istio/xr.yaml", "by-model-name-istio/xr-2.yaml"];

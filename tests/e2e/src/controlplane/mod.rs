@@ -6,6 +6,8 @@
 //! - [`certs`], [`crds`]: what it needs, and the kinds that it serves.
 //! - [`cluster`], [`wait`]: asking it, and waiting until it answers as hoped.
 //! - [`core`], [`provider`], [`function`]: a process each; together they are [`crossplane`].
+//! - [`provider_helm`]: the other provider, where charts are installed.
+//! - [`played`], [`patch_and_transform`]: functions that are in no Go module.
 //! - [`rights`]: what Crossplane may do where that matters.
 //! - [`chart`], [`network`]: what it takes beside them to have packages installed.
 //! - [`standin`]: the controllers of the cluster where models run, which would need pods.
@@ -26,9 +28,12 @@ pub mod function;
 pub mod keda;
 pub mod model;
 pub mod network;
+pub mod patch_and_transform;
 pub mod platform;
+pub mod played;
 pub mod prometheus;
 pub mod provider;
+pub mod provider_helm;
 pub mod rights;
 pub mod stage;
 pub mod standin;

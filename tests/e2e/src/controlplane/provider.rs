@@ -122,7 +122,7 @@ pub async fn connect(
     cluster.apply(&provider_config(kind, namespace, name), PLATFORM).await.map(drop)
 }
 
-fn provider_config(kind: ConfigKind, namespace: &str, name: &str) -> Value {
+pub(super) fn provider_config(kind: ConfigKind, namespace: &str, name: &str) -> Value {
     let (api_version, kind, metadata) = match kind {
         ConfigKind::ProviderConfig => (
             "kubernetes.m.crossplane.io/v1alpha1",

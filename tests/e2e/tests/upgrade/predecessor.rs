@@ -4,62 +4,34 @@
 //! Crossplane composes: names, annotations, owner references, field managers and references are those that it writes.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Result;
 use e2e::controlplane::cluster::{Cluster, condition, text};
 use e2e::controlplane::platform::{self, PLATFORM};
+use e2e::controlplane::played::{Played, passed_on};
 use e2e::controlplane::{ControlPlane, function};
 use e2e::files::{set, yaml};
 use function_inference::protocol::desired::Part;
-use function_inference::protocol::view::{Ready, ResponseMeta, RunFunctionRequest, RunFunctionResponse};
+use function_inference::protocol::view::{Ready, RunFunctionRequest, RunFunctionResponse};
 use function_inference::protocol::{StructError, from_struct};
-use function_inference::server::{MessageSize, Options, Server, Transport, limits, shutdown};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
 /// What the Composition calls.
 const FUNCTION: &str = "crossplane-contrib-function-pythonic";
 
 /// The function, as it runs. It ends when dropped.
 pub(super) struct Predecessor {
-    serving: JoinHandle<()>,
-    _running: shutdown::Trigger,
+    _function: Played,
 }
 
 impl Predecessor {
     /// Starts the function and installs what calls it.
     pub(super) async fn install(control_plane: &ControlPlane) -> Result<Self> {
-        let authority = &control_plane.authority;
-        let certificates = authority.folder(control_plane.dir.join("predecessor"), &authority.server()?)?;
-        let options = Options {
-            address: "127.0.0.1:0".parse()?,
-            transport: Transport::MutualTls(certificates),
-            max_recv_message_size: MessageSize::DEFAULT,
-            max_in_flight_size: MessageSize::IN_FLIGHT,
-            stall: limits::STALL,
-            at_once: limits::AT_ONCE,
-            keepalive: limits::KEEPALIVE,
-            certificate_looks: limits::CERTIFICATE_LOOKS,
-            metrics_address: None,
-            grace: limits::GRACE,
-        };
-        let server = Server::bind(Arc::new(|request| answer(&request)), &options).await?;
-        let endpoint = server.address();
-        let (running, stopped) = shutdown::channel();
-        // Whether it failed is seen by what is not composed.
-        let serving = tokio::spawn(async move { drop(server.serve(stopped).await) });
-
+        let played = Played::start(control_plane, "predecessor", answer).await?;
         let cluster = &control_plane.cluster;
-        function::make_known(cluster, FUNCTION, endpoint).await?;
+        function::make_known(cluster, FUNCTION, played.endpoint).await?;
         install(cluster).await?;
-        Ok(Self { serving, _running: running })
-    }
-}
-
-impl Drop for Predecessor {
-    fn drop(&mut self) {
-        self.serving.abort();
+        Ok(Self { _function: played })
     }
 }
 
@@ -72,12 +44,7 @@ async fn install(cluster: &Cluster) -> Result<()> {
 }
 
 fn answer(request: &RunFunctionRequest) -> RunFunctionResponse {
-    let mut response = RunFunctionResponse {
-        meta: Some(ResponseMeta::new(request.tag(), limits::GRACE)),
-        desired: request.desired.clone(),
-        context: request.context.clone(),
-        ..RunFunctionResponse::default()
-    };
+    let mut response = passed_on(request);
     match desired(request) {
         Ok(part) => response.desired.push(part.encode()),
         Err(error) => {
