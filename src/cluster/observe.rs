@@ -5,14 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::observe::{ConditionFacts, Synced, list, synced};
+use crate::observe::{ConditionFacts, Synced, is_missing, list, synced};
 use crate::plan::names::OWNER_ANNOTATION;
 
 use super::crds::{BUNDLE_ANNOTATION, Bundle};
-
-/// What crossplane-runtime says of an object that it may only observe and that is not there (v2.3,
-/// `pkg/reconciler/managed/reconciler.go`).
-const NOT_THERE: &str = "external resource does not exist";
 
 /// What provider-kubernetes says where it has read an object and cannot reckon what ours would make of it (v1.2.1,
 /// `internal/controller/namespaced/object/syncer.go`).
@@ -62,7 +58,7 @@ impl ObservedCrd {
 
     /// Whether the cluster is known to have none.
     pub fn is_absent(&self) -> bool {
-        matches!(&self.synced, Some(Synced::False(why)) if why.contains(NOT_THERE))
+        matches!(&self.synced, Some(Synced::False(why)) if is_missing(why))
     }
 }
 
