@@ -136,18 +136,21 @@ impl ModelName {
         format!("{self}{}", Self::METRICS_SUFFIX)
     }
 
-    /// The `HorizontalPodAutoscaler` below the `ScaledObject`.
+    /// The `HorizontalPodAutoscaler` below the `ScaledObject`, which KEDA would call `keda-hpa-<name>`.
     ///
-    /// KEDA would name it `keda-hpa-<name>` and refuse a result above 63 characters (v2.20, `scaledobject_webhook.go`).
+    /// KEDA writes the name in a label, so it refuses one above 63 characters (kedacore/keda v2.20.2,
+    /// `apis/keda/v1alpha1/scaledobject_webhook.go`, `verifyName`), and a model's name may have as many itself.
     pub fn autoscaler(&self) -> String {
-        format!("{self}-hpa")
+        self.to_string()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{MODEL_LABEL, series_label};
-    use crate::api::{ModelName, Namespace};
+    use crate::api::{LABEL_VALUE_MAX, ModelName, Namespace};
 
     #[test]
     fn names_of_the_whole_cluster_tell_models_apart_and_always_fit() {
@@ -163,6 +166,30 @@ mod tests {
         let (namespace, model) = ("n".repeat(Namespace::MAX), "m".repeat(ModelName::MAX));
         for name in names(&namespace, &model) {
             assert!(name.len() <= 253, "the longest of both is a name: {name}");
+        }
+    }
+
+    /// What KEDA makes of a `ScaledObject`'s name where it is told none (kedacore/keda v2.20.2,
+    /// `apis/keda/v1alpha1/scaledobject_webhook.go`, `getHpaName`).
+    fn of_keda(name: &str) -> String {
+        format!("keda-hpa-{name}")
+    }
+
+    proptest! {
+        /// The limit is that of a label's value.
+        #[test]
+        fn an_autoscaler_may_be_called_as_it_is_whatever_the_model_is_called(name in "[a-z]([-a-z0-9]{0,61}[a-z0-9])?") {
+            let autoscaler = ModelName::parse(&name).unwrap().autoscaler();
+            prop_assert!(autoscaler.len() <= LABEL_VALUE_MAX, "{autoscaler}");
+            let fits = of_keda(&name).len() <= LABEL_VALUE_MAX;
+            prop_assert_eq!(fits, name.len() <= 54, "so it has to be told");
+        }
+
+        #[test]
+        fn autoscalers_of_two_models_have_two_names(one in "[a-z][-a-z0-9]{0,5}[a-z]", other in "[a-z][-a-z0-9]{0,5}[a-z]") {
+            prop_assume!(one != other);
+            let [one, other] = [one, other].map(|name| ModelName::parse(&name).unwrap().autoscaler());
+            prop_assert_ne!(one, other);
         }
     }
 

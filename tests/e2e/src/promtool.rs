@@ -52,11 +52,13 @@ pub fn composed(scenario: &str, kind: &str) -> Result<Value> {
     composed_for(&example(scenario)?, kind)
 }
 
-/// The same of an example whose composite has another value in one field.
-pub fn composed_with(scenario: &str, field: &str, value: Value, kind: &str) -> Result<Value> {
+/// The same of an example whose composite has other values in some fields.
+pub fn composed_with(scenario: &str, fields: &[(&str, Value)], kind: &str) -> Result<Value> {
     let mut scenario = example(scenario)?;
     let mut xr = files::yaml(&scenario.xr)?;
-    files::set(&mut xr, field, value);
+    for (field, value) in fields {
+        files::set(&mut xr, field, value.clone());
+    }
     let directory = tempfile::tempdir()?;
     scenario.xr = write(directory.path(), "xr.yaml", &xr)?.into();
     composed_for(&scenario, kind)

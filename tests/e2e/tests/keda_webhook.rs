@@ -5,13 +5,13 @@
 
 #![allow(clippy::indexing_slicing, reason = "a manifest that has no such field is a test that fails")]
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use e2e::controlplane::cluster::{Refused, text};
 use e2e::controlplane::keda::Admission;
 use e2e::controlplane::platform::namespace;
 use e2e::controlplane::{ControlPlane, crds};
 use e2e::files::set;
-use e2e::promtool::composed;
+use e2e::promtool::{composed, composed_with};
 use e2e::render;
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ const RULES: &[Rule] = &[
             set(object, "spec.advanced.horizontalPodAutoscalerConfig.name", json!(""));
         },
         says: "HPA name",
-        never: "the name is set, and a model whose name leaves no room for its suffix is refused",
+        never: "the name is set, to the model's own",
     },
     Rule {
         of: "verifyReplicaCount",
@@ -275,6 +275,14 @@ async fn no_rule_is_met() -> Result<()> {
     let ours = composed("autoscaled/xr.yaml", "ScaledObject")?;
     let stored = cluster.apply(&ours, PROVIDER).await?;
     ensure!(stored.warnings.is_empty(), "warned of: {:?}", stored.warnings);
+    let longest = [
+        ("metadata.name", json!("a".repeat(63))),
+        // No other name is made of it then.
+        ("spec.gateway.enabled", json!(false)),
+        ("spec.minReplicas", json!(1)),
+    ];
+    let longest = composed_with("picker-llm-d-v0.10/xr.yaml", &longest, "ScaledObject")?;
+    cluster.check(&longest, PROVIDER).await.context("the longest name of a model")?;
     let mut unmet = Vec::new();
     for Rule { of, breaks, says, never } in RULES {
         let mut broken = ours.clone();

@@ -254,8 +254,11 @@ fn an_engine_is_as_full_as_its_cache_or_its_batch_and_empty_when_idle() -> Resul
         full(vec![(qwen.engine("up", "a"), "0 0")], None, "an engine that cannot be scraped"),
         full(vec![], None, "one that nobody scrapes"),
     ];
-    let by_queue =
-        composed_with("autoscaled/xr.yaml", "spec.scaling.metric", json!("queue-depth"), "ScaledObject")?;
+    let by_queue = composed_with(
+        "autoscaled/xr.yaml",
+        &[("spec.scaling.metric", json!("queue-depth"))],
+        "ScaledObject",
+    )?;
     let triggers = triggers(&by_queue)?;
     let triggers: Vec<Value> =
         triggers.into_iter().filter(|trigger| text(trigger, "/name") == "full-engines").collect();
@@ -284,7 +287,7 @@ fn a_model_that_may_sleep_keeps_what_runs_while_its_latency_cannot_be_read() -> 
             },
         ]
     });
-    let sleeper = composed_with("latency/xr.yaml", "spec.minReplicas", json!(0), "ScaledObject")?;
+    let sleeper = composed_with("latency/xr.yaml", &[("spec.minReplicas", json!(0))], "ScaledObject")?;
     check_triggers("latency, asleep", &triggers(&sleeper)?, cases.as_flattened())
 }
 
