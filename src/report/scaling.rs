@@ -95,7 +95,7 @@ fn by_keda(plan: &Plan, scaled_object: &ScaledObjectPlan, object: &str, live: &L
         Some(ready) if ready.status == "True" => working(plan, scaled_object, object, live),
         // PartialTriggerError is Unknown; a condition that was only initialised is Unknown without a reason.
         Some(ready) if !ready.reason.is_empty() => {
-            let (reason, next) = failure(ready);
+            let (reason, next) = failure(ready, scaled_object);
             let text = format!(
                 "Autoscaler: KEDA cannot work on {object}, {word}: {why}. {next}.",
                 word = ready.reason,
@@ -126,10 +126,10 @@ fn working(plan: &Plan, scaled_object: &ScaledObjectPlan, object: &str, live: &L
         .or_else(|| word(live, "HPAActive").filter(|active| active.status == "False"));
     if let Some(blind) = blind {
         let text = format!(
-            "Autoscaler: KEDA works on {object}, but cannot read the metric, {}: {}. See that Prometheus answers at \
-             spec.scaling.prometheusAddress and scrapes the model.",
+            "Autoscaler: KEDA works on {object}, but cannot read the metric, {}: {}. {}.",
             blind.reason,
-            quote(&blind.message)
+            quote(&blind.message),
+            sees_prometheus(scaled_object)
         );
         return (Reason::MetricsUnavailable, text);
     }
@@ -161,23 +161,30 @@ fn hold_limit(hold_seconds: u32, implementation: Traits) -> Option<String> {
     ))
 }
 
+/// What to look at where KEDA cannot read.
+fn sees_prometheus(scaled_object: &ScaledObjectPlan) -> String {
+    let credentials = scaled_object.credentials.as_ref().map_or_else(String::new, |credentials| {
+        format!(", takes the credentials of {} {:?}", credentials.kind.as_str(), credentials.name)
+    });
+    format!(
+        "See that Prometheus answers at spec.scaling.prometheusAddress{credentials} and scrapes the model"
+    )
+}
+
 /// KEDA v2.20.2: `scaledobject_controller.go`, `scale_scaledobjects.go`, `message.go`. A target that is not there yet
 /// and one without a scale subresource differ only in what the API server answered.
-fn failure(ready: &ConditionFacts) -> (Reason, &'static str) {
+fn failure(ready: &ConditionFacts, scaled_object: &ScaledObjectPlan) -> (Reason, String) {
     let is_about_target = ready.message.contains("doesn't have correct scaleTargetRef specification")
         || ready.reason == "ErrorGettingCurrentReplicas";
     match ready.reason.as_str() {
-        "TriggerError" | "PartialTriggerError" => (
-            Reason::TriggerFailed,
-            "See that Prometheus answers at spec.scaling.prometheusAddress and scrapes the model",
-        ),
+        "TriggerError" | "PartialTriggerError" => (Reason::TriggerFailed, sees_prometheus(scaled_object)),
         _ if is_about_target && is_unknown_kind(&ready.message) => {
-            (Reason::TargetNotScalable, "Install the CRDs of the vLLM operator, 0.1.12 or newer")
+            (Reason::TargetNotScalable, "Install the CRDs of the vLLM operator, 0.1.12 or newer".to_owned())
         }
         _ if is_about_target && ready.message.ends_with("not found") => {
-            (Reason::Pending, "It tries again once the model servers are there")
+            (Reason::Pending, "It tries again once the model servers are there".to_owned())
         }
-        _ => (Reason::ScalerFailed, "See the events of the ScaledObject"),
+        _ => (Reason::ScalerFailed, "See the events of the ScaledObject".to_owned()),
     }
 }
 

@@ -19,6 +19,7 @@
 //! - [`acceptance`]: what an API server made of an object, against what it was given.
 //! - [`wrapped`]: composed resources, and what the provider would apply for them.
 //! - [`node`]: runs pods without containers, real Endpoint Pickers among them.
+//! - [`scaled`]: models on all of that, which really scale.
 //! - [`picker`]: real Endpoint Pickers and body-based routers, started as our Deployments say.
 //! - [`run_dir`]: where a control plane keeps its data while it runs.
 //! - [`playground`]: one that a person starts and ends, behind `cargo xtask up` and `down`.
@@ -47,6 +48,8 @@ pub mod registry;
 pub mod release;
 pub mod render;
 pub mod run_dir;
+#[cfg(feature = "pickers")]
+pub mod scaled;
 pub mod tools;
 pub mod workspace;
 #[cfg(feature = "controlplane")]

@@ -194,7 +194,7 @@ impl Round<'_> {
         }
     }
 
-    /// A queue is shared out evenly, and a cache is full at most.
+    /// Requests are shared out evenly, and a cache is full at most.
     fn share_loads(&self, pods: &[Value]) {
         let mut engines: BTreeMap<&str, Vec<&Engine>> = BTreeMap::new();
         for pod in pods {
@@ -205,13 +205,14 @@ impl Round<'_> {
             }
         }
         for (namespace, engines) in engines {
-            let Load { waiting, running, kv_cache } =
+            let Load { waiting, running, kv_cache, latencies } =
                 lock(self.shared).loads.get(namespace).copied().unwrap_or_default();
             let count = f64::from(u32::try_from(engines.len()).unwrap_or(u32::MAX));
             let share = Load {
                 waiting: waiting / count,
                 running: running / count,
                 kv_cache: (kv_cache / count).min(1.0),
+                latencies,
             };
             for engine in engines {
                 engine.bears(share);

@@ -1,7 +1,7 @@
 //! Does the number of replicas follow the load?
 
 use crate::api::fixtures::llm;
-use crate::api::settings::Implementation;
+use crate::api::settings::{AuthKind, AuthMode, Credentials, Implementation, Settings};
 use crate::observe::fixtures::cluster;
 use crate::plan::keys::Key;
 use crate::report::ConditionType::ScalingReady;
@@ -12,6 +12,17 @@ use super::{Case, case};
 
 const NO_KIND: &str =
     r#"observe failed: cannot get object: no matches for kind "ScaledObject" in version "keda.sh/v1alpha1""#;
+
+/// Where Prometheus asks who asks.
+fn guarded() -> Settings {
+    let mut settings = full();
+    settings.scaling.as_mut().unwrap().credentials = Some(Credentials {
+        name: "prometheus".to_owned(),
+        kind: AuthKind::ClusterTriggerAuthentication,
+        modes: vec![AuthMode::Bearer],
+    });
+    settings
+}
 
 pub(super) fn cases() -> Vec<Case> {
     let with =
@@ -111,6 +122,20 @@ pub(super) fn cases() -> Vec<Case> {
             with(&[("Ready", "Unknown", "PartialTriggerError", "Some triggers are not working")]),
             (ScalingReady, Reason::TriggerFailed),
             &["PartialTriggerError"],
+        ),
+        case(
+            "Prometheus does not take what is shown to it",
+            guarded(),
+            with(&[("Ready", "False", "TriggerError", "prometheus query api returned error. status: 401")]),
+            (ScalingReady, Reason::TriggerFailed),
+            &["status: 401", r#"takes the credentials of ClusterTriggerAuthentication "prometheus""#],
+        ),
+        case(
+            "nor any more",
+            guarded(),
+            with(&[ready, ("Fallback", "True", "FallbackExists", "At least one trigger is falling back")]),
+            (ScalingReady, Reason::MetricsUnavailable),
+            &["falling back", r#"takes the credentials of ClusterTriggerAuthentication "prometheus""#],
         ),
         case(
             "the target has no scale subresource",

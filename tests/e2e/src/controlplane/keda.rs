@@ -20,7 +20,8 @@ use super::{ControlPlane, free_ports};
 use crate::process::Server;
 use crate::tools;
 
-const NAMESPACE: &str = "keda";
+/// Where it runs, and looks for what a `ClusterTriggerAuthentication` refers to.
+pub const NAMESPACE: &str = "keda";
 
 /// The adapter's Service, which the API server asks by this name.
 const ADAPTER: &str = "keda-metrics-apiserver";

@@ -12,6 +12,7 @@
 //! - [`chart`], [`network`]: what it takes beside them to have packages installed.
 //! - [`standin`]: the controllers of the cluster where models run, which would need pods.
 //! - [`keda`], [`prometheus`], [`clock`]: what scales a model there by its metrics, with shorter waits.
+//! - [`guarded`]: a Prometheus that asks who asks.
 //! - [`stage`]: all of it at once.
 //! - [`platform`], [`model`]: what a platform team installs there, and what an application team asks for.
 //! - [`events`]: what people are told about that.
@@ -25,6 +26,8 @@ pub mod crds;
 pub mod crossplane;
 pub mod events;
 pub mod function;
+#[cfg(feature = "pickers")]
+pub mod guarded;
 pub mod keda;
 pub mod model;
 pub mod network;

@@ -59,7 +59,7 @@ impl Prometheus {
         let mut operator = Server::start(&mut operator, control_plane.dir.join("prometheus-operator.log"))?;
 
         cluster.apply(&wanted(control_plane)?, PLATFORM).await?;
-        let file = control_plane.dir.join("prometheus.yaml");
+        let file = configuration(control_plane);
         until("the operator has configured Prometheus", START_LIMIT, async || {
             operator.check()?;
             let written = write_configuration(cluster, &file).await?;
@@ -67,20 +67,30 @@ impl Prometheus {
         })
         .await?;
 
-        let mut server = Command::new(tools::PROMETHEUS.path()?);
-        server
-            .arg("--config.file")
-            .arg(&file)
-            .arg("--storage.tsdb.path")
-            .arg(control_plane.dir.join("prometheus"))
-            .arg(format!("--web.listen-address={address}"))
-            .args(["--enable-feature=auto-reload-config", "--config.auto-reload-interval=1s"]);
+        let mut server = Self::command(control_plane, address, &control_plane.dir.join("prometheus"))?;
         let mut server = Server::start(&mut server, control_plane.dir.join("prometheus.log"))?;
         server.wait_until("listening", START_LIMIT, || {
             TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
         })?;
         let reloader = tokio::spawn(reload(cluster.clone(), file));
         Ok(Self { address, operator, server, reloader })
+    }
+
+    /// What starts one with the configuration that the operator has made.
+    pub(super) fn command(
+        control_plane: &ControlPlane,
+        address: SocketAddr,
+        storage: &Path,
+    ) -> Result<Command> {
+        let mut server = Command::new(tools::PROMETHEUS.path()?);
+        server
+            .arg("--config.file")
+            .arg(configuration(control_plane))
+            .arg("--storage.tsdb.path")
+            .arg(storage)
+            .arg(format!("--web.listen-address={address}"))
+            .args(["--enable-feature=auto-reload-config", "--config.auto-reload-interval=1s"]);
+        Ok(server)
     }
 
     /// Where the autoscaler asks it.
@@ -129,6 +139,11 @@ impl Drop for Prometheus {
     fn drop(&mut self) {
         self.reloader.abort();
     }
+}
+
+/// Where it reads what to scrape.
+fn configuration(control_plane: &ControlPlane) -> PathBuf {
+    control_plane.dir.join("prometheus.yaml")
 }
 
 /// A Prometheus for the monitors of every namespace, as a platform team would ask for it.
