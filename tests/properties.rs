@@ -24,6 +24,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use generate::Case;
+use generate::places::{lacking, schema};
 
 /// Longest name of a Service, of a Deployment (its pods' hash needs the rest) and of anything that becomes a label.
 const LABEL_MAX: usize = 63;
@@ -171,25 +172,13 @@ fn every_field_and_every_choice_is_generated() {
         (Source::Composite, "package/configuration/definition.yaml", composites),
         (Source::Input, "package/function/inference.fn.crossplane.io_modelstacks.yaml", inputs),
     ] {
-        for place in generate::places::places(&schema(file)) {
-            for choice in place.choices() {
-                let wanted = |value: &&Value| choice.as_ref().is_none_or(|choice| choice == *value);
-                let is_generated =
-                    documents.iter().any(|document| place.values_in(document).iter().any(wanted));
-                if !is_generated && api::is_supported(source, &place.to_string(), choice.as_ref()) {
-                    missing.push(format!("{source:?} {place} {}", choice.unwrap_or_default()));
-                }
+        for (place, choice) in lacking(&schema(file), &documents) {
+            if api::is_supported(source, &place.to_string(), choice.as_ref()) {
+                missing.push(format!("{source:?} {place} {}", choice.unwrap_or_default()));
             }
         }
     }
     assert!(missing.is_empty(), "supported, but not in tests/generate: {missing:#?}");
-}
-
-/// The schema of `spec` in one of our generated files.
-fn schema(file: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    let definition: Value = serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
 }
 
 /// A rendered stack, and what it was rendered from.

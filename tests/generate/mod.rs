@@ -1,8 +1,8 @@
 //! What people may write, generated: composite resources and Inputs that fit together.
 //!
 //! The one place that makes a field, a value or a combination known to every test that goes over arbitrary stacks:
-//! `tests/properties.rs`, and the end-to-end tests, which ask real API servers. What is supported and not generated
-//! here fails `every_field_and_every_choice_is_generated` there.
+//! `tests/properties.rs` and, for clusters, `tests/extensions.rs`, and the end-to-end tests, which ask real API servers.
+//! What is supported and not generated here fails `every_field_and_every_choice_is_generated` there.
 
 #![allow(dead_code, reason = "each of the tests that include this file uses a part of it")]
 #![allow(
@@ -12,6 +12,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+pub(crate) mod clusters;
 pub(crate) mod odd;
 pub(crate) mod places;
 

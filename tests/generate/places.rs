@@ -1,6 +1,7 @@
 //! Where something may be written: a schema as a list.
 
 use std::fmt;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,13 @@ pub(crate) struct Place {
     pub(crate) path: Vec<String>,
     /// What may stand there.
     pub(crate) schema: Value,
+}
+
+/// The schema of `spec` in one of our generated files.
+pub(crate) fn schema(file: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let definition: Value = serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
 }
 
 /// Every place in a schema, those that hold others included.
@@ -34,12 +42,30 @@ fn collect(schema: &Value, path: &mut Vec<String>, places: &mut Vec<Place>) {
     }
 }
 
+/// What of a schema no document has: places with a single value, and choices.
+pub(crate) fn lacking(schema: &Value, documents: &[&Value]) -> Vec<(Place, Option<Value>)> {
+    let choices = places(schema).into_iter().flat_map(|place| {
+        let choices = place.choices();
+        choices.into_iter().map(move |choice| (place.clone(), choice))
+    });
+    choices
+        .filter(|(place, choice)| {
+            let wanted = |value: &&Value| choice.as_ref().is_none_or(|choice| choice == *value);
+            !documents.iter().any(|document| place.values_in(document).iter().any(wanted))
+        })
+        .collect()
+}
+
 impl Place {
     /// What can be chosen there; `None` for a single value that is no choice, nothing for what holds others.
     pub(crate) fn choices(&self) -> Vec<Option<Value>> {
         match (self.schema["enum"].as_array(), self.schema["type"].as_str()) {
             (Some(choices), _) => choices.iter().cloned().map(Some).collect(),
             (None, Some("boolean")) => vec![Some(json!(false)), Some(json!(true))],
+            // What is free inside is a value as a whole.
+            (None, Some("object")) if self.schema["x-kubernetes-preserve-unknown-fields"] == true => {
+                vec![None]
+            }
             (None, Some("object" | "array")) => Vec::new(),
             (None, _) => vec![None],
         }
