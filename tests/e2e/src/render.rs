@@ -1,14 +1,15 @@
 //! A scenario of `examples/`, rendered by the real Crossplane and by `function-inference render`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::files::{set, yaml};
 use crate::process::{self, Server};
 use crate::{tools, workspace};
 
@@ -21,6 +22,12 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// The conditions that Crossplane itself sets on composite resources (its `apis/core/v2/condition.go` and
 /// `apis/apiextensions/v1/conditions.go`). A function has no say in them, so our own preview need not print them.
 const CROSSPLANES_CONDITIONS: [&str; 3] = ["Ready", "Responsive", "Synced"];
+
+/// What Compositions call our function.
+const OURS: &str = "function-inference";
+
+/// Where functions listen, by the names that Compositions call them by: `host:port`.
+pub type Targets<'a> = BTreeMap<&'a str, String>;
 
 /// The annotation that names a composed resource's key.
 const KEY: &str = "crossplane.io/composition-resource-name";
@@ -51,6 +58,20 @@ impl Scenario {
     /// Whether the composite resource is a model; the others extend clusters, which have an API and tests of their own.
     pub fn is_model(&self) -> bool {
         !self.name.starts_with("cluster-")
+    }
+
+    /// The same with the steps of other functions alone, its Composition in that folder; nothing where there are none.
+    pub fn of_others(&self, folder: &Path) -> Result<Option<Self>> {
+        let mut composition = yaml(&self.composition)?;
+        let steps = composition.pointer_mut("/spec/pipeline").and_then(Value::as_array_mut);
+        let steps = steps.with_context(|| format!("{} has no pipeline", self.name))?;
+        steps.retain(|step| step.pointer("/functionRef/name") != Some(&json!(OURS)));
+        if steps.is_empty() {
+            return Ok(None);
+        }
+        let path = folder.join("composition.yaml");
+        std::fs::write(&path, serde_yaml::to_string(&composition)?)?;
+        Ok(Some(Self { composition: path, ..self.clone() }))
     }
 }
 
@@ -169,17 +190,30 @@ impl Crossplane {
         })
     }
 
-    /// Renders a scenario with the function that listens at `target`.
-    pub fn render(&self, scenario: &Scenario, target: &str) -> Result<Answer> {
+    /// Renders a scenario with the functions that listen there.
+    pub fn render(&self, scenario: &Scenario, targets: &Targets<'_>) -> Result<Answer> {
+        let mut running = String::new();
+        let text = std::fs::read_to_string(&scenario.functions)?;
+        for mut function in serde_yaml::from_multiple::<Value>(&text)? {
+            let name = function.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            let target =
+                targets.get(name).with_context(|| format!("{}: nobody plays {name}", scenario.name))?;
+            let annotations = json!({
+                "render.crossplane.io/runtime": "Development",
+                "render.crossplane.io/runtime-development-target": format!("dns:///{target}"),
+            });
+            set(&mut function, "metadata.annotations", annotations);
+            running.push_str("---\n");
+            running.push_str(&serde_yaml::to_string(&function)?);
+        }
+        let functions = self.home.path().join("functions.yaml");
+        std::fs::write(&functions, running)?;
         let mut command = Command::new(&self.cli);
         command
             .arg("render")
-            .args([&scenario.xr, &scenario.composition, &scenario.functions])
+            .args([&scenario.xr, &scenario.composition, &functions])
             .arg("--crossplane-binary")
             .arg(&self.core)
-            .args(["--function-annotations", "render.crossplane.io/runtime=Development"])
-            .arg("--function-annotations")
-            .arg(format!("render.crossplane.io/runtime-development-target=dns:///{target}"))
             .env("HOME", self.home.path())
             .env_remove("CROSSPLANE_CONFIG")
             .env_remove("XDG_CONFIG_HOME");
@@ -258,6 +292,31 @@ impl Function {
         })?;
         Ok(Self { target: address.to_string(), server })
     }
+
+    /// Where it listens, for Compositions that call it alone.
+    pub fn targets(&self) -> Targets<'static> {
+        Targets::from([(OURS, self.target.clone())])
+    }
+}
+
+/// Takes what other steps compose, as they do it alone, out of what all steps do together, and tells what of it has become
+/// something else.
+pub fn take_others(all: &mut Rendered, others: &Rendered) -> Vec<String> {
+    let mut found = Vec::new();
+    for theirs in &others.composed {
+        match all.composed.iter().position(|composed| key(composed) == key(theirs)) {
+            Some(position) => compare(key(theirs), theirs, &all.composed.remove(position), &mut found),
+            None => found.push(format!("{} is gone", key(theirs))),
+        }
+    }
+    // References are to all, in this order.
+    if let Some(references) =
+        all.composite.pointer_mut("/spec/crossplane/resourceRefs").and_then(Value::as_array_mut)
+    {
+        let theirs = others.composite.pointer("/spec/crossplane/resourceRefs").and_then(Value::as_array);
+        references.retain(|reference| !theirs.is_some_and(|theirs| theirs.contains(reference)));
+    }
+    found
 }
 
 /// Where our preview differs from what Crossplane would do, one line per difference; none when they agree.

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use e2e::controlplane::cluster::text;
 use e2e::controlplane::core::NAMESPACE;
-use e2e::controlplane::platform::{PLATFORM, install_composition};
+use e2e::controlplane::platform::{PLATFORM, install_composition, install_xrd};
+use e2e::controlplane::played::Played;
 use e2e::controlplane::provider::{ConfigKind, connect};
 use e2e::controlplane::stage::{Settings, Stage};
+use e2e::controlplane::{crds, function, patch_and_transform};
 use e2e::files::yaml;
 use e2e::{process, tools, workspace};
 use serde_json::{Value, json};
@@ -23,7 +25,7 @@ const RUN_LIMIT: Duration = Duration::from_mins(15);
 async fn every_suite_passes() -> Result<()> {
     let chainsaw = tools::CHAINSAW.path()?;
     let stage = Stage::start("chainsaw", Settings::default()).await?;
-    prepare(&stage).await?;
+    let _others = prepare(&stage).await?;
     let started = Instant::now();
     let suites = run(&chainsaw, &stage)?;
     tell(&format!("{suites} suites passed in {:.1?}", started.elapsed()));
@@ -45,17 +47,32 @@ fn only_a_suite_that_ran_without_a_failure_has_passed() {
     assert_eq!(failures, ["--- bad, looks, assert: no"]);
 }
 
-/// Does what `tests/chainsaw/README.md` asks of a person.
-async fn prepare(stage: &Stage) -> Result<()> {
+/// Does what `tests/chainsaw/README.md` asks of a person. The other function ends with what is returned.
+async fn prepare(stage: &Stage) -> Result<Played> {
     let setup = folder().join("setup");
     let composition = yaml(&setup.join("composition.yaml"))?;
     install_composition(stage.cluster(), &stage.crossplane.function, &composition).await?;
+    let others = clusters(stage, &setup).await?;
     // The provider runs in no pod that could tell it who it is, so it gets a kubeconfig instead.
     let target = yaml(&setup.join("target-cluster.yaml"))?;
     stage.cluster().check(&target, PLATFORM).await?;
     let name = text(&target, "/metadata/name");
     let way_in = stage.target_kubeconfig();
-    connect(stage.cluster(), ConfigKind::ClusterProviderConfig, NAMESPACE, name, way_in).await
+    connect(stage.cluster(), ConfigKind::ClusterProviderConfig, NAMESPACE, name, way_in).await?;
+    Ok(others)
+}
+
+/// What the suites of clusters need beside: kinds, Compositions, and the function that their first step calls.
+async fn clusters(stage: &Stage, setup: &Path) -> Result<Played> {
+    crds::install(stage.cluster(), &crds::PROVIDER_HELM.crds()?).await?;
+    let others = Played::start(&stage.control_plane, "others", patch_and_transform::answer).await?;
+    function::make_known(stage.cluster(), patch_and_transform::NAME, others.endpoint).await?;
+    install_xrd(stage.cluster(), &yaml(&setup.join("cluster-definition.yaml"))?).await?;
+    let compositions = yaml(&setup.join("cluster-compositions.yaml"))?;
+    for composition in list(&compositions, "/items") {
+        stage.cluster().apply(composition, PLATFORM).await?;
+    }
+    Ok(others)
 }
 
 /// Runs all of them by the command of the README, and tells how many there are.

@@ -1,21 +1,40 @@
 //! The preview prints what Crossplane would do: every example, by both, document by document.
 
+use anyhow::ensure;
+use e2e::controlplane::patch_and_transform;
+use e2e::controlplane::played::Played;
 use e2e::render::{self, Answer, Crossplane, Function, Scenario};
 use e2e::workspace;
 
-#[test]
-fn every_example_renders_as_crossplane_renders_it() -> anyhow::Result<()> {
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_renders_as_crossplane_renders_it() -> anyhow::Result<()> {
     let scenarios = render::scenarios(&workspace::root().join("examples"))?;
     let crossplane = Crossplane::build()?;
     let binary = workspace::function()?;
     let function = Function::start(&binary)?;
+    let played = Played::start_insecure(patch_and_transform::answer).await?;
+    let mut targets = function.targets();
+    targets.insert(patch_and_transform::NAME, played.endpoint.to_string());
 
     let mut problems = Vec::new();
+    let mut shared = 0;
     for scenario in &scenarios {
-        let answers = (crossplane.render(scenario, &function.target)?, render::preview(&binary, scenario)?);
-        let found = judge(scenario, answers);
+        let mut theirs = crossplane.render(scenario, &targets)?;
+        let folder = tempfile::tempdir()?;
+        let mut found = Vec::new();
+        // Our preview skips the steps of others, whose resources have to be in the end what they were before ours.
+        if let Some(others) = scenario.of_others(folder.path())?
+            && let (Answer::Rendered(all), Answer::Rendered(others)) =
+                (&mut theirs, crossplane.render(&others, &targets)?)
+        {
+            ensure!(!others.composed.is_empty(), "{}: the other steps compose nothing", scenario.name);
+            found.extend(render::take_others(all, &others));
+            shared += 1;
+        }
+        found.extend(judge(scenario, (theirs, render::preview(&binary, scenario)?)));
         problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", scenario.name)));
     }
+    ensure!(shared > 0, "no example has a step of another function");
     render::report(&problems)
 }
 
