@@ -8,7 +8,7 @@ use crate::kinds::gateway_api::{self, HttpRouteSpec, PolicyTarget};
 use crate::kinds::gke::{
     Backend, GcpBackendPolicySpec, HealthCheck, HealthCheckConfig, HealthCheckPolicySpec, HttpHealthCheck,
 };
-use crate::kinds::istio::{DestinationRuleSpec, Tls, TrafficPolicy};
+use crate::kinds::istio::{DestinationRuleSpec, TrafficPolicy};
 use crate::kinds::nginx_gateway::{Buffering, ProxySettingsPolicySpec, Timeout};
 use crate::kinds::{Kind, Resource, inference};
 use crate::plan::gateway::PriorityPlan;
@@ -42,7 +42,7 @@ pub(super) fn adapters_config_map(plan: &Plan) -> ConfigMap {
     }
 }
 
-/// Has Istio ask the picker over TLS. Its certificate is new at every start, so it cannot be checked.
+/// Has Istio ask the picker over TLS.
 ///
 /// The host is a short name, which Istio completes by the rule's namespace and the cluster's own domain
 /// (istio/istio 1.31, `pilot/pkg/model/config.go`).
@@ -50,10 +50,7 @@ pub(super) fn destination_rule(plan: &Plan, routing: &RoutingPlan) -> Resource<D
     let (host, _) = plan.picker_service(routing);
     Resource::new(
         meta(plan, Key::GatewayDestinationRule),
-        DestinationRuleSpec {
-            host,
-            traffic_policy: TrafficPolicy { tls: Tls { mode: "SIMPLE", insecure_skip_verify: true } },
-        },
+        DestinationRuleSpec { host, traffic_policy: TrafficPolicy::UNCHECKED_TLS },
     )
 }
 

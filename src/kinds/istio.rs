@@ -27,6 +27,11 @@ pub struct TrafficPolicy {
     pub tls: Tls,
 }
 
+impl TrafficPolicy {
+    /// Over TLS, with a certificate that cannot be checked, since it is new at every start.
+    pub const UNCHECKED_TLS: Self = Self { tls: Tls { mode: "SIMPLE", insecure_skip_verify: true } };
+}
+
 /// Encryption towards a Service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -14,7 +14,7 @@ use crate::kinds::agentgateway::{
 use crate::kinds::gateway_api::{self, PolicyTarget};
 use crate::kinds::istio::{
     ConfigPatch, DestinationRuleSpec, EnvoyFilterSpec, EnvoyGrpc, ExternalProcessor, GrpcService, HttpFilter,
-    Patch, PatchFilter, PatchFilterChain, PatchListener, PatchPlace, ProcessingMode, Tls, TrafficPolicy,
+    Patch, PatchFilter, PatchFilterChain, PatchListener, PatchPlace, ProcessingMode, TrafficPolicy,
 };
 use crate::plan::gateway::MODEL_HEADER;
 use crate::plan::names::APP_LABEL;
@@ -37,15 +37,11 @@ pub(super) fn disruption_budget(metadata: ObjectMeta) -> PodDisruptionBudget {
     }
 }
 
-/// Has Istio ask the router over TLS. Its certificate is new at every start, so it cannot be checked. The host is
-/// completed by the rule's namespace.
+/// Has Istio ask the router over TLS. The host is completed by the rule's namespace.
 pub(super) fn destination_rule(metadata: ObjectMeta) -> Resource<DestinationRuleSpec> {
     Resource::new(
         metadata,
-        DestinationRuleSpec {
-            host: NAME.to_owned(),
-            traffic_policy: TrafficPolicy { tls: Tls { mode: "SIMPLE", insecure_skip_verify: true } },
-        },
+        DestinationRuleSpec { host: NAME.to_owned(), traffic_policy: TrafficPolicy::UNCHECKED_TLS },
     )
 }
 
