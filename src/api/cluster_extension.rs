@@ -205,6 +205,7 @@ fn settle(
     let namespace = metadata.namespace.as_str().filter(|text| !text.is_empty());
     let mut extension = Extension {
         owner: format!("{}/{name}", namespace.unwrap_or_default()),
+        created: metadata.creation_timestamp.as_str().map(str::to_owned),
         wanted: None,
         ttl: settle_ttl(ttl),
     };

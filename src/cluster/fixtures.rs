@@ -20,6 +20,7 @@ pub(super) const OWNER: &str = "clusters/gpu";
 pub(super) fn extension() -> Extension {
     Extension {
         owner: OWNER.to_owned(),
+        created: Some("2026-11-21T04:00:00Z".to_owned()),
         wanted: Some(Wanted {
             delivery: Delivery {
                 target: Target::NamespacedObject,
@@ -80,7 +81,11 @@ pub(super) fn observed(keys: &[Key]) -> Observed {
         } else if *key == Key::Gateways {
             observed.gateways = Some(ObservedCollection { synced: Some(Synced::True), ready: true });
         } else {
-            let there = ObservedObject { synced: Some(Synced::True), available_replicas: Some(2) };
+            let there = ObservedObject {
+                synced: Some(Synced::True),
+                available_replicas: Some(2),
+                ..ObservedObject::default()
+            };
             observed.objects.insert(*key, there);
         }
     }

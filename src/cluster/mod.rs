@@ -20,12 +20,15 @@ pub mod crds;
 mod fixtures;
 mod gateways;
 pub mod observe;
+mod ownership;
 pub mod report;
 pub mod router;
 
 pub use crds::{CrdManifest, Definition};
 pub use observe::{ObservedCollection, ObservedCrd, ObservedObject, ObservedRelease};
 pub use router::Companion;
+
+use ownership::Us;
 
 /// Names one composed resource of a cluster extension. Keys are API, as those of a model stack are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,14 +171,14 @@ pub struct Answer {
 
 /// What the cluster needs, by what was asked for and what is there.
 pub fn extend(extension: &Extension, observed: &Observed) -> Answer {
+    let us = Us::of(extension);
     let mut composed = Vec::new();
     if let Some(wanted) = &extension.wanted {
-        let owner = &extension.owner;
-        composed.extend(definitions(wanted).filter_map(|it| define(it, wanted, observed, owner)));
-        composed.extend(router::compose(wanted, observed, owner));
+        composed.extend(definitions(wanted).filter_map(|it| define(it, wanted, observed, us.owner)));
+        composed.extend(router::compose(wanted, observed, &us));
         composed.extend(gateways::compose(wanted, observed));
     }
-    let condition = report::condition(extension, observed);
+    let condition = report::condition(extension, observed, &us);
     Answer { composed, event: report::event(&condition, &observed.conditions), condition }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::observe::{ConditionFacts, Synced, is_missing, list, synced};
+use crate::kinds::provider_kubernetes::OBSERVE;
+use crate::observe::{ConditionFacts, Marks, Synced, is_missing, list, synced};
 use crate::plan::names::OWNER_ANNOTATION;
 
 use super::crds::{BUNDLE_ANNOTATION, Bundle};
@@ -69,6 +70,10 @@ pub struct ObservedObject {
     pub synced: Option<Synced>,
     /// How many replicas the live object has that answer.
     pub available_replicas: Option<u32>,
+    /// Whether it was only to look.
+    pub only_looks: bool,
+    /// Whose the live object is, `None` until the provider has seen it or while the Object is not Synced.
+    pub marks: Option<Marks>,
 }
 
 /// A Release, as observed.
@@ -179,7 +184,15 @@ struct CollectionStatus {
 /// The Object around anything that has replicas, or nothing to tell.
 #[derive(Deserialize)]
 struct Wrapper {
+    spec: Option<WrapperSpec>,
     status: Option<WrapperStatus>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WrapperSpec {
+    #[serde(default, deserialize_with = "list")]
+    management_policies: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -197,7 +210,15 @@ struct Seen {
 
 #[derive(Deserialize)]
 struct Live {
+    #[serde(default)]
+    metadata: LiveMetadata,
     status: Option<LiveStatus>,
+}
+
+#[derive(Default, Deserialize)]
+struct LiveMetadata {
+    #[serde(default)]
+    annotations: Marks,
 }
 
 #[derive(Deserialize)]
@@ -208,13 +229,23 @@ struct LiveStatus {
 
 impl<'de> Deserialize<'de> for ObservedObject {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let Some(WrapperStatus { conditions, at_provider }) = Wrapper::deserialize(from)?.status else {
-            return Ok(Self::default());
+        let Wrapper { spec, status } = Wrapper::deserialize(from)?;
+        let only_looks = spec.is_some_and(|spec| spec.management_policies == [OBSERVE]);
+        let Some(WrapperStatus { conditions, at_provider }) = status else {
+            return Ok(Self { only_looks, ..Self::default() });
         };
-        let live = at_provider.and_then(|seen| seen.manifest?.status);
+        let synced = synced(&conditions);
+        let (marks, status) = at_provider
+            .and_then(|seen| seen.manifest)
+            .map(|Live { metadata, status }| (metadata.annotations, status))
+            .unzip();
         Ok(Self {
-            synced: synced(&conditions),
-            available_replicas: live.and_then(|LiveStatus { available_replicas }| available_replicas),
+            available_replicas: status
+                .flatten()
+                .and_then(|LiveStatus { available_replicas }| available_replicas),
+            only_looks,
+            marks: marks.filter(|_| synced == Some(Synced::True)),
+            synced,
         })
     }
 }

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use crate::api::settings::{Caller, Extension, GatewayPlace, MissingFlag, Wanted};
 use crate::observe::{ObservedCondition, Synced};
+use crate::plan::Holder;
 use crate::report::{Event, Severity, Truth, quote};
 
 use super::crds::Bundle;
 use super::observe::LiveCrd;
-use super::{Definition, Key, Observed, ObservedCollection, ObservedCrd, definitions, router};
+use super::{Definition, Key, Observed, ObservedCollection, ObservedCrd, Us, definitions, router};
 
 /// The condition's type, on a cluster's composite resource.
 pub const CONDITION: &str = "InferenceExtensionReady";
@@ -31,6 +32,8 @@ pub enum Reason {
     Pending,
     /// The provider cannot reconcile an Object.
     ObjectNotSynced,
+    /// What connects the Gateway belongs to another composite.
+    NameTaken,
     /// The body-based router is being installed, or nothing of it answers, or the Gateway does not ask it yet.
     RouterStarting,
     /// The body-based router cannot be installed.
@@ -43,13 +46,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Installed,
         Self::NotRequested,
         Self::PrerequisiteMissing,
         Self::Creating,
         Self::Pending,
         Self::ObjectNotSynced,
+        Self::NameTaken,
         Self::RouterStarting,
         Self::RouterFailed,
         Self::InvalidSpec,
@@ -65,6 +69,7 @@ impl Reason {
             Self::Creating => "Creating",
             Self::Pending => "Pending",
             Self::ObjectNotSynced => "ObjectNotSynced",
+            Self::NameTaken => "NameTaken",
             Self::RouterStarting => "RouterStarting",
             Self::RouterFailed => "RouterFailed",
             Self::InvalidSpec => "InvalidSpec",
@@ -80,6 +85,7 @@ impl Reason {
             | Self::Creating
             | Self::Pending
             | Self::ObjectNotSynced
+            | Self::NameTaken
             | Self::RouterStarting
             | Self::RouterFailed => Truth::False,
             Self::NotRequested | Self::InvalidSpec | Self::FatalError => Truth::Unknown,
@@ -97,6 +103,7 @@ impl Reason {
             Self::Creating
             | Self::Pending
             | Self::ObjectNotSynced
+            | Self::NameTaken
             | Self::RouterStarting
             | Self::RouterFailed => false,
         }
@@ -106,7 +113,9 @@ impl Reason {
     const fn severity(self) -> Option<Severity> {
         match self {
             Self::Installed => Some(Severity::Normal),
-            Self::PrerequisiteMissing | Self::ObjectNotSynced | Self::RouterFailed => Some(Severity::Warning),
+            Self::PrerequisiteMissing | Self::ObjectNotSynced | Self::NameTaken | Self::RouterFailed => {
+                Some(Severity::Warning)
+            }
             Self::NotRequested
             | Self::Creating
             | Self::Pending
@@ -130,7 +139,7 @@ pub struct Condition {
 const ROUTER: &str = "The body-based router";
 
 /// How far the extension has come.
-pub(super) fn condition(extension: &Extension, observed: &Observed) -> Condition {
+pub(super) fn condition(extension: &Extension, observed: &Observed, us: &Us<'_>) -> Condition {
     let Some(wanted) = &extension.wanted else {
         let message = "The composite does not ask for gatewayInferenceExtension.".to_owned();
         return Condition { reason: Reason::NotRequested, message };
@@ -149,10 +158,9 @@ pub(super) fn condition(extension: &Extension, observed: &Observed) -> Condition
         return Condition { reason: Reason::PrerequisiteMissing, message };
     }
 
-    let mut parts: Vec<Condition> = definitions(wanted)
-        .map(|definition| defined(definition, wanted, observed, &extension.owner))
-        .collect();
-    parts.push(reading(wanted, observed));
+    let mut parts: Vec<Condition> =
+        definitions(wanted).map(|definition| defined(definition, wanted, observed, us.owner)).collect();
+    parts.push(reading(wanted, observed, us));
     parts.extend(wanted.discovery.then(|| collection(observed)));
     // The first one that is not done decides.
     if let Some(position) = parts.iter().position(|part| part.reason != Reason::Installed) {
@@ -208,11 +216,11 @@ fn collection(observed: &Observed) -> Condition {
     Condition { reason, message }
 }
 
-fn reading(wanted: &Wanted, observed: &Observed) -> Condition {
+fn reading(wanted: &Wanted, observed: &Observed, us: &Us<'_>) -> Condition {
     let (reason, message) = if router::is_wanted(wanted) {
-        chart(wanted, observed).unwrap_or_else(|| connection(wanted, observed))
+        chart(wanted, observed, us).unwrap_or_else(|| connection(wanted, observed, us))
     } else if wanted.router.enabled {
-        connection(wanted, observed)
+        connection(wanted, observed, us)
     } else if observed.has(Key::BodyBasedRouter) {
         (Reason::Installed, format!("{ROUTER} is being removed."))
     } else {
@@ -222,7 +230,7 @@ fn reading(wanted: &Wanted, observed: &Observed) -> Condition {
 }
 
 /// What keeps the router from running.
-fn chart(wanted: &Wanted, observed: &Observed) -> Option<(Reason, String)> {
+fn chart(wanted: &Wanted, observed: &Observed, us: &Us<'_>) -> Option<(Reason, String)> {
     let namespace = &wanted.router.namespace;
     let release = observed.router.clone().unwrap_or_default();
     if let Some(Synced::False(why)) = &release.synced {
@@ -243,7 +251,7 @@ fn chart(wanted: &Wanted, observed: &Observed) -> Option<(Reason, String)> {
         return Some((Reason::RouterStarting, message));
     }
     let deployment = Key::BodyBasedRouterDeployment;
-    (!router::is_ready(deployment, observed)).then(|| {
+    (!router::is_ready(deployment, observed, us)).then(|| {
         let message =
             format!("{ROUTER} has no available replica. Describe its pods in namespace {namespace}.");
         (Reason::RouterStarting, message)
@@ -251,7 +259,7 @@ fn chart(wanted: &Wanted, observed: &Observed) -> Option<(Reason, String)> {
 }
 
 /// Whether the Gateway does its part, once the router runs.
-fn connection(wanted: &Wanted, observed: &Observed) -> (Reason, String) {
+fn connection(wanted: &Wanted, observed: &Observed, us: &Us<'_>) -> (Reason, String) {
     let Some((key, GatewayPlace { name, namespace })) = router::connection(wanted) else {
         let asked = match &wanted.router.caller {
             Caller::Gke(GatewayPlace { name, namespace }) => {
@@ -264,13 +272,16 @@ fn connection(wanted: &Wanted, observed: &Observed) -> (Reason, String) {
         return (Reason::Installed, asked);
     };
     for key in [Key::BodyBasedRouterDestinationRule, key] {
+        let what = format!("What connects Gateway {namespace}/{name}, {},", key.as_str());
+        if let Some(holder) = us.holder(key, observed) {
+            return not_ours(&what, &holder, us);
+        }
         if let Some(Synced::False(why)) = observed.objects.get(&key).and_then(|object| object.synced.as_ref())
         {
-            let what = format!("What connects Gateway {namespace}/{name}, {},", key.as_str());
             return (Reason::ObjectNotSynced, not_synced(&what, why));
         }
     }
-    match (router::is_ready(key, observed), &wanted.router.caller) {
+    match (router::is_ready(key, observed, us), &wanted.router.caller) {
         (false, _) => (
             Reason::RouterStarting,
             format!(
@@ -284,6 +295,24 @@ fn connection(wanted: &Wanted, observed: &Observed) -> (Reason, String) {
             (Reason::Installed, format!("{ROUTER} runs, and Gateway {namespace}/{name} asks it."))
         }
     }
+}
+
+fn not_ours(what: &str, holder: &Holder, us: &Us<'_>) -> (Reason, String) {
+    let by = match holder {
+        Holder::Gone => {
+            let message =
+                format!("{what} belonged to another composite, which is gone; this one takes the name.");
+            return (Reason::RouterStarting, message);
+        }
+        Holder::Other(owner) => owner,
+        Holder::Unseen => "another composite",
+    };
+    let message = format!(
+        "{what} belongs to {by}, and this composite is {}: it is neither written nor deleted. Have one of the two \
+         extend the cluster; when the other is deleted, this one takes the name.",
+        us.owner
+    );
+    (Reason::NameTaken, message)
 }
 
 fn installed(kind: &str, live: &LiveCrd, release: Bundle, owner: &str) -> String {

@@ -35,7 +35,7 @@ use self::endpoint_picker::{OwnPicker, PickerPlan};
 
 pub use gateway::RoutingPlan;
 pub use network::{Callers, NetworkPlan, Opening, Peer};
-pub use ownership::Holder;
+pub use ownership::{Holder, Sight, marks};
 pub use scaling::{HandoverStep, Pace, Reads, ScaledObjectPlan, ScalingPlan, Trigger, Withheld, ZeroPlan};
 
 /// One model stack, decided.

@@ -40,8 +40,34 @@ pub enum Holder {
     Gone,
 }
 
+/// What is seen of an object that we mean to write.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight<'a> {
+    /// Whose it says it is; `None` while nobody has seen it, or what was seen may be out of date.
+    pub marks: Option<&'a Marks>,
+    /// Whether its Object only looks.
+    pub only_looks: bool,
+    /// Whether the provider could reconcile that.
+    pub synced: Option<&'a Synced>,
+}
+
+impl Sight<'_> {
+    /// Who has the object, if it is not ours. Ours has the claim, unless the composite was never applied.
+    pub fn holder(self, owner: &str, claim: Option<&Claim>) -> Option<Holder> {
+        let Self { marks, only_looks, synced } = self;
+        match marks {
+            Some(marks) => holder(marks, owner, claim).map(Holder::Other),
+            None if !only_looks => None,
+            None => match synced {
+                Some(Synced::False(why)) if is_missing(why) => Some(Holder::Gone),
+                Some(Synced::False(_) | Synced::True | Synced::Missing) | None => Some(Holder::Unseen),
+            },
+        }
+    }
+}
+
 /// Annotations that say whose an object is.
-pub(super) fn marks(owner: &str, claim: Option<&Claim>) -> BTreeMap<String, String> {
+pub fn marks(owner: &str, claim: Option<&Claim>) -> BTreeMap<String, String> {
     let claim =
         claim.map(|claim| (format!("{CLAIM_ANNOTATION_PREFIX}{}", digest(&claim.owner)), claim.to_string()));
     [(OWNER_ANNOTATION.to_owned(), owner.to_owned())].into_iter().chain(claim).collect()
@@ -55,19 +81,11 @@ pub(super) fn taken(owner: &str, claim: Option<&Claim>, observed: &Observed) -> 
         // What is only looked up never is ours, and the second view of the workload is judged by the first.
         .filter(|(key, _)| !Key::FOREIGN.contains(key) && **key != Key::ReplicasHandover)
         .filter_map(|(key, object)| {
-            let holder = match &object.marks {
-                Some(marks) => Holder::Other(holder(marks, owner, claim)?),
-                None if object.only_looks && is_gone(object) => Holder::Gone,
-                None if object.only_looks => Holder::Unseen,
-                None => return None,
-            };
-            Some((*key, holder))
+            let ObservedObject { marks, only_looks, synced, .. } = object;
+            let sight = Sight { marks: marks.as_ref(), only_looks: *only_looks, synced: synced.as_ref() };
+            Some((*key, sight.holder(owner, claim)?))
         })
         .collect()
-}
-
-fn is_gone(object: &ObservedObject) -> bool {
-    matches!(&object.synced, Some(Synced::False(why)) if is_missing(why))
 }
 
 fn holder(marks: &Marks, owner: &str, claim: Option<&Claim>) -> Option<String> {

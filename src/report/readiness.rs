@@ -60,7 +60,18 @@ macro_rules! current {
     };
 }
 
-pub(super) const EXISTS: &str = "true";
+/// Some of it answers; a count of zero is omitted.
+macro_rules! some_available {
+    () => {
+        "has(object.status.availableReplicas) && object.status.availableReplicas > 0"
+    };
+}
+
+/// For what has no status that says more.
+pub(crate) const EXISTS: &str = "true";
+
+/// For a Deployment that is only looked at.
+pub(crate) const SOME_AVAILABLE: &str = concat!("has(object.status) && ", some_available!());
 
 /// A count of zero is omitted, and a model that sleeps is as it should be.
 const VLLM_RUNTIME: &str = "has(object.spec) && has(object.spec.deploymentConfig) \
@@ -70,14 +81,18 @@ const VLLM_RUNTIME: &str = "has(object.spec) && has(object.spec.deploymentConfig
     && has(object.status.modelStatus) && object.status.modelStatus == 'Ready')";
 
 /// The same for a Deployment of model servers.
-const MODEL_DEPLOYMENT: &str = "has(object.spec) && has(object.spec.replicas) && object.spec.replicas < 1 \
-    || has(object.status) && has(object.status.availableReplicas) && object.status.availableReplicas > 0";
+const MODEL_DEPLOYMENT: &str = concat!(
+    "has(object.spec) && has(object.spec.replicas) && object.spec.replicas < 1 || has(object.status) && ",
+    some_available!()
+);
 
 /// Not `Available`: where one of several leads, the others are never ready, and the condition never holds.
-const DEPLOYMENT: &str = "has(object.status) && has(object.status.observedGeneration) \
-    && object.status.observedGeneration >= object.metadata.generation \
-    && has(object.status.availableReplicas) && object.status.availableReplicas > 0 \
-    && has(object.status.updatedReplicas) && object.status.updatedReplicas > 0";
+const DEPLOYMENT: &str = concat!(
+    "has(object.status) && has(object.status.observedGeneration) \
+     && object.status.observedGeneration >= object.metadata.generation && ",
+    some_available!(),
+    " && has(object.status.updatedReplicas) && object.status.updatedReplicas > 0"
+);
 
 /// Any Gateway will do here; which one is in the plan.
 const PARENTS: &str = concat!(

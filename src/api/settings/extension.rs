@@ -7,6 +7,8 @@ use super::{Delivery, Ttl};
 pub struct Extension {
     /// `<composite namespace>/<composite name>`: the owner mark.
     pub owner: String,
+    /// When the composite was created, unless it never was.
+    pub created: Option<String>,
     /// Present where the composite asks for it.
     pub wanted: Option<Wanted>,
     /// How soon Crossplane asks again.

@@ -13,11 +13,13 @@ use crate::api::settings::{Caller, GatewayPlace, Wanted};
 use crate::deliver;
 use crate::kinds::agentgateway::AgentgatewayPolicySpec;
 use crate::kinds::istio::{DestinationRuleSpec, EnvoyFilterSpec};
+use crate::kinds::provider_kubernetes::OBSERVE;
 use crate::kinds::{APPS_API_VERSION, DEPLOYMENT, Foreign, Resource as Typed};
 use crate::observe::Synced;
-use crate::plan::names::OWNER_ANNOTATION;
+use crate::plan::Holder;
+use crate::report::readiness::{EXISTS, SOME_AVAILABLE};
 
-use super::{Composed, Key, Observed, Resource};
+use super::{Composed, Key, Observed, Resource, Us};
 
 mod chart;
 mod companions;
@@ -26,12 +28,6 @@ mod companions;
 const NAME: &str = "body-based-router";
 /// Where Gateways ask it.
 const PORT: u16 = 9004;
-
-/// Whether a replica answers; `object` is the Deployment.
-const AVAILABLE: &str =
-    "has(object.status) && has(object.status.availableReplicas) && object.status.availableReplicas > 0";
-/// For what has no status that says more.
-const EXISTS: &str = "true";
 
 /// What stands beside the chart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,14 +42,14 @@ pub enum Companion {
 }
 
 /// What is desired of it, in the order of the keys.
-pub(super) fn compose(wanted: &Wanted, observed: &Observed, owner: &str) -> Vec<Composed> {
+pub(super) fn compose(wanted: &Wanted, observed: &Observed, us: &Us<'_>) -> Vec<Composed> {
     Key::ALL
         .into_iter()
-        .filter(|key| is_desired(*key, wanted, observed))
+        .filter(|key| is_desired(*key, wanted, observed, us))
         .filter(|key| wanted.missing.is_empty() || observed.has(*key))
         .filter_map(|key| {
-            let resource = resource(key, wanted, owner)?;
-            Some(Composed { key, resource, ready: is_ready(key, observed) })
+            let resource = resource(key, wanted, us, us.holder(key, observed).as_ref())?;
+            Some(Composed { key, resource, ready: is_ready(key, observed, us) })
         })
         .collect()
 }
@@ -78,7 +74,7 @@ pub(super) fn connection(wanted: &Wanted) -> Option<(Key, &GatewayPlace)> {
     }
 }
 
-fn is_desired(key: Key, wanted: &Wanted, observed: &Observed) -> bool {
+fn is_desired(key: Key, wanted: &Wanted, observed: &Observed, us: &Us<'_>) -> bool {
     let asks = |key| connection(wanted).is_some_and(|(connection, _)| connection == key);
     // The Gateway fails while it asks what is no longer there.
     let is_asked = observed.has(Key::BodyBasedRouterFilter);
@@ -101,16 +97,22 @@ fn is_desired(key: Key, wanted: &Wanted, observed: &Observed) -> bool {
         Key::BodyBasedRouterFilter => {
             asks(key)
                 && (is_asked
-                    || is_ready(Key::BodyBasedRouterDeployment, observed)
-                        && is_ready(Key::BodyBasedRouterDestinationRule, observed))
+                    || is_ready(Key::BodyBasedRouterDeployment, observed, us)
+                        && is_ready(Key::BodyBasedRouterDestinationRule, observed, us))
         }
         Key::BodyBasedRouterPolicy => asks(key),
     }
 }
 
-fn resource(key: Key, wanted: &Wanted, owner: &str) -> Option<Resource> {
+/// Nothing of what another composite had, until the Object that only looked at it is gone.
+fn resource(key: Key, wanted: &Wanted, us: &Us<'_>, holder: Option<&Holder>) -> Option<Resource> {
     let router = &wanted.router;
-    let beside_it = || meta(NAME, &router.namespace, Some(owner));
+    let beside_it = || meta(NAME, &router.namespace, Some(us.marks()));
+    let policies = match holder {
+        Some(Holder::Gone) => return None,
+        Some(Holder::Other(_) | Holder::Unseen) => Some(vec![OBSERVE]),
+        None => None,
+    };
     let (manifest, policies, query) = match key {
         Key::InferencePoolCrd
         | Key::InferenceObjectiveCrd
@@ -125,26 +127,26 @@ fn resource(key: Key, wanted: &Wanted, owner: &str) -> Option<Resource> {
                 kind: DEPLOYMENT,
                 metadata: meta(NAME, &router.namespace, None),
             };
-            (Companion::Deployment(Box::new(deployment)), Some(vec!["Observe"]), AVAILABLE)
+            (Companion::Deployment(Box::new(deployment)), Some(vec![OBSERVE]), SOME_AVAILABLE)
         }
         Key::BodyBasedRouterDisruptionBudget => {
             let budget = companions::disruption_budget(beside_it());
-            (Companion::PodDisruptionBudget(Box::new(budget)), None, EXISTS)
+            (Companion::PodDisruptionBudget(Box::new(budget)), policies, EXISTS)
         }
         Key::BodyBasedRouterDestinationRule => {
             let rule = companions::destination_rule(beside_it());
-            (Companion::DestinationRule(Box::new(rule)), None, EXISTS)
+            (Companion::DestinationRule(Box::new(rule)), policies, EXISTS)
         }
         Key::BodyBasedRouterFilter | Key::BodyBasedRouterPolicy => {
             let (_, gateway) = connection(wanted)?;
-            let metadata = meta(NAME, &gateway.namespace, Some(owner));
+            let metadata = meta(NAME, &gateway.namespace, Some(us.marks()));
             let companion = if key == Key::BodyBasedRouterFilter {
                 let filter = companions::filter(metadata, gateway, &router.namespace, wanted.release);
                 Companion::EnvoyFilter(Box::new(filter))
             } else {
                 Companion::AgentgatewayPolicy(Box::new(companions::policy(metadata, gateway)))
             };
-            (companion, None, EXISTS)
+            (companion, policies, EXISTS)
         }
     };
     let object = deliver::object(&wanted.delivery, manifest, policies, query);
@@ -152,7 +154,7 @@ fn resource(key: Key, wanted: &Wanted, owner: &str) -> Option<Resource> {
 }
 
 /// Whether that resource does what it is there for.
-pub(super) fn is_ready(key: Key, observed: &Observed) -> bool {
+pub(super) fn is_ready(key: Key, observed: &Observed, us: &Us<'_>) -> bool {
     match key {
         Key::InferencePoolCrd
         | Key::InferenceObjectiveCrd
@@ -165,16 +167,18 @@ pub(super) fn is_ready(key: Key, observed: &Observed) -> bool {
         // What is optional does not hold up the rest.
         Key::BodyBasedRouterDisruptionBudget => true,
         Key::BodyBasedRouterDestinationRule | Key::BodyBasedRouterFilter | Key::BodyBasedRouterPolicy => {
-            observed.objects.get(&key).is_some_and(|object| object.synced == Some(Synced::True))
+            let is_there =
+                observed.objects.get(&key).is_some_and(|object| object.synced == Some(Synced::True));
+            is_there && us.holder(key, observed).is_none()
         }
     }
 }
 
-fn meta(name: &str, namespace: &str, owner: Option<&str>) -> ObjectMeta {
+fn meta(name: &str, namespace: &str, annotations: Option<BTreeMap<String, String>>) -> ObjectMeta {
     ObjectMeta {
         name: Some(name.to_owned()),
         namespace: Some(namespace.to_owned()),
-        annotations: owner.map(|owner| BTreeMap::from([(OWNER_ANNOTATION.to_owned(), owner.to_owned())])),
+        annotations,
         ..ObjectMeta::default()
     }
 }

@@ -4,7 +4,7 @@ use super::super::fixtures::{OWNER, extension, observed, with_router};
 use super::super::report::Reason;
 use super::super::{Answer, Key, Observed, ObservedObject, ObservedRelease, extend};
 use crate::api::settings::{Caller, Extension, InferenceRelease, MissingFlag, Target};
-use crate::observe::Synced;
+use crate::observe::{Claim, Marks, Synced};
 
 use Key::{
     BodyBasedRouter as Release, BodyBasedRouterDeployment as Deployment,
@@ -96,6 +96,77 @@ fn nothing_asks_the_router_before_one_answers_and_it_goes_when_nothing_asks() {
     ];
     for (extension, observed, want, reason) in cases {
         assert_eq!(keys(extension, &observed), want, "{reason}");
+    }
+}
+
+/// Two composites extend one cluster, and mean the same objects.
+#[test]
+fn what_connects_the_gateway_is_left_to_who_had_it_first() {
+    const OTHER: &str = "clusters/other";
+    let claimed = |created: &str| {
+        let claims = vec![Claim { created: created.to_owned(), owner: OTHER.to_owned() }];
+        Some(Marks { owner: Some(OTHER.to_owned()), claims })
+    };
+    let (early, late) = ("2026-11-20T04:00:00Z", "2026-11-22T04:00:00Z");
+    let there = || ObservedObject { synced: Some(Synced::True), ..ObservedObject::default() };
+    let looked = |why: &str| ObservedObject {
+        synced: Some(Synced::False(why.to_owned())),
+        only_looks: true,
+        ..ObservedObject::default()
+    };
+    let by_hand = Some(Marks { owner: Some(OTHER.to_owned()), claims: vec![] });
+    let gone = "observe failed: external resource does not exist";
+    let taken = Some((true, Reason::NameTaken));
+    let cases = [
+        (ObservedObject { marks: claimed(early), ..there() }, taken, "it is the older one's"),
+        (
+            ObservedObject { marks: claimed(late), ..there() },
+            Some((false, Reason::Installed)),
+            "and ours here",
+        ),
+        (ObservedObject { marks: by_hand, ..there() }, taken, "marked by somebody who claims nothing"),
+        (looked("connect failed"), taken, "what cannot be seen has not changed hands"),
+        (looked(gone), None, "the Object that looked goes before we write"),
+    ];
+    for (caller, keys) in [
+        (Caller::Istio as fn(_) -> _, [Rule, Filter].as_slice()),
+        (Caller::Agentgateway, [Policy].as_slice()),
+    ] {
+        let extension = with_router(caller);
+        for key in keys {
+            for (object, want, reason) in &cases {
+                let mut observed = observed(&[Release, Deployment, Budget]);
+                observed.objects.extend(keys.iter().map(|key| (*key, there())));
+                observed.objects.insert(*key, object.clone());
+                let Answer { composed, condition, .. } = extend(&extension, &observed);
+                let composed = composed.iter().find(|composed| composed.key == *key);
+                let Some((looks, want)) = want else {
+                    assert!(composed.is_none(), "{key:?}, {reason}: {composed:?}");
+                    assert_eq!(condition.reason, Reason::RouterStarting, "{key:?}, {reason}");
+                    continue;
+                };
+                let composed = composed.unwrap();
+                let object = serde_json::to_value(&composed.resource).unwrap();
+                let policies = &object["spec"]["managementPolicies"];
+                assert_eq!(*policies == json!(["Observe"]), *looks, "{key:?}, {reason}: {policies}");
+                assert_eq!(composed.ready, !looks, "{key:?}, {reason}");
+                assert_eq!(condition.reason, *want, "{key:?}, {reason}: {}", condition.message);
+                let names_both = condition.message.contains(OWNER);
+                assert_eq!(names_both, *looks, "{key:?}, {reason}: {}", condition.message);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_stands_beside_the_router_says_whose_it_is() {
+    for key in [Budget, Rule, Filter] {
+        let annotations = &manifest(&with_router(Caller::Istio), key)["metadata"]["annotations"];
+        let annotations = annotations.as_object().unwrap();
+        assert_eq!(annotations["inference.devopstoolkit.ai/owner"], OWNER, "{key:?}");
+        let claims =
+            annotations.iter().filter(|(name, _)| name.starts_with("claim.inference.devopstoolkit.ai/"));
+        assert_eq!(claims.count(), 1, "{key:?}: {annotations:?}");
     }
 }
 
@@ -235,8 +306,10 @@ fn the_condition_follows_the_router() {
     };
     let refused = Synced::False("no credentials.".to_owned());
     let mut unconnected = observed(&EVERYTHING);
-    let filter =
-        ObservedObject { synced: Some(Synced::False("no EnvoyFilter".to_owned())), available_replicas: None };
+    let filter = ObservedObject {
+        synced: Some(Synced::False("no EnvoyFilter".to_owned())),
+        ..ObservedObject::default()
+    };
     unconnected.objects.insert(Filter, filter);
     let mut silent = observed(&[Release, Deployment]);
     silent.objects.get_mut(&Deployment).unwrap().available_replicas = None;
