@@ -61,7 +61,7 @@ pub(super) fn delivery(
             input.add(
                 &path,
                 r#""ClusterObject""#,
-                "must be NamespacedObject or Direct, since the composite is namespaced",
+                "must be NamespacedObject or, for a model, Direct, since the composite is namespaced",
             );
             return None;
         }
@@ -72,7 +72,7 @@ pub(super) fn delivery(
                 input.add(
                     &path,
                     seen,
-                    "must be ClusterObject or Direct, since the composite has no metadata.namespace",
+                    "must be ClusterObject or, for a model, Direct, since the composite has no metadata.namespace",
                 );
             }
             return None;

@@ -413,13 +413,13 @@ fn composites_of_another_kind_have_to_be_meant() {
         [
             "spec.parameters.llm.gpu is 17: must be a whole number from 0 to 16",
             "spec.parameters.llm.targetNamespace is missing: must be there, since the composite has no metadata.namespace",
-            "Input spec.target is missing: must be ClusterObject or Direct, since the composite has no metadata.namespace",
+            "Input spec.target is missing: must be ClusterObject or, for a model, Direct, since the composite has no metadata.namespace",
         ]
     );
     assert_eq!(
         problems(composite(json!({})), Some(input(json!({"target": "ClusterObject"})))),
         [
-            r#"Input spec.target is "ClusterObject": must be NamespacedObject or Direct, since the composite is namespaced"#
+            r#"Input spec.target is "ClusterObject": must be NamespacedObject or, for a model, Direct, since the composite is namespaced"#
         ]
     );
 }
