@@ -78,6 +78,11 @@ pub const DEFAULTS: &[Default] = &[
     },
     Default {
         kind: "Release",
+        paths: &["spec.deletionPolicy"],
+        reason: "Delete, which is also what a namespaced Release does, and that one knows no such field",
+    },
+    Default {
+        kind: "Release",
         paths: &["spec.managementPolicies"],
         reason: "everything, which is also what a provider without this feature does",
     },

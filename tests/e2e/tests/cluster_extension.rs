@@ -1,6 +1,9 @@
 //! The CRDs of the cluster extension are the upstream ones in other words: the same schema, and the same verdicts of a
 //! real API server on the same objects.
 
+#[path = "../../generate/mod.rs"]
+mod generate;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
@@ -13,6 +16,7 @@ use e2e::files::set;
 use e2e::render::Answer;
 use e2e::wrapped::{delivered, is_object, named};
 use e2e::{acceptance, process, render, workspace};
+use generate::clusters::Cluster as Generated;
 use serde_json::{Value, json};
 
 /// A definition: its key, its name, an object of it and what is changed there.
@@ -58,6 +62,22 @@ const DEFINITIONS: [Definition; 3] = [
         changes: &REWRITES,
         statuses: &PENDING_STATUSES,
     },
+];
+
+/// Enough for every kind to be among what is generated.
+const CASES: usize = 60;
+
+/// What extensions of clusters are composed of, and what that delivers at once.
+const KINDS: [&str; 9] = [
+    "agentgateway.dev/v1alpha1 AgentgatewayPolicy",
+    "helm.crossplane.io/v1beta1 Release",
+    "helm.m.crossplane.io/v1beta1 Release",
+    "kubernetes.crossplane.io/v1alpha1 ObservedObjectCollection",
+    "kubernetes.crossplane.io/v1alpha2 Object",
+    "kubernetes.m.crossplane.io/v1alpha1 Object",
+    "kubernetes.m.crossplane.io/v1alpha1 ObservedObjectCollection",
+    "networking.istio.io/v1 DestinationRule",
+    "networking.istio.io/v1alpha3 EnvoyFilter",
 ];
 
 /// A render takes well under a second; a minute is for machines that do much else.
@@ -242,44 +262,62 @@ async fn every_object_of_an_extension_is_accepted() -> Result<()> {
     kinds.extend(crds::PROVIDER_HELM.crds()?);
     crds::install(cluster, &kinds).await?;
 
+    let function = workspace::function()?;
+    let mut answers = Vec::new();
+    for scenario in render::scenarios(&workspace::root().join("examples"))? {
+        if !scenario.is_model() {
+            answers.push((scenario.name.clone(), render::preview(&function, &scenario)?));
+        }
+    }
+    let folder = tempfile::tempdir()?;
+    for (number, generated) in
+        generate::deterministic(CASES, generate::clusters::cluster()).iter().enumerate()
+    {
+        let Generated { composite, input, .. } = generated;
+        let answer = render::preview_of(&function, folder.path(), composite, Some(input))?;
+        answers.push((format!("case {number}"), answer));
+    }
+
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
-    let scenarios = render::scenarios(&workspace::root().join("examples"))?;
-    for scenario in scenarios.into_iter().filter(|scenario| !scenario.is_model()) {
-        let rendered = match render::preview(&workspace::function()?, &scenario)? {
+    for (name, answer) in answers {
+        let rendered = match answer {
             Answer::Rendered(rendered) => rendered,
-            Answer::Refused(why) => bail!("{}: {why}", scenario.name),
+            Answer::Refused(why) => bail!("{name}: {why}"),
         };
         for composed in rendered.composed.iter().map(named) {
             let delivered = delivered(&composed).filter(|_| is_object(&composed)).map(|it| it.manifest);
             for object in [Some(composed), delivered].into_iter().flatten() {
-                let what = format!("{}: {}", scenario.name, text(&object, "/kind"));
-                let namespace = text(&object, "/metadata/namespace");
-                if !namespace.is_empty() {
-                    let namespace =
-                        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-                    cluster.apply(&namespace, PERSON).await?;
-                }
-                let first = cluster.apply(&object, PERSON).await.with_context(|| what.clone())?;
-                let second = cluster.apply(&object, PERSON).await?;
-                let version = |object: &Value| text(object, "/metadata/resourceVersion").to_owned();
-                if version(&first.object) != version(&second.object) {
-                    problems.push(format!("{what}: applying it again changes it"));
-                }
-                problems.extend(
-                    acceptance::lost(&object, &second.object).iter().map(|it| format!("{what}: {it}")),
-                );
-                let added = acceptance::added(&object, &second.object);
-                problems.extend(added.iter().map(|it| format!("{what}: {it}")));
-                seen.insert(text(&object, "/kind").to_owned());
+                let what = format!("{name}: {}", text(&object, "/kind"));
+                let found = accepted(cluster, &object).await.with_context(|| what.clone())?;
+                problems.extend(found.iter().map(|it| format!("{what}: {it}")));
+                seen.insert(format!("{} {}", text(&object, "/apiVersion"), text(&object, "/kind")));
             }
         }
     }
     render::report(&problems)?;
-    for kind in ["Release", "EnvoyFilter", "DestinationRule", "AgentgatewayPolicy", "PodDisruptionBudget"] {
-        ensure!(seen.contains(kind), "no example has {kind}: {seen:?}");
+    for kind in KINDS {
+        ensure!(seen.contains(kind), "nothing has {kind}: {seen:?}");
     }
     Ok(())
+}
+
+/// What happens to an object that is applied, and ought not to.
+async fn accepted(cluster: &Cluster, object: &Value) -> Result<Vec<String>> {
+    let namespace = text(object, "/metadata/namespace");
+    if !namespace.is_empty() {
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        cluster.apply(&namespace, PERSON).await?;
+    }
+    let first = cluster.apply(object, PERSON).await?.object;
+    let second = cluster.apply(object, PERSON).await?.object;
+    let version = |object: &Value| text(object, "/metadata/resourceVersion").to_owned();
+    let mut problems = acceptance::lost(object, &second);
+    problems.extend(acceptance::added(object, &second));
+    if version(&first) != version(&second) {
+        problems.push("applying it again changes it".to_owned());
+    }
+    Ok(problems)
 }
 
 /// A part of an object; null where it is not there.

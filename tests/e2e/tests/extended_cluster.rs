@@ -151,6 +151,17 @@ impl Stage {
         })
         .await
     }
+
+    /// Waits until that is said of the CRD, while all is ready.
+    async fn says(&self, words: &str) -> Result<()> {
+        until(words, LIMIT, async || {
+            self.comes_to(&OURS, "Installed").await?;
+            let xr = self.here().get(&xr()).await?.unwrap_or_default();
+            let message = said(&xr).1;
+            Ok(if message.contains(words) { Look::Ok(()) } else { Look::Err(message.to_owned()) })
+        })
+        .await
+    }
 }
 
 fn xr() -> Value {
@@ -278,6 +289,15 @@ fn pool() -> Value {
     pool
 }
 
+/// Somebody writes another definition of that bundle over the live one.
+async fn brought(cluster: &Cluster, bundle: &str) -> Result<Value> {
+    let mut definition = cluster.get(&crd()).await?.context("the CRD is gone")?;
+    definition["metadata"]["annotations"]["inference.networking.k8s.io/bundle-version"] = json!(bundle);
+    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"] = json!(bundle);
+    definition["metadata"].as_object_mut().context("no metadata")?.remove("managedFields");
+    Ok(cluster.replace(&definition).await?.object)
+}
+
 /// What the chart makes of our Release, as Helm itself says, and what we add to it.
 fn router(release: &Value) -> Result<Vec<Value>> {
     let mut made = helm::template(helm::BODY_BASED_ROUTER_1_3, release)?;
@@ -338,20 +358,16 @@ async fn live(stage: &Stage) -> Result<()> {
     ensure!(identity(&found) == identity(&definition), "{found}");
 
     // Somebody brings a newer CRD, in a way that leaves most of it ours: it is looked at, and left as it is.
-    let mut newer = stage.there().get(&crd()).await?.context("the CRD is gone")?;
-    newer["metadata"]["annotations"]["inference.networking.k8s.io/bundle-version"] = json!("v1.9.0");
-    newer["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"] = json!("Newer.");
-    newer["metadata"].as_object_mut().context("no metadata")?.remove("managedFields");
-    let newer = stage.there().replace(&newer).await?.object;
-    until("the newer CRD is seen", LIMIT, async || {
-        stage.comes_to(&OURS, "Installed").await?;
-        let xr = stage.here().get(&xr()).await?.unwrap_or_default();
-        let seen = said(&xr).1.contains("of v1.9.0; it is newer than v1.3.1");
-        Ok(if seen { Look::Ok(()) } else { Look::Err(said(&xr).1.to_owned()) })
-    })
-    .await?;
+    let newer = brought(stage.there(), "v1.9.0").await?;
+    stage.says("of v1.9.0; it is newer than v1.3.1").await?;
     let left = stage.there().get(&crd()).await?.context("the CRD is gone")?;
     ensure!(identity(&left) == identity(&newer) && left["spec"] == newer["spec"], "{left}");
+
+    // An older one is written over.
+    brought(stage.there(), "v1.2.0").await?;
+    stage.says("of v1.3.1.").await?;
+    let updated = stage.there().get(&crd()).await?.context("the CRD is gone")?;
+    ensure!(updated["spec"] == definition["spec"], "{updated}");
 
     // All the while nobody has touched what the other step composes, here or there.
     for key in OTHERS {

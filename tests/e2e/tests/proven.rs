@@ -16,6 +16,9 @@ use serde_json::Value;
 /// Enough stacks for every kind to be among them.
 const CASES: usize = 330;
 
+/// And of extensions of clusters.
+const CLUSTERS: usize = 60;
+
 /// Whose definitions the API server of the tests has.
 const SOURCES: [Source; 13] = [
     crds::GATEWAY_API,
@@ -99,6 +102,9 @@ fn emitted() -> Result<BTreeSet<(String, String)>> {
     let folder = tempfile::tempdir()?;
     for case in generate::deterministic(CASES, generate::case()) {
         add(render::preview_of(&function, folder.path(), &case.composite, case.input.as_ref())?);
+    }
+    for cluster in generate::deterministic(CLUSTERS, generate::clusters::cluster()) {
+        add(render::preview_of(&function, folder.path(), &cluster.composite, Some(&cluster.input))?);
     }
     Ok(emitted)
 }
