@@ -32,9 +32,8 @@ const MILLIS_PER_SECOND: u32 = 1000;
 pub(super) const QUEUE_DEPTH_TARGET: f64 = 3.0;
 /// KV cache fraction per replica.
 const KV_CACHE_TARGET: f64 = 0.8;
-/// How full the others may be when a replica goes, where nothing but a queue calls for more. Beyond, the chance of a moment
-/// fills them, and they call it back.
-const FULL_BY_QUEUE: f64 = 0.9;
+/// How full the others may be when a replica goes. Beyond, the chance of a moment fills them, and they call it back.
+const FULL: f64 = 0.9;
 /// The same where an objective is to be kept: latencies grow no faster than load up to there, and ever faster beyond.
 const FULL_BY_LATENCY: f64 = 0.7;
 /// Requests that an engine works on at once, unless it is told: vLLM's choice for GPUs of less than 70 GiB, and the A100. For
@@ -326,11 +325,11 @@ fn engine(series: &Series<'_>, scaling: &Scaling, batch: u32, sleeps: bool) -> V
     let full = |share| trigger("full-engines", full_engines(&selector, batch, share), Reads::Sum, share);
     match scaling.metric {
         Metric::QueueDepth => {
-            vec![queue(scaling.target.unwrap_or(QUEUE_DEPTH_TARGET)), full(FULL_BY_QUEUE)]
+            vec![queue(scaling.target.unwrap_or(QUEUE_DEPTH_TARGET)), full(FULL)]
         }
         Metric::KvCache => {
             let target = scaling.target.unwrap_or(KV_CACHE_TARGET);
-            vec![trigger("kv-cache", caches(&selector), Reads::Sum, target)]
+            vec![trigger("kv-cache", caches(&selector), Reads::Sum, target), full(FULL)]
         }
         Metric::Latency(LatencyObjective { time_to_first_token, inter_token_latency, percentile }) => {
             let histograms = [
@@ -360,14 +359,15 @@ fn caches(selector: &str) -> String {
 /// is needed itself.
 ///
 /// Neither a queue nor a latency says how many replicas are enough. Nothing waits below saturation: without this, replicas
-/// would go until requests wait again, come back, and go, for ever.
+/// would go until requests wait again, come back, and go, for ever. A cache says it, unless batches are full before it.
 ///
 /// An engine is full when its cache is, or when its batch is, whichever is first. One without a series for its cache, as
-/// vLLM's before v0.9 are, is as full as its batch.
+/// vLLM's before v0.9 are, is as full as its batch; one that cannot be read, beside others that can, may be full.
 fn full_engines(selector: &str, batch: u32, share: f64) -> String {
     let [cache, running] = [vllm::KV_CACHE, vllm::RUNNING].map(|metric| format!("{metric}{{{selector}}}"));
     let batch = format!("{running} / {batch}");
-    format!("sum(clamp_max({cache} > {batch} and {running} > 0 or {batch}, {share}))")
+    let read = format!("sum(clamp_max({cache} > {batch} and {running} > 0 or {batch}, {share}))");
+    format!("{read} + ({share} * count(up{{{selector}}} == 0) or vector(0))")
 }
 
 /// A percentile, in milliseconds: KEDA keeps three digits after the point (v2.20.2, `pkg/scalers/scaler.go`).

@@ -17,13 +17,13 @@ fn queries_pin_namespace_model_and_job() {
     assert_eq!(triggers.len(), 2);
     assert_eq!((triggers[0].query.as_str(), triggers[0].threshold), (queue, 3.0));
     let selector = "{namespace=\"team-a\",inference_devopstoolkit_ai_model=\"llama\",job=\"llama-metrics\"}";
-    assert_eq!(triggers[1].query.matches(selector).count(), 4, "{}", triggers[1].query);
+    assert_eq!(triggers[1].query.matches(selector).count(), 5, "{}", triggers[1].query);
 
     let mut on_cache = llm().scaled(1, 4);
     on_cache.scaling.as_mut().unwrap().metric = Metric::KvCache;
     let triggers = autoscaler(&on_cache).triggers;
     assert!(triggers[0].query.starts_with("sum(vllm:kv_cache_usage_perc{"), "the sum grows with the pool");
-    assert_eq!((triggers.len(), triggers[0].threshold.to_string().as_str()), (1, "0.8"));
+    assert_eq!((triggers.len(), triggers[0].threshold.to_string().as_str()), (2, "0.8"));
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn an_engine_is_full_when_its_cache_or_its_batch_is() {
         let batch = format!("{running} / {batch}");
         let query =
             format!("sum(clamp_max(vllm:kv_cache_usage_perc > {batch} and {running} > 0 or {batch}, 0.9))");
-        ("full-engines", query, 0.9)
+        ("full-engines", format!("{query} + (0.9 * count(up == 0) or vector(0))"), 0.9)
     };
     let cases: [(&[&str], u32, &str); 6] = [
         (&[], 256, "what vLLM takes for most GPUs"),
@@ -60,6 +60,7 @@ fn rows_of(name: &str) -> &'static [&'static str] {
     match name {
         "picker-queue" | "picker-running" => &["picker"],
         "time-to-first-token" | "inter-token-latency" => &["engine", "latency"],
+        "full-engines" => &["engine", "`full-engines`"],
         _ => &["engine"],
     }
 }
@@ -67,23 +68,24 @@ fn rows_of(name: &str) -> &'static [&'static str] {
 /// What a query says about series that are not there, as `docs/scaling.md` calls it.
 fn what_nothing_reads(name: &str, query: &str) -> Vec<&'static str> {
     const AS_MANY: &str = "as many replicas as there are targets";
-    let (no_targets, unread) = (
-        query.contains("or sum(0 * absent(up{"),
-        [" * count(up{", " * (count(up{"].iter().any(|part| query.contains(part)),
-    );
+    let no_targets = query.contains("or sum(0 * absent(up{");
+    let unread = query.rsplit_once(" or (").is_some_and(|(_, last)| last.contains("count(up{"));
     let scraped = query.contains("or (0 * sum(up{") && query.contains("} == 1))");
     let no_requests = query.contains("> 0) or 0 * (sum(") && query.contains("_count{");
-    match (rows_of(name), no_requests, no_targets, unread, scraped) {
-        (["engine"], false, false, false, false) => vec!["an error"],
-        (["engine"], false, true, true, false) | (["engine", "latency"], true, true, true, false) => {
-            vec!["zero", AS_MANY]
-        }
+    let mut means = match (rows_of(name), no_requests, no_targets, unread, scraped) {
+        (["engine", "latency"], true, true, true, false)
+        | (["engine"] | ["engine", "`full-engines`"], false, true, true, false) => vec!["zero", AS_MANY],
+        (["engine"] | ["engine", "`full-engines`"], false, false, false, false) => vec!["an error"],
         (["engine", "latency"], true, false, false, false) | (["picker"], false, false, false, true) => {
             vec!["zero", "an error"]
         }
         (["picker"], false, false, true, true) => vec!["zero", AS_MANY, "an error"],
         _ => panic!("{name}: nobody tells what this means: {query}"),
+    };
+    if query.contains("} == 0) or vector(0))") {
+        means.push("each of them as full as it may be");
     }
+    means
 }
 
 /// The page is for people; this keeps it from lagging behind. What Prometheus makes of the queries,

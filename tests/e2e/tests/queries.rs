@@ -118,6 +118,7 @@ fn from_one_replica_on_a_broken_scrape_is_an_error_and_not_a_quiet_model() -> Re
                 reads: None,
                 reason: "nor does one that nobody scrapes",
             },
+            Case { trigger: "full-engines", series: vec![], reads: None, reason: "nor that it is empty" },
         ],
     )
 }
@@ -226,6 +227,7 @@ fn engine(model: &Model, pod: &str, cache: &'static str, running: &'static str) 
 fn an_engine_is_as_full_as_its_cache_or_its_batch_and_empty_when_idle() -> Result<()> {
     let qwen = Model::of("team-a", "qwen");
     let one = |cache, running| engine(&qwen, "a", cache, running);
+    let up = |pod, values| (qwen.engine("up", pod), values);
     let full = |series, reads, reason| Case { trigger: "full-engines", series, reads, reason };
     let cases = [
         full(one("0.5 0.5", "64 64"), Some(0.5), "its cache, where that is fuller"),
@@ -251,7 +253,17 @@ fn an_engine_is_as_full_as_its_cache_or_its_batch_and_empty_when_idle() -> Resul
             Some(0.5),
             "nobody else's count",
         ),
-        full(vec![(qwen.engine("up", "a"), "0 0")], None, "an engine that cannot be scraped"),
+        full(
+            [one("0.5 0.5", "64 64"), vec![up("a", "1 1"), up("b", "0 0"), up("c", "0 0")]].concat(),
+            Some(2.3),
+            "two that cannot be read may be full",
+        ),
+        full(
+            [one("0.002 0.002", "0 0"), vec![up("a", "1 1"), up("b", "1 1")]].concat(),
+            Some(0.0),
+            "two that can be read, and are idle",
+        ),
+        full(vec![up("a", "0 0")], None, "none that can be scraped"),
         full(vec![], None, "one that nobody scrapes"),
     ];
     let by_queue = composed_with(
