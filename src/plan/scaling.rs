@@ -5,6 +5,7 @@
 //! | engine | 1 | the scrape is broken: an error, and `fallback` keeps what runs |
 //! | latency | any | engines without requests: zero; without series: as other engines |
 //! | engine | 0 | no pods and so no targets: zero; targets without series: as many replicas as there are targets |
+//! | full-engines | any | targets that cannot be read, beside others that can: each is as full as it may be |
 //! | picker | 1 | scraped and empty: zero; not scraped: an error, and `fallback` keeps what runs |
 //! | picker | 0 | scraped and empty: zero; not scraped: as many replicas as there are targets; none: an error |
 
