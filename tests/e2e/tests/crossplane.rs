@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use e2e::acceptance;
 use e2e::controlplane::cluster::{Cluster, condition, describe, text};
-use e2e::controlplane::model::{APPLICATION, GATEWAY, Model, all_become_ready};
+use e2e::controlplane::model::{APPLICATION, GATEWAY, Model, all_become_ready, asked_often};
 use e2e::controlplane::platform::{self, cluster_scoped_xrd, install_xrd};
 use e2e::controlplane::provider::{self, ConfigKind};
 use e2e::controlplane::stage::{Settings, Stage, Target};
 use e2e::controlplane::wait::{Look, until};
 use e2e::controlplane::{core, events};
-use e2e::files::{set, yaml};
-use e2e::render::{Scenario, example};
+use e2e::files::set;
+use e2e::render::example;
 use serde_json::{Value, json};
 
 /// Seconds, where Crossplane listens to all that happens.
@@ -368,9 +368,8 @@ async fn names_each_layer(stage: &Stage) -> Result<String> {
     let model = Model::apply(stage, &scenario).await?;
     let name = text(&model.xr, "/metadata/name");
     stage.stand_in.hold_pods(&model.namespace);
-    // So much happens here that Crossplane may stop listening to it, and ask only when it has to.
-    let often = ("ttl", json!({"settled": "15s", "pending": "10s"}));
-    configure(stage, &model, &scenario, std::slice::from_ref(&often)).await?;
+    let often = asked_often();
+    model.configure(stage, &scenario, std::slice::from_ref(&often)).await?;
     for (kind, reason) in [("GatewayReady", "PriorityNotEnforced"), ("ScalingReady", "ScalerReady")] {
         says(cluster, &model, kind, reason, "").await?;
     }
@@ -431,7 +430,7 @@ async fn names_each_layer(stage: &Stage) -> Result<String> {
     let mended_in = started.elapsed();
 
     let other = ("gateway", json!({"ref": {"namespace": namespace, "name": "other"}}));
-    configure(stage, &model, &scenario, &[often, other]).await?;
+    model.configure(stage, &scenario, &[often, other]).await?;
     stands_behind(stage, &model, &["other", gateway]).await?;
     says(cluster, &model, "GatewayReady", "NoGateway", &format!("come in by Gateway {namespace}/{gateway}"))
         .await?;
@@ -441,24 +440,6 @@ async fn names_each_layer(stage: &Stage) -> Result<String> {
     model.delete(cluster).await?;
     model.goes(stage, GONE_LIMIT).await?;
     Ok(format!("{count} layers failed, were named and mended in {mended_in:.1?}"))
-}
-
-/// Has the platform team change the Input of a model's Composition.
-async fn configure(
-    stage: &Stage,
-    model: &Model,
-    scenario: &Scenario,
-    fields: &[(&str, Value)],
-) -> Result<()> {
-    let mut composition = yaml(&scenario.composition)?;
-    set(&mut composition, "metadata.name", model.xr["spec"]["crossplane"]["compositionRef"]["name"].clone());
-    let steps = composition.pointer_mut("/spec/pipeline").and_then(Value::as_array_mut);
-    for step in steps.into_iter().flatten() {
-        for (field, value) in fields {
-            set(step, &format!("input.spec.{field}"), value.clone());
-        }
-    }
-    platform::install_composition(stage.cluster(), &stage.crossplane.function, &composition).await
 }
 
 /// The model's route names those Gateways, in this order.

@@ -19,6 +19,8 @@ pub const APPLICATION: &str = "application-team";
 /// The Gateway of a Composition whose Input names none.
 pub const GATEWAY: (&str, &str) = ("envoy-gateway-system", "eg");
 
+const GATEWAY_API: &str = "gateway.networking.k8s.io/v1";
+
 /// A composite resource, and where what it is composed of is.
 #[derive(Debug, Clone)]
 pub struct Model {
@@ -102,7 +104,10 @@ impl Model {
         }
         platform::install_composition(cluster, &stage.crossplane.function, &composition).await?;
         let gateway = gateway(&composition);
-        platform::gateway(stage.target(), &gateway.0, &gateway.1).await?;
+        // Where the kind is still to be installed, so is the Gateway.
+        if stage.target().group_is_served(GATEWAY_API).await {
+            platform::gateway(stage.target(), &gateway.0, &gateway.1).await?;
+        }
         if let Reach::Objects(kind) = reach {
             connect(cluster, kind, &place, &provider_config, stage.target_kubeconfig()).await?;
         }
@@ -129,6 +134,25 @@ impl Model {
             text(object, "/metadata/labels/crossplane.io~1composite") == text(&self.xr, "/metadata/name")
         });
         Ok(objects)
+    }
+
+    /// Has the platform team change the Input of its Composition, and everything else be as the example has it.
+    pub async fn configure(
+        &self,
+        stage: &Stage,
+        scenario: &Scenario,
+        fields: &[(&str, Value)],
+    ) -> Result<()> {
+        let mut composition = yaml(&scenario.composition)?;
+        let name = self.xr.pointer("/spec/crossplane/compositionRef/name").cloned().unwrap_or_default();
+        set(&mut composition, "metadata.name", name);
+        if matches!(self.reach, Reach::Direct | Reach::DirectOfCluster) {
+            input(&mut composition, "target", "Direct");
+        }
+        for (field, value) in fields {
+            input(&mut composition, field, value.clone());
+        }
+        platform::install_composition(stage.cluster(), &stage.crossplane.function, &composition).await
     }
 
     /// Asks for its deletion.
@@ -180,10 +204,11 @@ fn remove(object: &mut Value, from: &str, field: &str) {
 }
 
 /// Sets a field of our step's Input.
-fn input(composition: &mut Value, field: &str, value: &str) {
+fn input(composition: &mut Value, field: &str, value: impl Into<Value>) {
+    let value = value.into();
     let steps = composition.pointer_mut("/spec/pipeline").and_then(Value::as_array_mut);
     for step in steps.into_iter().flatten() {
-        set(step, &format!("input.spec.{field}"), json!(value));
+        set(step, &format!("input.spec.{field}"), value.clone());
     }
 }
 
@@ -200,6 +225,12 @@ pub async fn all_become_ready(cluster: &Cluster, models: &[Model], limit: Durati
         Ok(if waiting.is_empty() { Look::Ok(()) } else { Look::Err(waiting.join("\n")) })
     })
     .await
+}
+
+/// A field of the Input for tests where so much happens that Crossplane may stop listening to it, and asks only when it
+/// has to.
+pub fn asked_often() -> (&'static str, Value) {
+    ("ttl", json!({"settled": "15s", "pending": "10s"}))
 }
 
 /// Whether an object says of itself that it is as it should be.

@@ -41,6 +41,8 @@ pub enum Target {
     Direct,
     /// Another one, which knows no kind of Crossplane and of the provider, as the other knows none of the models'.
     AnotherCluster,
+    /// Another one, which knows no kinds but Kubernetes' own until somebody brings them.
+    BareCluster,
 }
 
 /// A control plane with Crossplane, the provider and our function, our XRD installed, and the target cluster's
@@ -72,7 +74,7 @@ impl Stage {
         let Settings { target, core, provider, vllm_operator, cast } = settings;
         let function = workspace::function()?;
         let turn = match target {
-            Target::SameCluster | Target::AnotherCluster => Some(Turn::take().await),
+            Target::SameCluster | Target::AnotherCluster | Target::BareCluster => Some(Turn::take().await),
             Target::Direct => None,
         };
         let control_plane = ControlPlane::start(name).await?;
@@ -91,7 +93,8 @@ impl Stage {
                 cluster.apply(&yaml(&workspace::root().join("package/rbac/direct.yaml"))?, PLATFORM).await?;
                 (crds::install(cluster, &kinds).await?, None)
             }
-            Target::AnotherCluster => {
+            Target::AnotherCluster | Target::BareCluster => {
+                let there = if target == Target::BareCluster { Vec::new() } else { there };
                 let other = ControlPlane::start(&format!("{name}-target")).await?;
                 let here = crds::crossplane_side()?;
                 let (here, there) =
