@@ -105,12 +105,12 @@ pub(super) fn proxy_settings_policy(plan: &Plan, routing: &RoutingPlan) -> Resou
 /// Has Envoy overwrite the header that the picker believes, and take out the others. Header names and the model's have
 /// no character that Lua would not take as it is.
 pub(super) fn extension_policy(plan: &Plan, priority: &PriorityPlan) -> Resource<EnvoyExtensionPolicySpec> {
-    let PriorityPlan { hook: _, set: (name, value), remove } = priority;
+    let PriorityPlan { hook: _, set, objective, remove } = priority;
     let mut lines = vec![
         "function envoy_on_request(request_handle)".to_owned(),
         "  local headers = request_handle:headers()".to_owned(),
-        format!("  headers:replace(\"{name}\", \"{value}\")"),
     ];
+    lines.extend(set.iter().map(|name| format!("  headers:replace(\"{name}\", \"{objective}\")")));
     lines.extend(remove.iter().map(|name| format!("  headers:remove(\"{name}\")")));
     lines.extend(["end".to_owned(), String::new()]);
     Resource::new(

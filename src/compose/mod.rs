@@ -75,7 +75,9 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         }
         Key::PodMonitor => pods.map(|monitoring| monitoring::pod_monitor(plan, monitoring).into()),
         Key::InferencePool => routing.map(|routing| pool::inference_pool(plan, routing).into()),
-        Key::InferenceObjective => routing.map(|routing| pool::inference_objective(plan, routing).into()),
+        Key::InferenceObjective | Key::InferenceObjectiveLlmD => routing
+            .and_then(|routing| routing.reader_of(key))
+            .map(|reader| pool::inference_objective(plan, reader).into()),
         Key::HttpRoute => {
             routing.filter(|_| plan.has(key)).map(|routing| route::http_route(plan, routing).into())
         }
@@ -106,7 +108,9 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         },
         Key::EppServiceAccount => picker.map(|_| picker::service_account(plan).into()),
         Key::EppRolePodReader => picker.map(|_| picker::role_pod_reader(plan).into()),
-        Key::EppRolePoolReader => picker.map(|picker| picker::role_pool_reader(plan, picker).into()),
+        Key::EppRolePoolReader => {
+            routing.filter(|_| picker.is_some()).map(|routing| picker::role_pool_reader(plan, routing).into())
+        }
         Key::EppRoleBindingPodReader => picker.map(|_| picker::role_binding_pod_reader(plan).into()),
         Key::EppRoleBindingPoolReader => picker.map(|_| picker::role_binding_pool_reader(plan).into()),
         Key::EppRoleLeaderElection => leader.map(|picker| picker::role_leader_election(plan, picker).into()),

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource,
     GRPCAction, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
     ResourceRequirements, SeccompProfile, SecurityContext, Service, ServiceAccount, ServicePort, ServiceSpec,
-    TopologySpreadConstraint, Volume, VolumeMount,
+    TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -16,13 +16,13 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::digest::digest;
 use crate::kinds::Foreign;
 use crate::kinds::inference::GROUP;
-use crate::plan::Plan;
 use crate::plan::endpoint_picker::{ConfigPlan, OwnPicker};
 use crate::plan::keys::Key;
 use crate::plan::names::{
     CONFIG_HASH_ANNOTATION, ENDPOINT_PICKER, PICKER_HEALTH_PORT, PICKER_METRICS_CONTAINER_PORT_NAME,
     PICKER_METRICS_PORT, PICKER_METRICS_PORT_NAME, PICKER_PORT,
 };
+use crate::plan::{Plan, RoutingPlan};
 
 use super::{ComposeError, labelled, meta, picker_config, select};
 
@@ -35,6 +35,8 @@ const CONFIG_FILE: &str = "epp.yaml";
 const NONROOT_UID: i64 = 65532;
 /// Running requests may take as long as the engines take to drain (GIE charts).
 const GRACE_SECONDS: i64 = 130;
+/// How long it may take until it listens. Rights and kinds that it waits for come with the stack.
+const START_SECONDS: i32 = 300;
 /// Port names inside the pod.
 const GRPC: &str = "grpc";
 const GRPC_HEALTH: &str = "grpc-health";
@@ -73,9 +75,8 @@ pub(super) fn role_pod_reader(plan: &Plan) -> Role {
 }
 
 /// Lets the picker watch its pool, and the objectives and rewrites that name the pool.
-pub(super) fn role_pool_reader(plan: &Plan, picker: &OwnPicker) -> Role {
-    let experimental =
-        reads(picker.family.traits().objective_groups, &["inferenceobjectives", "inferencemodelrewrites"]);
+pub(super) fn role_pool_reader(plan: &Plan, routing: &RoutingPlan) -> Role {
+    let experimental = reads(&routing.objective_groups(), &["inferenceobjectives", "inferencemodelrewrites"]);
     role(plan, Key::EppRolePoolReader, vec![reads(&[GROUP], &["inferencepools"]), experimental])
 }
 
@@ -184,16 +185,13 @@ pub(super) fn existing_service(plan: &Plan) -> Foreign {
 }
 
 /// The picker itself.
-///
-/// `Recreate`: two that answer at once would each know half of the requests, and hold half of the queue; and where one
-/// of several leads, a new replica would wait for a lease that the old leader keeps until the new one is ready.
 pub(super) fn deployment(plan: &Plan, picker: &OwnPicker) -> Deployment {
     let labels = plan.component_labels(ENDPOINT_PICKER);
     Deployment {
         metadata: labelled(plan, Key::EppDeployment, labels.clone()),
         spec: Some(DeploymentSpec {
             replicas: Some(i32::from(picker.replicas)),
-            strategy: Some(DeploymentStrategy { type_: Some("Recreate".to_owned()), rolling_update: None }),
+            strategy: Some(strategy(picker)),
             selector: select(labels.clone()),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
@@ -210,6 +208,27 @@ pub(super) fn deployment(plan: &Plan, picker: &OwnPicker) -> Deployment {
             ..DeploymentSpec::default()
         }),
         status: None,
+    }
+}
+
+/// The former picker goes once the next one answers. For a moment each of the two knows half of the requests, and holds
+/// half of the queue: better than nobody who answers.
+///
+/// Where one of several leads, a new replica would wait for a lease that the former leader keeps until a new one is ready.
+/// There all go at once, and a new one leads as soon as the former leader lets go; `Recreate` would wait until that has
+/// ended all that it had begun.
+fn strategy(picker: &OwnPicker) -> DeploymentStrategy {
+    let (surge, unavailable) = if picker.elects_leader() {
+        (IntOrString::Int(0), IntOrString::String("100%".to_owned()))
+    } else {
+        (IntOrString::Int(1), IntOrString::Int(0))
+    };
+    DeploymentStrategy {
+        type_: Some("RollingUpdate".to_owned()),
+        rolling_update: Some(RollingUpdateDeployment {
+            max_surge: Some(surge),
+            max_unavailable: Some(unavailable),
+        }),
     }
 }
 
@@ -276,6 +295,7 @@ fn container(plan: &Plan, picker: &OwnPicker) -> Container {
             port(PICKER_METRICS_CONTAINER_PORT_NAME, PICKER_METRICS_PORT),
         ]),
         resources: Some(picker.resources.clone()).filter(|wanted| *wanted != ResourceRequirements::default()),
+        startup_probe: Some(listens()),
         liveness_probe: Some(Probe { initial_delay_seconds: Some(5), ..probe("liveness", 10) }),
         readiness_probe: Some(probe("readiness", 2)),
         security_context: Some(SecurityContext {
@@ -344,6 +364,18 @@ fn probe(service: &str, period_seconds: i32) -> Probe {
     Probe {
         grpc: Some(GRPCAction { port: i32::from(PICKER_HEALTH_PORT), service: Some(service.to_owned()) }),
         period_seconds: Some(period_seconds),
+        ..Probe::default()
+    }
+}
+
+/// The picker says that it is ready before it has made the key of its certificate, and listens only then, leader or not
+/// (GIE v1.3.1, `pkg/epp/server/runserver.go`): asked no sooner, it would be sent requests that it refuses.
+fn listens() -> Probe {
+    Probe {
+        tcp_socket: Some(TCPSocketAction { host: None, port: IntOrString::String(GRPC.to_owned()) }),
+        period_seconds: Some(1),
+        timeout_seconds: Some(1),
+        failure_threshold: Some(START_SECONDS),
         ..Probe::default()
     }
 }

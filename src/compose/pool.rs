@@ -6,6 +6,7 @@ use crate::kinds::inference::{
     EndpointPickerRef, GROUP, INFERENCE_OBJECTIVE, INFERENCE_POOL, InferenceObjectiveSpec, InferencePoolSpec,
     PodSelector, PoolRef, Port,
 };
+use crate::plan::endpoint_picker::{Family, Traits};
 use crate::plan::keys::Key;
 use crate::plan::names::ENGINE_PORT;
 use crate::plan::{Plan, RoutingPlan};
@@ -34,12 +35,13 @@ pub(super) fn inference_pool(plan: &Plan, routing: &RoutingPlan) -> Resource<Inf
     )
 }
 
-/// The model's priority.
-pub(super) fn inference_objective(plan: &Plan, routing: &RoutingPlan) -> Resource<InferenceObjectiveSpec> {
+/// The model's priority, for the pickers that read it.
+pub(super) fn inference_objective(plan: &Plan, reader: Family) -> Resource<InferenceObjectiveSpec> {
+    let Traits { objective, objective_api_version, .. } = reader.traits();
     Resource::of(
-        routing.picker.family().traits().objective_api_version,
+        objective_api_version,
         INFERENCE_OBJECTIVE,
-        meta(plan, Key::InferenceObjective),
+        meta(plan, objective),
         InferenceObjectiveSpec {
             priority: plan.workload.model.priority,
             pool_ref: PoolRef { group: GROUP, kind: INFERENCE_POOL, name: plan.name.to_string() },

@@ -130,8 +130,8 @@ fn model_servers(plan: &Plan) -> BackendRef {
 /// What the route itself does to requests.
 fn filters(routing: &RoutingPlan) -> Vec<Filter> {
     let priority = routing.priority.iter().filter(|priority| priority.hook == Hook::RouteFilter);
-    let modifiers = priority.map(|PriorityPlan { hook: _, set: (name, value), remove }| HeaderModifier {
-        set: vec![Header { name: (*name).to_owned(), value: value.clone() }],
+    let modifiers = priority.map(|PriorityPlan { hook: _, set, objective, remove }| HeaderModifier {
+        set: set.iter().map(|name| Header { name: (*name).to_owned(), value: objective.clone() }).collect(),
         remove: remove.iter().map(|name| (*name).to_owned()).collect(),
     });
     modifiers

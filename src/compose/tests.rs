@@ -114,6 +114,26 @@ fn rights(family: Family, wanted: Key) -> Vec<String> {
 }
 
 #[test]
+fn a_picker_goes_once_the_next_one_answers_where_both_can() {
+    let cases = [
+        (1, json!({"maxSurge": 1, "maxUnavailable": 0}), "the next one first"),
+        (2, json!({"maxSurge": 0, "maxUnavailable": "100%"}), "no other is ready while one of them leads"),
+    ];
+    for (replicas, want, reason) in cases {
+        let mut settings = llm().hosted("llama.example.com");
+        settings.routing.as_mut().unwrap().picker.replicas = replicas;
+        let composed = compose(&plan(&settings, &Observed::default()).unwrap()).unwrap();
+        let deployment = composed.iter().find(|composed| composed.key == Key::EppDeployment).unwrap();
+        let deployment = serde_json::to_value(&deployment.manifest).unwrap();
+        let strategy = &deployment["spec"]["strategy"];
+        assert_eq!(strategy, &json!({"type": "RollingUpdate", "rollingUpdate": want}), "{reason}");
+        let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+        let probed = &container["startupProbe"]["tcpSocket"]["port"];
+        assert_eq!(probed, &container["ports"][0]["name"], "it is not ready before it listens, {reason}");
+    }
+}
+
+#[test]
 fn a_picker_may_do_what_its_release_does_and_no_more() {
     let (pool, experimental) = ("inference.networking.k8s.io", "inference.networking.x-k8s.io");
     let (read, kinds) = ("get,list,watch", "inferenceobjectives,inferencemodelrewrites");

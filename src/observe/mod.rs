@@ -239,14 +239,25 @@ pub struct ScaledObjectFacts {
 pub struct DeploymentFacts {
     /// `spec.replicas`.
     pub spec_replicas: Option<u32>,
+    /// `spec.template.spec.containers[0].image`.
+    pub image: Option<String>,
     /// `status.observedGeneration`.
     pub observed_generation: Option<i64>,
+    /// `status.replicas`: of whatever generation.
+    pub replicas: Option<u32>,
     /// `status.availableReplicas`.
     pub available_replicas: Option<u32>,
     /// `status.updatedReplicas`.
     pub updated_replicas: Option<u32>,
     /// `status.conditions`.
     pub conditions: Vec<ConditionFacts>,
+}
+
+impl DeploymentFacts {
+    /// Whether the Deployment controller speaks of that generation, or a later one.
+    pub fn are_of(&self, generation: Option<i64>) -> bool {
+        matches!((self.observed_generation, generation), (Some(observed), Some(wanted)) if observed >= wanted)
+    }
 }
 
 /// One entry of `status.parents`.

@@ -132,6 +132,7 @@ fn of_kind(key: Key, form: Form, bytes: &[u8]) -> Result<ObservedObject, StructE
         | Key::ServiceMonitor
         | Key::PodMonitor
         | Key::InferenceObjective
+        | Key::InferenceObjectiveLlmD
         | Key::AdaptersConfigMap
         | Key::GatewayDestinationRule
         | Key::GatewayHealthCheckPolicy

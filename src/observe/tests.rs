@@ -270,10 +270,18 @@ fn each_kind_gives_its_facts() {
         ),
         (
             Key::EppDeployment,
-            json!({"status": {"observedGeneration": 4, "availableReplicas": 1, "updatedReplicas": 1, "conditions": plain}}),
+            json!({
+                "spec": {"template": {"spec": {"containers": [{"image": "epp:v1.3.1"}, {"image": "sidecar"}]}}},
+                "status": {
+                    "observedGeneration": 4, "replicas": 2, "availableReplicas": 1, "updatedReplicas": 1,
+                    "conditions": plain,
+                },
+            }),
             Facts::Deployment(DeploymentFacts {
                 spec_replicas: None,
+                image: Some("epp:v1.3.1".to_owned()),
                 observed_generation: Some(4),
+                replicas: Some(2),
                 available_replicas: Some(1),
                 updated_replicas: Some(1),
                 conditions: vec![condition("Ready", None)],

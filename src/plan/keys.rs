@@ -23,8 +23,10 @@ pub enum Key {
     PodMonitor,
     /// The set of endpoints that the gateway hands requests to.
     InferencePool,
-    /// This model's priority.
+    /// This model's priority, for pickers of the inference extension.
     InferenceObjective,
+    /// The same for those of llm-d-router, whose group is another: while one takes over from the other, both are there.
+    InferenceObjectiveLlmD,
     /// Host, or name of the model, to pool.
     HttpRoute,
     /// Name of the model to pool, where that takes Envoy AI Gateway's own route.
@@ -97,7 +99,7 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::VllmRuntime,
         Self::ModelDeployment,
         Self::ModelService,
@@ -109,6 +111,7 @@ impl Key {
         Self::PodMonitor,
         Self::InferencePool,
         Self::InferenceObjective,
+        Self::InferenceObjectiveLlmD,
         Self::HttpRoute,
         Self::AiGatewayRoute,
         Self::AiGatewayHttpRoute,
@@ -162,6 +165,7 @@ impl Key {
             Self::PodMonitor => "pod_monitor",
             Self::InferencePool => "inference_pool",
             Self::InferenceObjective => "inference_objective",
+            Self::InferenceObjectiveLlmD => "inference_objective_llm_d",
             Self::HttpRoute => "http_route",
             Self::AiGatewayRoute => "ai_gateway_route",
             Self::AiGatewayHttpRoute => "ai_gateway_http_route",
@@ -226,6 +230,7 @@ mod tests {
                 "pod_monitor",
                 "inference_pool",
                 "inference_objective",
+                "inference_objective_llm_d",
                 "http_route",
                 "ai_gateway_route",
                 "ai_gateway_http_route",

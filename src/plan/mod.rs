@@ -293,7 +293,10 @@ impl Plan {
             Key::ModelPodDisruptionBudget => self.disruption_budget,
             Key::ModelNetworkPolicy => self.network.is_some(),
             Key::EppNetworkPolicy => self.network.is_some() && self.own_picker().is_some(),
-            Key::InferencePool | Key::InferenceObjective => self.routing.is_some(),
+            Key::InferencePool => self.routing.is_some(),
+            Key::InferenceObjective | Key::InferenceObjectiveLlmD => {
+                self.routing.as_ref().is_some_and(|routing| routing.reader_of(key).is_some())
+            }
             Key::EppExistingService => {
                 self.routing.as_ref().is_some_and(|routing| routing.picker.existing().is_some())
             }
@@ -367,7 +370,7 @@ impl Plan {
             Key::AiGatewayRoute | Key::AiGatewayHttpRoute => model.route_by_name(),
             Key::AdaptersConfigMap => model.adapters(),
             Key::GatewayServiceHealthCheckPolicy | Key::GatewayServiceBackendPolicy => model.service_policy(),
-            Key::InferenceObjective => model.objective(),
+            Key::InferenceObjective | Key::InferenceObjectiveLlmD => model.objective(),
             Key::ModelMetricsService => model.metrics_service(),
             Key::EppConfigMap
             | Key::EppServiceAccount
@@ -420,7 +423,7 @@ pub fn plan(settings: &Settings, observed: &Observed) -> Result<Plan, Vec<Proble
         let decided = gateway::decide(settings, routing, wanted, observed)
             .map_err(|found| problems.extend(found))
             .ok()?;
-        Some(decided.beside_the_former(observed))
+        Some(decided.beside_the_former(observed).until_it_takes_over(observed))
     });
     let picker = routing.as_ref().and_then(|routing| routing.picker.own());
     let asks_picker = scaling::asks_picker(settings, picker);

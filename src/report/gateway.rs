@@ -294,7 +294,7 @@ fn priority(plan: &Plan, routing: &RoutingPlan) -> Option<String> {
         return Some(format!(
             " It cannot make them name {objective}, so spec.criticality has no effect; a client may send the header \
              itself. Set spec.criticality to standard, {other}.",
-            objective = name(plan, Key::InferenceObjective),
+            objective = name(plan, routing.picker.family().traits().objective),
             other = if routing.could_act() {
                 "or have the platform's Input permit a script by gateway.priorityHook"
             } else {

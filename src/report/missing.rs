@@ -32,7 +32,9 @@ const MONITORING: &str = "MonitoringNotInstalled";
 pub(super) const fn brings(key: Key) -> Option<Brings> {
     Some(match key {
         Key::VllmRuntime => Brings::VllmOperator,
-        Key::InferencePool | Key::InferenceObjective => Brings::InferenceExtension,
+        Key::InferencePool | Key::InferenceObjective | Key::InferenceObjectiveLlmD => {
+            Brings::InferenceExtension
+        }
         Key::Gateway | Key::HttpRoute | Key::AiGatewayHttpRoute => Brings::GatewayApi,
         Key::AiGatewayRoute
         | Key::GatewayDestinationRule

@@ -72,7 +72,9 @@ pub fn report(plan: &Plan, observed: &Observed) -> Report {
         incomplete: left_out.any(|(key, _)| !readiness::is_optional(*key)),
         ready,
         events: events::events(plan, observed, &conditions, status.url.as_deref()),
-        settled: is_complete && conditions.iter().all(|condition| condition.reason.is_settled()),
+        settled: is_complete
+            && plan.routing.as_ref().is_none_or(|routing| routing.former_picker.is_none())
+            && conditions.iter().all(|condition| condition.reason.is_settled()),
         conditions,
         status,
     }

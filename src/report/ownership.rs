@@ -72,6 +72,7 @@ const fn layer(key: Key) -> ConditionType {
         | Key::PodMonitor
         | Key::PrometheusRule => ConditionType::WorkloadReady,
         Key::InferenceObjective
+        | Key::InferenceObjectiveLlmD
         | Key::EppConfigMap
         | Key::EppServiceAccount
         | Key::EppRolePodReader

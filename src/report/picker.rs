@@ -1,6 +1,6 @@
 //! `EndpointPickerReady`: can the Gateway ask where to send a request?
 
-use crate::observe::{Facts, Live, Observed};
+use crate::observe::{ConditionFacts, Facts, Live, Observed};
 use crate::plan::Plan;
 use crate::plan::endpoint_picker::{ExistingPlan, PickerPlan};
 use crate::plan::keys::Key;
@@ -8,7 +8,7 @@ use crate::plan::keys::Key;
 use super::conditions::{Condition, ConditionType};
 use super::missing;
 use super::reasons::Reason;
-use super::rollout::{gave_up, is_current};
+use super::rollout::gave_up;
 use super::state::{State, is_unknown_kind, looked_up, name, notes, quote, state};
 
 const KIND: ConditionType = ConditionType::EndpointPickerReady;
@@ -27,8 +27,9 @@ const PARTS: [Key; 9] = [
 ];
 
 /// What it answers without.
-const OPTIONAL: [Key; 9] = [
+const OPTIONAL: [Key; 10] = [
     Key::InferenceObjective,
+    Key::InferenceObjectiveLlmD,
     Key::EppClusterRoleBindingAuthDelegator,
     Key::EppMetricsServiceAccount,
     Key::EppMetricsToken,
@@ -39,11 +40,11 @@ const OPTIONAL: [Key; 9] = [
     Key::EppNetworkPolicy,
 ];
 
-/// Whether a replica of the current generation is available. The Deployment's own word on that is `Available`, but it
-/// means every replica, and of several only the leader is ever ready.
+/// Whether a replica of the current generation is available. The Deployment's own word on that is `Available`, but of
+/// several, of which only the leader is ever ready, it is True before one is: by their strategy none has to be.
 pub(super) fn is_available(live: &Live) -> bool {
     let Facts::Deployment(facts) = &live.facts else { return false };
-    is_current(live, facts)
+    facts.are_of(live.generation)
         && facts.available_replicas.is_some_and(|count| count > 0)
         && facts.updated_replicas.is_some_and(|count| count > 0)
 }
@@ -55,7 +56,8 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
              spec.gateway.enabled is false.";
         return Condition::new(KIND, Reason::NotRequested, message);
     };
-    if let Some(condition) = unknown(plan, observed, Key::InferenceObjective) {
+    let objective = routing.picker.family().traits().objective;
+    if let Some(condition) = unknown(plan, observed, objective) {
         return condition;
     }
     let picker = match &routing.picker {
@@ -63,6 +65,12 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         PickerPlan::Existing(existing) => return not_managed(plan, observed, existing),
     };
     let object = name(plan, Key::EppDeployment);
+    let look = format!(
+        "it: kubectl -n {namespace} describe deployment {name}.",
+        namespace = plan.namespace,
+        name = plan.name.picker(),
+    );
+    let all_can_be_ready = !picker.elects_leader();
     let deployment = state(observed, Key::EppDeployment);
     if let State::Live(live) = deployment
         && is_available(live)
@@ -71,6 +79,7 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
             notes(plan, observed, &PARTS),
             notes(plan, observed, &OPTIONAL),
             shown_token(plan, observed).unwrap_or_default(),
+            gave_up(live).filter(|_| all_can_be_ready).map(|why| outlived(why, &look)).unwrap_or_default(),
         ]
         .concat();
         return Condition::new(
@@ -94,14 +103,8 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
         Ok(live) => live,
         Err(condition) => return condition,
     };
-    let look = format!(
-        "it: kubectl -n {namespace} describe deployment {name}.",
-        namespace = plan.namespace,
-        name = plan.name.picker(),
-    );
     let served_before = served_before(observed);
     // Where one of several leads, the Deployment controller always gives up on the others in the end.
-    let all_can_be_ready = !picker.elects_leader();
     if let Some(gave_up) = gave_up(live).filter(|_| all_can_be_ready || !served_before) {
         let message = format!(
             "Endpoint picker: {object} does not come up: {word}, {why}. Look at {look}",
@@ -117,6 +120,15 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
     let message =
         format!("Endpoint picker: {object} starts. If this takes longer than a minute, look at {look}");
     Condition::new(KIND, Reason::Starting, message)
+}
+
+/// The former replica answers for as long as the next one does not.
+fn outlived(gave_up: &ConditionFacts, look: &str) -> String {
+    format!(
+        " What was changed last does not come up, and the former replica answers: {reason}, {message}. Look at {look}",
+        reason = gave_up.reason,
+        message = quote(&gave_up.message),
+    )
 }
 
 /// Where the cluster does not know a kind that the picker watches. Without pools it does not start; without objectives it
@@ -148,7 +160,7 @@ fn not_managed(plan: &Plan, observed: &Observed, existing: &ExistingPlan) -> Con
                 "{LAYER}: the Gateway asks {service} at port {port}, which is somebody else's; whether it answers is not \
                  known here.{notes}",
                 port = existing.port,
-                notes = notes(plan, observed, &[Key::InferenceObjective]),
+                notes = notes(plan, observed, &[Key::InferenceObjective, Key::InferenceObjectiveLlmD]),
             ),
         ),
         Err(condition) if condition.reason == Reason::Creating => looked_up(plan, KIND, LAYER, &service),

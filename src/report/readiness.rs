@@ -132,6 +132,7 @@ pub const fn rule(key: Key) -> Rule {
         Key::ScaledObject => (SCALED_OBJECT, Judgement::Says(scaler_is_ready)),
         // The picker may only read objectives, so nobody ever writes the status of one.
         Key::InferenceObjective
+        | Key::InferenceObjectiveLlmD
         | Key::AdaptersConfigMap
         | Key::GatewayDestinationRule
         | Key::GatewayHealthCheckPolicy

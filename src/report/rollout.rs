@@ -1,6 +1,6 @@
 //! What Kubernetes' Deployment controller says of a rollout, whoever's Deployment it is.
 
-use crate::observe::{ConditionFacts, DeploymentFacts, Facts, Live};
+use crate::observe::{ConditionFacts, Facts, Live};
 
 /// The controller's last word on a rollout: `Progressing` is False, `ProgressDeadlineExceeded`.
 pub(super) fn gave_up(live: &Live) -> Option<&ConditionFacts> {
@@ -9,10 +9,5 @@ pub(super) fn gave_up(live: &Live) -> Option<&ConditionFacts> {
         .conditions
         .iter()
         .find(|condition| condition.kind == "Progressing" && condition.status == "False")
-        .filter(|_| is_current(live, facts))
-}
-
-/// Whether the controller speaks of the present generation.
-pub(super) fn is_current(live: &Live, facts: &DeploymentFacts) -> bool {
-    matches!((facts.observed_generation, live.generation), (Some(observed), Some(wanted)) if observed >= wanted)
+        .filter(|_| facts.are_of(live.generation))
 }

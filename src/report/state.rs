@@ -155,7 +155,7 @@ pub(super) fn kind(plan: &Plan, key: Key) -> &'static str {
         Key::PodMonitor | Key::EppPodMonitor => "PodMonitor",
         Key::PrometheusRule => "PrometheusRule",
         Key::InferencePool => "InferencePool",
-        Key::InferenceObjective => "InferenceObjective",
+        Key::InferenceObjective | Key::InferenceObjectiveLlmD => "InferenceObjective",
         Key::HttpRoute | Key::AiGatewayHttpRoute => "HTTPRoute",
         Key::AiGatewayRoute => "AIGatewayRoute",
         Key::GatewayDestinationRule => "DestinationRule",

@@ -7,6 +7,8 @@ use crate::api::Duration;
 pub use crate::api::settings::PickerFamily as Family;
 use crate::kinds::inference::{EXPERIMENTAL_GROUP, LLM_D_GROUP};
 
+use super::super::keys::Key;
+
 /// The gate that lets requests wait in the picker.
 pub const FLOW_CONTROL_GATE: &str = "flowControl";
 /// The plugin that says when the pool has no room, where that is a plugin.
@@ -29,6 +31,8 @@ pub struct Traits {
     pub fractional_weights: bool,
     /// How the configuration says when the pool has no room.
     pub saturation: Saturation,
+    /// Which objective is the one that the picker reads.
+    pub objective: Key,
     /// `apiVersion` of objectives and rewrites.
     pub objective_api_version: &'static str,
     /// The groups in which the picker watches objectives and rewrites, by what the cluster knows.
@@ -126,6 +130,7 @@ const GIE_1_3: Traits = Traits {
     fractional_weights: false,
     saturation: Saturation::Thresholds,
     // GIE v1.3.1, `pkg/epp/server/controller_config.go`.
+    objective: Key::InferenceObjective,
     objective_api_version: "inference.networking.x-k8s.io/v1alpha2",
     objective_groups: &[EXPERIMENTAL_GROUP],
     app_protocol: None,
@@ -177,6 +182,7 @@ const LLM_D_0_9: Traits = Traits {
     former_config_api_version: Some("inference.networking.x-k8s.io/v1alpha1"),
     saturation: Saturation::FlowControlPlugin,
     // LDR v0.9.0, `pkg/epp/server/controller_config.go`: the old group only where the cluster knows no other.
+    objective: Key::InferenceObjectiveLlmD,
     objective_api_version: "llm-d.ai/v1alpha2",
     objective_groups: &[LLM_D_GROUP, EXPERIMENTAL_GROUP],
     // LDR v0.9.0, `pkg/epp/server/controller_manager.go`.

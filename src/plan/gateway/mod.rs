@@ -14,6 +14,7 @@ use self::rules::TooManyAdapters;
 
 mod discovery;
 mod former;
+mod former_picker;
 mod implementation;
 mod priority;
 mod rules;
@@ -44,9 +45,32 @@ pub struct RoutingPlan {
     pub priority: Option<PriorityPlan>,
     /// The picker.
     pub picker: PickerPlan,
+    /// What the picker behaves like that serves a live model until that one does, where it reads another objective.
+    pub former_picker: Option<Family>,
 }
 
 impl RoutingPlan {
+    /// What the pickers behave like that answer: the one that is wanted first.
+    fn answering(&self) -> impl Iterator<Item = Family> {
+        [self.picker.family()].into_iter().chain(self.former_picker)
+    }
+
+    /// The picker that reads the objective of that key, if one answers.
+    pub fn reader_of(&self, objective: Key) -> Option<Family> {
+        self.answering().find(|family| family.traits().objective == objective)
+    }
+
+    /// The groups in which pickers that answer look for objectives and rewrites.
+    pub fn objective_groups(&self) -> Vec<&'static str> {
+        let mut groups = Vec::new();
+        for group in self.answering().flat_map(|family| family.traits().objective_groups) {
+            if !groups.contains(group) {
+                groups.push(*group);
+            }
+        }
+        groups
+    }
+
     /// What the implementation can do, and what it needs.
     pub const fn traits(&self) -> Traits {
         self.implementation.traits()
@@ -140,6 +164,7 @@ pub(super) fn decide(
         rules,
         priority: priority::decide(hook, picker.family(), &settings.composite.name),
         picker,
+        former_picker: None,
     })
 }
 

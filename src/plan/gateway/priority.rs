@@ -19,8 +19,10 @@ pub enum Hook {
 pub struct PriorityPlan {
     /// Where that happens.
     pub hook: Hook,
-    /// Headers that are overwritten: name and value.
-    pub set: (&'static str, String),
+    /// Headers that are overwritten.
+    pub set: Vec<&'static str>,
+    /// By the name of this objective.
+    pub objective: String,
     /// Headers that are taken out.
     pub remove: Vec<&'static str>,
 }
@@ -33,11 +35,29 @@ pub(super) fn decide(hook: Hook, family: Family, model: &ModelName) -> Option<Pr
     let Headers { objective, fairness, rewrite } = family.traits().headers;
     let (first, aliases) = objective.split_first()?;
     let remove = [aliases, fairness, rewrite].concat();
-    Some(PriorityPlan { hook, set: (first, model.objective()), remove })
+    Some(PriorityPlan { hook, set: vec![*first], objective: model.objective(), remove })
+}
+
+impl PriorityPlan {
+    /// The same, where a picker of that family reads the headers too.
+    pub(super) fn heeded_by(mut self, family: Family) -> Self {
+        let Headers { objective, fairness, rewrite } = family.traits().headers;
+        self.set.extend(objective.first().filter(|first| !self.set.contains(first)));
+        self.remove.extend([objective, fairness, rewrite].concat());
+        let mut seen = self.set.clone();
+        self.remove.retain(|name| {
+            let is_first = !seen.contains(name);
+            seen.push(*name);
+            is_first
+        });
+        self
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::{Hook, decide};
     use crate::api::ModelName;
     use crate::plan::endpoint_picker::Family;
@@ -49,12 +69,31 @@ mod tests {
         for family in Family::ALL {
             let headers = family.traits().headers;
             let plan = decide(Hook::RouteFilter, family, &model).unwrap();
-            assert_eq!(plan.set.1, "llama", "the objective's name");
+            assert_eq!(plan.objective, "llama");
             let trusted = [headers.objective, headers.fairness, headers.rewrite].concat();
-            let treated: Vec<&str> = std::iter::once(plan.set.0).chain(plan.remove).collect();
+            let treated = [plan.set, plan.remove].concat();
             assert_eq!(treated, trusted, "{family:?}");
             assert_eq!(treated[0], headers.objective[0], "of several names the first one counts");
         }
         assert_eq!(decide(Hook::Nothing, Family::Gie1_3, &model), None);
+    }
+
+    #[test]
+    fn two_pickers_that_read_other_headers_are_told_the_same() {
+        let model = ModelName::parse("llama").unwrap();
+        for wanted in Family::ALL {
+            for former in Family::ALL {
+                let alone = |family: Family| decide(Hook::RouteFilter, family, &model).unwrap();
+                let both = alone(wanted).heeded_by(former);
+                let named = |family: Family| family.traits().headers.objective[0];
+                assert_eq!(both.set[0], named(wanted));
+                assert!(both.set.contains(&named(former)), "{wanted:?} and {former:?}: {:?}", both.set);
+                let treated: Vec<&str> = both.set.iter().chain(&both.remove).copied().collect();
+                let each: BTreeSet<&str> = treated.iter().copied().collect();
+                assert_eq!(each.len(), treated.len(), "a header is overwritten or taken out: {treated:?}");
+                let alone = [alone(wanted), alone(former)].map(|plan| [plan.set, plan.remove].concat());
+                assert_eq!(each, alone.concat().into_iter().collect(), "{wanted:?} and {former:?}");
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Pods come and go by the real controllers of Kubernetes. Here each of them becomes something that runs: a model server
 //! is a page of metrics at an address of its own, and an Endpoint Picker is the real one, with the arguments, environment,
-//! account and configuration of its pod. Its readiness probe is asked, and the pod is told to be Ready when it answers.
+//! account and configuration of its pod. Its probes are asked, and the pod is told to be Ready when they answer.
 //!
 //! Services get the `EndpointSlice`s that the controller would write, which cannot do it here: it would write down the
 //! pods' loopback addresses, and the API server takes none.
@@ -177,8 +177,14 @@ impl Round<'_> {
         let address = match &mut running.process {
             Process::Engine(engine) => engine.address.to_string(),
             Process::Picker(picker) => {
-                if picker.probe("readiness").await?.is_err() {
-                    return Ok(());
+                match picker.is_ready().await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => return Ok(()),
+                    Err(ended) => {
+                        // A kubelet starts it again: what it mounts may have come after it.
+                        self.running.remove(&uid);
+                        return Err(ended);
+                    }
                 }
                 lock(self.shared).pickers.insert(namespace, picker.address);
                 picker.address.ip().to_string()

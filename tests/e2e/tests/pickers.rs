@@ -328,6 +328,11 @@ impl World {
         first.turns_ready().await?;
         let mut second = self.picker(&stack, "pair-epp-1").await?;
         answers_liveness(&mut second).await?;
+        // It would be started anew again and again, did it not listen before it leads.
+        until("a replica that does not lead listens", LIMIT, async || {
+            Ok(if second.has_started().await? { Look::Ok(()) } else { Look::Err(String::new()) })
+        })
+        .await?;
         let heard = second.probe("readiness").await?;
         ensure!(heard == Err("NotServing".to_owned()), "while the first leads, the second says {heard:?}");
 
@@ -341,7 +346,7 @@ impl World {
     }
 
     /// What the real Deployment controller says then is what readiness is judged by: one is available, of the current
-    /// generation, and `Available` is False all the same.
+    /// generation. `Available` is True before any is.
     async fn a_deployment_of_which_one_is_ready(&self, deployment: &Value) -> Result<()> {
         let cluster = &self.control_plane.cluster;
         let _controllers = self
@@ -359,8 +364,14 @@ impl World {
             "phase": "Running",
             "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
         });
+        self.counts_available(deployment, None).await?;
         cluster.set_status(&leader, &ready).await?;
-        until("one of two is available", LIMIT, async || {
+        self.counts_available(deployment, Some(1)).await
+    }
+
+    async fn counts_available(&self, deployment: &Value, want: Option<u64>) -> Result<()> {
+        let cluster = &self.control_plane.cluster;
+        until(&format!("{want:?} of two are available"), LIMIT, async || {
             let live = cluster.get(deployment).await?.unwrap_or_default();
             let status = live.pointer("/status").cloned().unwrap_or_default();
             let conditions = status.pointer("/conditions").and_then(Value::as_array).into_iter().flatten();
@@ -370,7 +381,7 @@ impl World {
                 .collect();
             let counts = ["availableReplicas", "updatedReplicas", "observedGeneration"]
                 .map(|field| status.get(field).and_then(Value::as_u64));
-            let holds = available == ["False"] && counts == [Some(1), Some(2), Some(1)];
+            let holds = available == ["True"] && counts == [want, Some(2), Some(1)];
             Ok(if holds { Ok(()) } else { Err(status.to_string()) })
         })
         .await

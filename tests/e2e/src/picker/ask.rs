@@ -59,13 +59,18 @@ pub struct Client {
 impl Client {
     /// Connects, once somebody listens.
     pub async fn connect(address: SocketAddr) -> Result<Self> {
-        let channel = until("somebody listens", LISTEN_LIMIT, async || {
-            let attempt = Endpoint::from_shared(format!("http://{address}"))?
-                .connect_with_connector(tower::service_fn(move |_| tls(address)))
-                .await;
-            Ok(Look::<Channel>::from(attempt.map_err(|error| format!("{error:?}"))))
+        until("somebody listens", LISTEN_LIMIT, async || {
+            let attempt = Self::connect_at_once(address).await;
+            Ok(Look::from(attempt.map_err(|error| format!("{error:?}"))))
         })
-        .await?;
+        .await
+    }
+
+    /// Connects, if somebody listens.
+    pub async fn connect_at_once(address: SocketAddr) -> Result<Self> {
+        let channel = Endpoint::from_shared(format!("http://{address}"))?
+            .connect_with_connector(tower::service_fn(move |_| tls(address)))
+            .await?;
         Ok(Self { processor: ExternalProcessorClient::new(channel) })
     }
 

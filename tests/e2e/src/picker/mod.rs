@@ -229,10 +229,30 @@ impl Picker {
         })
     }
 
-    /// Waits until the readiness probe succeeds.
+    /// Whether the startup probe succeeds, without which no other is asked.
+    pub async fn has_started(&self) -> Result<bool> {
+        let port =
+            self.container.pointer("/startupProbe/tcpSocket/port").context("there is no such probe")?;
+        let mut ports = self.container.pointer("/ports").and_then(Value::as_array).into_iter().flatten();
+        let number = ports.find(|it| it.get("name") == Some(port)).and_then(|it| it.get("containerPort"));
+        let number = number.and_then(Value::as_u64).with_context(|| format!("no port is called {port}"))?;
+        let address = self.at(number).with_context(|| format!("nobody listens at {number}"))?;
+        Ok(TcpStream::connect(address).await.is_ok())
+    }
+
+    /// Waits until the readiness probe succeeds, as a kubelet asks it.
     pub async fn turns_ready(&mut self) -> Result<()> {
-        let outcome = until("the picker is ready", READY_LIMIT, async || self.probe("readiness").await).await;
+        let outcome = until("the picker is ready", READY_LIMIT, async || self.is_ready().await).await;
         outcome.with_context(|| self.server.log_tail())
+    }
+
+    /// Whether a kubelet says that the pod is ready, or why it does not.
+    pub async fn is_ready(&mut self) -> Result<Look<()>> {
+        self.server.check()?;
+        if !self.has_started().await? {
+            return Ok(Err("it does not listen yet".to_owned()));
+        }
+        self.probe("readiness").await
     }
 
     /// Connects as a Gateway does.

@@ -15,7 +15,8 @@ pub(super) async fn play(cluster: &Cluster, orders: &Orders) -> Result<()> {
     Ok(())
 }
 
-/// Of several replicas that elect a leader, that one is ready and no other, and the controller says so at length.
+/// Of several replicas that elect a leader, that one is ready and no other. By their strategy all may be unavailable, so
+/// the controller takes that for available, and for a rollout that does not end.
 fn status(object: &Value, held: bool) -> Value {
     let wanted = object.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
     let args = list(object, "/spec/template/spec/containers").flat_map(|container| list(container, "/args"));
@@ -31,7 +32,7 @@ fn status(object: &Value, held: bool) -> Value {
             "lastTransitionTime": EPOCH, "lastUpdateTime": EPOCH,
         })
     };
-    let available = if ready == wanted {
+    let available = if ready == wanted || led {
         told("Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
     } else {
         let never = "Deployment does not have minimum availability.";
