@@ -1,7 +1,8 @@
 //! The function's second job: the block `gatewayInferenceExtension` of a cluster's composite resource.
 //!
-//! Shares `api`, `observe`'s reading of conditions, `deliver` and `report`'s words with the model stack; neither job
-//! knows the other. Adds to a cluster what its model stacks need, and takes nothing away from anyone.
+//! Shares `api`, `observe`'s reading of conditions, `plan`'s names and its judgement of whose an object is, `deliver` and
+//! `report`'s words with the model stack; neither job decides for the other. Adds to a cluster what its model stacks need,
+//! and takes nothing away from anyone.
 
 use std::collections::BTreeMap;
 
