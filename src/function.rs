@@ -11,7 +11,7 @@ use crate::api::settings::{GatewayChoice, Settings, Transport, Ttl};
 use crate::api::{self, Problem, cluster_extension};
 use crate::cluster;
 use crate::compose::{ComposeError, compose};
-use crate::deliver::{self, GATEWAYS, Lookup, Means, deliver};
+use crate::deliver::{self, GATEWAY_CLASSES, GATEWAYS, Lookup, Means, deliver};
 use crate::kinds::Foreign;
 use crate::observe;
 use crate::plan::keys::Key;
@@ -20,7 +20,7 @@ use crate::protocol::view::{
     Condition, Ready, ResponseMeta, Result as Outcome, RunFunctionRequest, RunFunctionResponse, Status,
 };
 use crate::protocol::{StructError, desired, from_struct, join};
-use crate::report::{self, Event, Report, Severity, Truth, report};
+use crate::report::{self, ConditionType, Event, Report, Severity, Truth, report};
 
 /// What Crossplane's client receives at most, and no flag of it changes that (crossplane v2.3, grpc-go's default).
 pub const RESPONSE_LIMIT: usize = 4 * 1024 * 1024;
@@ -54,6 +54,13 @@ pub enum FunctionError {
          keys are fixed; rename it there"
     )]
     KeyTaken(&'static str),
+    /// What a live route was made for is not known any more.
+    #[error(
+        "the route of a live model would have to go, so nothing is changed until its Gateway, and what implements that, are \
+         known; if this does not end by itself, name them in gateway.ref and gateway.implementation of the platform's Input: \
+         {0}"
+    )]
+    RouteForgotten(String),
     /// The stack.
     #[error(transparent)]
     Compose(#[from] ComposeError),
@@ -141,6 +148,16 @@ fn model_stack(
         requirements.labelled(GATEWAYS, api_version, kind, namespace, labels);
         found.unwrap_or_default()
     });
+    // After an error Crossplane asks for nothing.
+    let mut is_asking = gateways.is_some() && observed.gateways.is_none();
+    if let Some(Lookup { api_version, kind, namespace, labels }) = classes(&settings) {
+        match request.required(GATEWAY_CLASSES) {
+            Some(found) => observed.find_classes(&found),
+            None => is_asking = true,
+        }
+        let requirements = response.requirements.get_or_insert_default();
+        requirements.labelled(GATEWAY_CLASSES, api_version, kind, namespace, labels);
+    }
     if settings.transport == Transport::Direct {
         for key in Key::FOREIGN {
             if let Some(found) = request.required(key.as_str()) {
@@ -155,6 +172,10 @@ fn model_stack(
     }
 
     let Report { ready, conditions, status, events, incomplete, settled } = report(&plan, &observed);
+    if plan.forgets_route(&observed) && !is_asking {
+        let why = conditions.into_iter().find(|condition| condition.kind == ConditionType::GatewayReady);
+        return Err(FunctionError::RouteForgotten(why.map(|why| why.message).unwrap_or_default()));
+    }
     let mut part = desired::Part::default();
     for composed in compose(&plan)? {
         let key = composed.key;
@@ -164,8 +185,9 @@ fn model_stack(
                 part.resource(key.as_str(), &object, ready)
                     .map_err(|source| FunctionError::Write { what: key.as_str(), source })?;
             }
-            // It is among what was found, and asking for it by name would depend on the answer.
-            Means::LookedUp(_) if key == Key::Gateway && found_here.is_some() => {}
+            // They are among what was found, and asking for them by name would depend on the answer.
+            Means::LookedUp(_) if key == Key::GatewayClass || key == Key::Gateway && found_here.is_some() => {
+            }
             Means::LeftOut => {}
             Means::LookedUp(foreign) => {
                 let Foreign { api_version, kind, metadata } = *foreign;
@@ -198,6 +220,13 @@ fn discovered(settings: &Settings) -> Option<Lookup> {
             Some(deliver::gateways(&settings.transport, settings.composite.namespace.as_deref()))
         }
     }
+}
+
+/// Where the Gateways' classes can be seen, where one of them is to say what implements the Gateway. On another cluster an
+/// Object looks at the one.
+fn classes(settings: &Settings) -> Option<Lookup> {
+    let is_told = settings.routing.as_ref()?.implementation.is_none();
+    (is_told && settings.transport == Transport::Direct).then(deliver::gateway_classes)
 }
 
 fn cluster_extension(
@@ -283,6 +312,7 @@ fn fatal(mut response: RunFunctionResponse, job: Job, error: &FunctionError) -> 
         | FunctionError::Read { .. }
         | FunctionError::Observe(_)
         | FunctionError::KeyTaken(_)
+        | FunctionError::RouteForgotten(_)
         | FunctionError::Compose(_)
         | FunctionError::Write { .. }
         | FunctionError::TooLarge { .. } => false,

@@ -21,7 +21,7 @@ fn problems_are_told_with_their_place_and_end_in_one() {
         stderr.lines().collect::<Vec<_>>(),
         [
             "note: bad.yaml:46: v1 ConfigMap is not checked",
-            r#"bad.yaml:24:27: spec.gateway.implementation is "Auto": not supported yet, name what implements the Gateway"#,
+            r#"bad.yaml:24:27: spec.gateway.implementation is "Traefik": must be EnvoyAIGateway, Istio, Agentgateway, GKE, NGINX, Other or Auto"#,
             "bad.yaml:25:19: spec.gateway.timout is unknown: did you mean timeout?",
             r#"bad.yaml:30:9: metadata.name is "3-qwen": must consist of lower-case letters, digits and dashes, and start with a letter, since it becomes the name of a Service"#,
             "bad.yaml:32:10: spec.model is missing: it is required",

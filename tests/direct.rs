@@ -67,8 +67,11 @@ fn resource(kind: &str) -> String {
 
 /// What every composed resource of many stacks needs.
 fn needed() -> BTreeSet<Right> {
-    let mut needed =
-        rights(&[json!("gateway.networking.k8s.io")], &[json!("gateways")], &LOOKED_UP.map(Value::from));
+    let mut needed = rights(
+        &[json!("gateway.networking.k8s.io")],
+        &[json!("gatewayclasses"), json!("gateways")],
+        &LOOKED_UP.map(Value::from),
+    );
     for mut case in generate::deterministic(CASES, generate::case()) {
         case.compose_directly();
         let pipeline = Pipeline::alone(case.input.as_ref().map(document));

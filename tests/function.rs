@@ -176,6 +176,94 @@ fn without_objects_a_picker_that_is_already_there_is_asked_for_too() {
     }
 }
 
+/// The collection's members, or all there are of the kind: by settings alone, whatever was found.
+#[test]
+fn what_a_gateway_is_found_among_is_asked_for_at_every_call() {
+    let selector = |kind: &str, namespace: Option<&str>, labels: &[(&str, &str)]| {
+        let api_version = match kind {
+            "Object" if labels.is_empty() => panic!("all Objects"),
+            "Object" => "kubernetes.m.crossplane.io/v1alpha1",
+            _ => "gateway.networking.k8s.io/v1",
+        };
+        let labels = labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect();
+        wire::ResourceSelector {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.map(str::to_owned),
+            r#match: Some(wire::resource_selector::Match::MatchLabels(wire::MatchLabels { labels })),
+        }
+    };
+    let ours = [("inference.devopstoolkit.ai/gateways", "gpu-cluster")];
+    let cases = [
+        (
+            json!({"gateway": {"discovery": true}}),
+            vec![("gateways", selector("Object", Some("team-a"), &ours))],
+        ),
+        (
+            json!({"gateway": {"discovery": true, "implementation": "Auto"}, "providerConfigKind": "ClusterProviderConfig"}),
+            vec![("gateways", selector("Object", None, &ours))],
+        ),
+        (
+            json!({"gateway": {"implementation": "Auto", "ref": {"name": "eg", "namespace": "gateways"}}}),
+            vec![],
+        ),
+        (
+            json!({"gateway": {"discovery": true}, "target": "Direct"}),
+            vec![("gateways", selector("Gateway", None, &[]))],
+        ),
+        (
+            json!({"gateway": {"discovery": true, "implementation": "Auto"}, "target": "Direct"}),
+            vec![
+                ("gateways", selector("Gateway", None, &[])),
+                ("gateway_classes", selector("GatewayClass", None, &[])),
+            ],
+        ),
+    ];
+    let gateway = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": {"name": "eg", "namespace": "gateways"}, "spec": {"gatewayClassName": "eg"},
+    });
+    let class = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "eg"},
+        "spec": {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"},
+    });
+    let member = json!({
+        "spec": {"providerConfigRef": {"kind": "ProviderConfig", "name": "gpu-cluster"}}, "status": {"atProvider": {"manifest": gateway}},
+    });
+    let entry = |key: &str, item: &Value| view::RequiredEntry {
+        key: key.to_owned(),
+        value: Some(view::RequiredResources {
+            items: vec![view::ObservedResource { resource: vec![bytes(item)] }],
+        }),
+    };
+    for (spec, wanted) in cases {
+        let mut manifest = hosted();
+        let is_direct = spec["target"] == "Direct";
+        if is_direct {
+            manifest["spec"].as_object_mut().unwrap().remove("providerConfigName");
+        }
+        let input = json!({
+            "apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ModelStack", "spec": spec,
+        });
+        let request = view::RunFunctionRequest { input: vec![bytes(&input)], ..request(bytes(&manifest)) };
+        let resources: BTreeMap<_, _> =
+            wanted.into_iter().map(|(key, selector)| (key.to_owned(), selector)).collect();
+        let want = (!resources.is_empty())
+            .then(|| wire::Requirements { resources, ..wire::Requirements::default() });
+        let first = answer(&request);
+        assert_eq!(first.requirements, want, "{spec}");
+        assert!(!keys(&first).contains(&"http_route"), "{spec}: nobody knows to which Gateway, or how");
+        let there = if is_direct { &gateway } else { &member };
+        let required_resources = vec![entry("gateways", there), entry("gateway_classes", &class)];
+        let second = answer(&view::RunFunctionRequest { required_resources, ..request });
+        assert_eq!(second.requirements, want, "{spec}: what was found changes nothing");
+        // A Gateway of that namespace's provider configuration is not one of the cluster's, and what implements the one
+        // that is named an Object has yet to see.
+        let is_known = is_direct || spec["gateway"]["implementation"] != "Auto";
+        assert_eq!(keys(&second).contains(&"http_route"), is_known, "{spec}");
+    }
+}
+
 #[test]
 fn the_full_stack_has_every_object() {
     let response = answer(&request(bytes(&hosted())));

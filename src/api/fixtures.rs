@@ -71,7 +71,7 @@ impl Settings {
     pub(crate) fn hosted(mut self, host: &str) -> Self {
         self.routing = Some(Routing {
             by: RouteBy::Host(Host::parse(host).unwrap()),
-            implementation: Implementation::EnvoyAiGateway,
+            implementation: Some(Implementation::EnvoyAiGateway),
             gateway: GatewayChoice::Named(GatewayRef {
                 name: "eg".to_owned(),
                 namespace: "envoy-gateway-system".to_owned(),
@@ -150,7 +150,13 @@ impl Settings {
 
     /// Behind a Gateway that something else implements.
     pub(crate) fn on(mut self, implementation: Implementation) -> Self {
-        self.routing.as_mut().unwrap().implementation = implementation;
+        self.routing.as_mut().unwrap().implementation = Some(implementation);
+        self
+    }
+
+    /// Behind a Gateway whose class says what implements it.
+    pub(crate) fn on_any(mut self) -> Self {
+        self.routing.as_mut().unwrap().implementation = None;
         self
     }
 

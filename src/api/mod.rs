@@ -41,12 +41,10 @@ mod tests;
 mod texts;
 #[cfg(test)]
 mod twin_tests;
-mod unsupported;
 mod values;
 
 pub use problem::{Path, Problem, Source, Step, nearest};
 pub use read::{Document, Metadata, composite_fields, input_fields, problems, read, read_input};
 pub use shape::Shape;
-pub use unsupported::is_supported;
 pub(crate) use values::LABEL_VALUE_MAX;
 pub use values::{Duration, Host, ModelName, Namespace};

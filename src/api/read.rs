@@ -11,7 +11,6 @@ use super::reading::{Node, Read};
 use super::resolve::{self, Identity};
 use super::settings::Settings;
 use super::shape::Shape;
-use super::unsupported;
 use super::values::{ModelName, Namespace};
 
 /// What is read of a Kubernetes object; the rest may be large, and is skipped.
@@ -63,7 +62,6 @@ pub fn read(composite: &Document, input: Option<&Document>) -> Result<Settings, 
     let identity = read_identity(composite, stack.spec_path.is_some(), &mut problems);
     let settings = if let Some(fields) = fields_at(composite, spec_path) {
         let spec = Spec::read(Node::root(fields), &mut problems);
-        unsupported::refuse(fields, Source::Composite, &mut problems);
         spec.zip(identity).and_then(|(spec, identity)| {
             resolve::settle(identity, spec, stack, &mut problems, &mut input_problems)
         })
@@ -138,7 +136,6 @@ fn read_stack(input: &Document) -> Result<(StackSpec, Problems), Vec<Problem>> {
             return Ok((StackSpec::default(), problems));
         }
         let stack = StackSpec::read(Node::root(&input.spec), &mut problems).unwrap_or_default();
-        unsupported::refuse(&input.spec, Source::Input, &mut problems);
         return Ok((stack, problems));
     }
     Err(problems.in_order(StackSpec::SHAPE))

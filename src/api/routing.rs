@@ -22,7 +22,7 @@ const DEFAULT_DISCOVERY_LABEL: (&str, &str) = ("inference.devopstoolkit.ai/gatew
 /// What the platform says about Gateways.
 #[derive(Debug)]
 pub(super) struct PlatformGateway {
-    /// `None` where the choice is refused elsewhere.
+    /// `None` = what the Gateway's class says.
     implementation: Option<Implementation>,
     name: Option<String>,
     namespace: Option<String>,
@@ -159,7 +159,6 @@ pub(super) fn settle(
             RouteBy::Host(host?)
         }
     };
-    let implementation = own.implementation?;
     let path = Path::dotted("gateway.ref");
     if gateway.is_none() && !input.doubt(&path) {
         let want = if own.discovery.is_some() {
@@ -171,7 +170,7 @@ pub(super) fn settle(
     }
     Some(Routing {
         by,
-        implementation,
+        implementation: own.implementation,
         gateway: gateway?,
         priority_hook: own.priority_hook,
         timeout: own.timeout,

@@ -384,8 +384,8 @@ pub enum PriorityHook {
 pub struct Routing {
     /// What leads to the model.
     pub by: RouteBy,
-    /// What implements the Gateway.
-    pub implementation: Implementation,
+    /// What implements the Gateway; `None` = what its class says.
+    pub implementation: Option<Implementation>,
     /// The Gateway.
     pub gateway: GatewayChoice,
     /// What may give requests their priority.

@@ -143,6 +143,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
             ScalingPlan::Off | ScalingPlan::Withheld(_) => None,
         },
         Key::Gateway => plan.gateway().map(|it| gateway::observed(it).into()),
+        Key::GatewayClass => plan.gateway_class().map(|it| gateway::class(it).into()),
         Key::Ingress => match &plan.ingress {
             IngressPlan::Wanted(host) | IngressPlan::Kept(host) => Some(ingress::ingress(plan, host).into()),
             IngressPlan::Absent => None,

@@ -92,7 +92,7 @@ fn rule(plan: &Plan, routing: &RoutingPlan, rule: &RulePlan) -> Rule {
         matches: rule.matches.iter().map(request_match).collect(),
         filters,
         backend_refs: vec![backend],
-        timeouts: routing.traits().route_timeouts.then(|| timeouts(routing)),
+        timeouts: routing.traits().is_some_and(|traits| traits.route_timeouts).then(|| timeouts(routing)),
     }
 }
 

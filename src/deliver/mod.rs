@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::api::settings::{Delivery, ProviderConfigKind, Target, Transport};
 use crate::compose::Composed;
-use crate::kinds::gateway_api::{API_VERSION, GATEWAY};
+use crate::kinds::gateway_api::{API_VERSION, GATEWAY, GATEWAY_CLASS};
 use crate::kinds::provider_kubernetes::{
     CLUSTER_API_VERSION, ForProvider, NAMESPACED_API_VERSION, OBJECT, OBSERVE, Object, ObjectSpec,
     ProviderConfigRef, Readiness, UPDATE,
@@ -38,6 +38,9 @@ pub enum Means {
 /// What Crossplane is asked for by this name: the Gateways among which one is found.
 pub const GATEWAYS: &str = "gateways";
 
+/// The same of the classes of Gateways.
+pub const GATEWAY_CLASSES: &str = "gateway_classes";
+
 /// Resources to look up, all with these labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
@@ -69,6 +72,11 @@ pub fn gateways(transport: &Transport, namespace: Option<&str>) -> Lookup {
     };
     let labels = vec![gateways_label(provider_config_name)];
     Lookup { api_version, kind: OBJECT, namespace, labels }
+}
+
+/// All classes of Gateways on the cluster that Crossplane runs on.
+pub const fn gateway_classes() -> Lookup {
+    Lookup { api_version: API_VERSION, kind: GATEWAY_CLASS, namespace: None, labels: Vec::new() }
 }
 
 /// Delivers one object of a model stack.

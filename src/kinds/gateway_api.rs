@@ -10,6 +10,8 @@ pub const GROUP: &str = "gateway.networking.k8s.io";
 pub const API_VERSION: &str = "gateway.networking.k8s.io/v1";
 /// The kind of a `Gateway`.
 pub const GATEWAY: &str = "Gateway";
+/// The kind of a `GatewayClass`.
+pub const GATEWAY_CLASS: &str = "GatewayClass";
 
 /// `HTTPRoute`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

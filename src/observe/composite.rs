@@ -1,8 +1,9 @@
-//! The observed composite's own conditions; its spec belongs to `api`.
+//! The observed composite's own status, as far as it is written here; its spec belongs to `api`.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::ObservedCondition;
 use super::live::list;
@@ -16,6 +17,20 @@ pub(super) struct Composite {
 struct Status {
     #[serde(default, deserialize_with = "list")]
     conditions: Vec<Condition>,
+    gateway: Option<Either<Gateway>>,
+}
+
+/// In composites of other kinds the field may be anything.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Either<T> {
+    Ours(T),
+    Theirs(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+struct Gateway {
+    implementation: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -30,6 +45,14 @@ struct Condition {
 }
 
 impl Composite {
+    /// `status.gateway.implementation`.
+    pub(super) fn implementation(&self) -> Option<String> {
+        match self.status.as_ref()?.gateway.as_ref()? {
+            Either::Ours(Gateway { implementation }) => implementation.clone(),
+            Either::Theirs(IgnoredAny) => None,
+        }
+    }
+
     pub(super) fn conditions(self) -> BTreeMap<String, ObservedCondition> {
         let conditions = self.status.map(|status| status.conditions).unwrap_or_default();
         conditions

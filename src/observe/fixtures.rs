@@ -16,6 +16,7 @@ use super::{Observed, read};
 pub(crate) struct Cluster {
     objects: BTreeMap<Key, Value>,
     conditions: Vec<Value>,
+    implementation: Option<&'static str>,
 }
 
 /// Nothing yet.
@@ -43,6 +44,12 @@ impl Cluster {
         let synced = json!({"type": "Synced", "status": "False", "reason": "ReconcileError", "message": why});
         let former = self.objects.get(&key).map_or(Value::Null, |object| live_object(object).clone());
         self.with(key, &synced, former)
+    }
+
+    /// What the composite says that its route was made for.
+    pub(crate) fn written_for(mut self, implementation: &'static str) -> Self {
+        self.implementation = Some(implementation);
+        self
     }
 
     /// The same without Objects.
@@ -73,7 +80,11 @@ impl Cluster {
 
     /// As read from a request.
     pub(crate) fn observed(&self) -> Observed {
-        let composite = to_struct(&json!({"status": {"conditions": self.conditions}})).unwrap();
+        let composite = to_struct(&json!({"status": {
+            "conditions": self.conditions,
+            "gateway": {"implementation": self.implementation},
+        }}))
+        .unwrap();
         let objects: BTreeMap<&str, Vec<u8>> =
             self.objects.iter().map(|(key, object)| (key.as_str(), to_struct(object).unwrap())).collect();
         read(&composite, objects.iter().map(|(key, bytes)| (*key, bytes.as_slice()))).unwrap()

@@ -20,6 +20,27 @@ struct Gateway {
     kind: Option<String>,
     #[serde(default)]
     metadata: Metadata,
+    spec: Option<GatewaySpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GatewaySpec {
+    gateway_class_name: Option<String>,
+}
+
+/// A `GatewayClass`, as far as it says who implements it.
+#[derive(Deserialize)]
+struct Class {
+    #[serde(default)]
+    metadata: Metadata,
+    spec: Option<ClassSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClassSpec {
+    controller_name: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -73,6 +94,15 @@ impl Observed {
         };
         self.gateways = Some(resources.iter().filter_map(read).collect());
     }
+
+    /// Adds the classes that Crossplane has found.
+    pub fn find_classes(&mut self, resources: &[Bytes]) {
+        let read = |resource: &Bytes| {
+            let Class { metadata, spec } = from_struct(resource).ok()?;
+            Some((metadata.name?, spec.and_then(|spec| spec.controller_name)))
+        };
+        self.classes = Some(resources.iter().filter_map(read).collect());
+    }
 }
 
 impl Member {
@@ -106,11 +136,12 @@ impl Member {
 }
 
 fn found(gateway: Gateway) -> Option<FoundGateway> {
-    let Gateway { api_version, kind, metadata: Metadata { name, namespace, labels } } = gateway;
+    let Gateway { api_version, kind, metadata: Metadata { name, namespace, labels }, spec } = gateway;
     let is_gateway = kind.as_deref() == Some(GATEWAY)
         && api_version.is_some_and(|version| version.split('/').next() == Some(GROUP));
     let (name, namespace) = name.zip(namespace).filter(|_| is_gateway)?;
-    Some(FoundGateway { name, namespace, labels: labels.unwrap_or_default() })
+    let class = spec.and_then(|spec| spec.gateway_class_name);
+    Some(FoundGateway { name, namespace, labels: labels.unwrap_or_default(), class })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod extension_policy;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod gateway;
+mod gateway_class;
 mod gateways;
 mod http_route;
 mod inference_pool;
@@ -43,8 +44,12 @@ pub struct Observed {
     pub objects: BTreeMap<Key, ObservedObject>,
     /// Conditions on the observed composite itself: type to status and reason. Events come from their change.
     pub conditions: BTreeMap<String, ObservedCondition>,
+    /// `status.gateway.implementation` of the observed composite: what a live route was made for.
+    pub implementation: Option<String>,
     /// The Gateways of the target cluster, where one is to be found; `None` while nobody has looked.
     pub gateways: Option<Vec<FoundGateway>>,
+    /// The controllers of the cluster's `GatewayClass`es by their names, where Crossplane looks them up.
+    pub classes: Option<BTreeMap<String, Option<String>>>,
 }
 
 /// A Gateway among others.
@@ -56,6 +61,8 @@ pub struct FoundGateway {
     pub namespace: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Its class.
+    pub class: Option<String>,
 }
 
 impl Observed {
@@ -81,7 +88,8 @@ impl Live {
             | Facts::Parents(_)
             | Facts::ScaledObject(_)
             | Facts::AiGatewayRoute(_)
-            | Facts::Gateway(_) => None,
+            | Facts::Gateway(_)
+            | Facts::GatewayClass(_) => None,
         }
     }
 }
@@ -202,6 +210,8 @@ pub enum Facts {
     AiGatewayRoute(Vec<ConditionFacts>),
     /// The Gateway.
     Gateway(GatewayFacts),
+    /// The Gateway's class: `spec.controllerName`.
+    GatewayClass(Option<String>),
 }
 
 /// A `VLLMRuntime`'s facts.

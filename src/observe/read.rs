@@ -15,6 +15,7 @@ use super::composite::Composite;
 use super::deployment::Deployment;
 use super::extension_policy::ExtensionPolicy;
 use super::gateway::Gateway;
+use super::gateway_class::GatewayClass;
 use super::http_route::HttpRoute;
 use super::inference_pool::InferencePool;
 use super::live::{Existing, Kind, Manifest};
@@ -49,7 +50,12 @@ pub fn read<'a>(
     composite: &[u8],
     resources: impl IntoIterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<Observed, ReadError> {
-    let mut observed = Observed { conditions: conditions(composite)?, ..Observed::default() };
+    let composite: Composite = from_struct(composite).map_err(ReadError::Composite)?;
+    let mut observed = Observed {
+        implementation: composite.implementation(),
+        conditions: composite.conditions(),
+        ..Observed::default()
+    };
     for (name, bytes) in resources {
         let Some(key) = Key::parse(name) else { continue };
         observed.objects.insert(key, object(key, bytes).map_err(|source| failed(key, source))?);
@@ -124,6 +130,7 @@ fn of_kind(key: Key, form: Form, bytes: &[u8]) -> Result<ObservedObject, StructE
         Key::GatewayExtensionPolicy => object_of::<ExtensionPolicy>(form, bytes),
         Key::ScaledObject => object_of::<ScaledObject>(form, bytes),
         Key::Gateway => object_of::<Gateway>(form, bytes),
+        Key::GatewayClass => object_of::<GatewayClass>(form, bytes),
         Key::ModelService
         | Key::ModelMetricsService
         | Key::ModelPodDisruptionBudget

@@ -575,3 +575,21 @@ fn the_composite_tells_its_conditions() {
         "a composite may have no status yet"
     );
 }
+
+/// Composites of other kinds may have a field of that name, and anything in it.
+#[test]
+fn what_a_live_route_was_made_for_is_read_where_it_is_ours() {
+    let cases = [
+        (json!({"implementation": "Istio", "name": "eg"}), Some("Istio")),
+        (json!({"name": "eg"}), None),
+        (json!("eg"), None),
+        (json!([1]), None),
+        (json!({"implementation": 1}), None),
+        (Value::Null, None),
+    ];
+    for (gateway, want) in cases {
+        let composite = to_struct(&json!({"status": {"gateway": gateway}})).unwrap();
+        let observed = read(&composite, []).unwrap();
+        assert_eq!(observed.implementation.as_deref(), want, "{gateway}");
+    }
+}

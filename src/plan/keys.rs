@@ -93,13 +93,15 @@ pub enum Key {
     ScaledObject,
     /// The Gateway, observed only.
     Gateway,
+    /// The Gateway's class, observed only.
+    GatewayClass,
     /// Replaced by the route; kept for users of `ingressHost`.
     Ingress,
 }
 
 impl Key {
     /// Every key, in the order in which they are composed.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::VllmRuntime,
         Self::ModelDeployment,
         Self::ModelService,
@@ -145,6 +147,7 @@ impl Key {
         Self::PrometheusRule,
         Self::ScaledObject,
         Self::Gateway,
+        Self::GatewayClass,
         Self::Ingress,
     ];
 
@@ -199,6 +202,7 @@ impl Key {
             Self::PrometheusRule => "prometheus_rule",
             Self::ScaledObject => "scaled_object",
             Self::Gateway => "gateway",
+            Self::GatewayClass => "gateway_class",
             Self::Ingress => "ingress",
         }
     }
@@ -264,6 +268,7 @@ mod tests {
                 "prometheus_rule",
                 "scaled_object",
                 "gateway",
+                "gateway_class",
                 "ingress",
             ]
         );

@@ -280,6 +280,18 @@ impl Plan {
         self.routing.as_ref()?.gateway.as_ref().ok()
     }
 
+    /// Whether a live route would go for want of knowledge, and not because anybody wants it gone.
+    pub fn forgets_route(&self, observed: &Observed) -> bool {
+        let is_live =
+            [Key::HttpRoute, Key::AiGatewayRoute].iter().any(|key| observed.objects.contains_key(key));
+        is_live && self.routing.as_ref().is_some_and(|routing| !routing.is_decided())
+    }
+
+    /// The Gateway's class, where that says what implements it.
+    pub fn gateway_class(&self) -> Option<&str> {
+        self.routing.as_ref()?.class.as_deref()
+    }
+
     /// Whether the stack has that object.
     pub fn has(&self, key: Key) -> bool {
         match key {
@@ -309,6 +321,7 @@ impl Plan {
             | Key::EppDeployment
             | Key::EppService => self.own_picker().is_some(),
             Key::Gateway => self.gateway().is_some(),
+            Key::GatewayClass => self.gateway_class().is_some(),
             Key::EppRoleLeaderElection | Key::EppRoleBindingLeaderElection => {
                 self.own_picker().is_some_and(OwnPicker::elects_leader)
             }
@@ -317,14 +330,12 @@ impl Plan {
             | Key::EppMetricsToken
             | Key::EppMetricsClusterRole
             | Key::EppMetricsClusterRoleBinding => self.shows_token(),
-            Key::HttpRoute => self
-                .routing
-                .as_ref()
-                .is_some_and(|routing| routing.gateway.is_ok() && !routing.has_own_route()),
-            Key::AiGatewayRoute | Key::AiGatewayHttpRoute => self
-                .routing
-                .as_ref()
-                .is_some_and(|routing| routing.gateway.is_ok() && routing.has_own_route()),
+            Key::HttpRoute => {
+                self.routing.as_ref().is_some_and(|routing| routing.is_decided() && !routing.has_own_route())
+            }
+            Key::AiGatewayRoute | Key::AiGatewayHttpRoute => {
+                self.routing.as_ref().is_some_and(|routing| routing.is_decided() && routing.has_own_route())
+            }
             Key::AdaptersConfigMap
             | Key::GatewayDestinationRule
             | Key::GatewayHealthCheckPolicy
@@ -400,6 +411,7 @@ impl Plan {
                     .map(|gateway| (Some(gateway.namespace.clone()), gateway.name.clone()))
                     .unwrap_or_default();
             }
+            Key::GatewayClass => return (None, self.gateway_class().unwrap_or_default().to_owned()),
         };
         (Some(self.namespace.to_string()), name)
     }

@@ -103,7 +103,7 @@ const fn engines(callers: Callers) -> Opening {
 
 /// Where requests come from; from nowhere while that depends on a Gateway that is not known.
 fn gateway(routing: &RoutingPlan) -> Result<Option<Peer>, Problem> {
-    let traits = routing.traits();
+    let Some(traits) = routing.traits() else { return Ok(None) };
     match traits.proxies {
         Proxies::Labelled(labels) => {
             let labels = labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned()));
@@ -185,9 +185,13 @@ mod tests {
     #[test]
     fn nobody_comes_from_a_gateway_that_is_still_looked_for() {
         let picker = Peer::Beside(component_labels(&llm().composite.name, ENDPOINT_PICKER));
-        let found = network(&llm().hosted(HOST).on(Implementation::Istio).discovering().closed()).unwrap();
-        assert_eq!(found.model, [open(8000, &[&picker, &namespace("monitoring")])]);
-        assert_eq!(found.picker, [], "whoever asks it is not known");
+        let sought = llm().hosted(HOST).on(Implementation::Istio).discovering().closed();
+        let untold = llm().hosted(HOST).on_any().closed();
+        for settings in [sought, untold] {
+            let found = network(&settings).unwrap();
+            assert_eq!(found.model, [open(8000, &[&picker, &namespace("monitoring")])]);
+            assert_eq!(found.picker, [], "whoever asks it is not known");
+        }
     }
 
     /// Its labels are not known, but its namespace is.

@@ -44,7 +44,8 @@ fn latest(observed: &Observed, live: &Live) -> Option<Timestamp> {
         | Facts::Parents(_)
         | Facts::ScaledObject(_)
         | Facts::AiGatewayRoute(_)
-        | Facts::Gateway(_) => None,
+        | Facts::Gateway(_)
+        | Facts::GatewayClass(_) => None,
     };
     let autoscaler = match observed.live(Key::ScaledObject).map(|live| &live.facts) {
         Some(Facts::ScaledObject(facts)) => time(facts.last_active.as_ref()),

@@ -114,6 +114,7 @@ pub const CATALOGUE: [(ConditionType, &[Reason]); 4] = [
             Reason::Pending,
             Reason::NoGateway,
             Reason::MultipleGateways,
+            Reason::UnknownGatewayClass,
             Reason::GatewayApiNotInstalled,
             Reason::InferenceExtensionNotInstalled,
             Reason::GatewayImplementationNotInstalled,

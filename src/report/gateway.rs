@@ -2,7 +2,7 @@
 
 use crate::api::settings::{Criticality, Delivery, FailureMode, GatewayRef, RouteBy, Transport};
 use crate::observe::{Acceptance, ConditionFacts, Facts, Live, Observed, is_missing};
-use crate::plan::gateway::{Former, Undecided};
+use crate::plan::gateway::{Former, Undecided, Untold};
 use crate::plan::keys::Key;
 use crate::plan::names::GATEWAYS_LABEL;
 use crate::plan::{Plan, RoutingPlan};
@@ -54,6 +54,10 @@ pub(super) fn condition(plan: &Plan, observed: &Observed) -> Condition {
 fn decide(plan: &Plan, routing: &RoutingPlan, observed: &Observed) -> Result<Condition, Condition> {
     let chosen = routing.gateway.as_ref().map_err(|undecided| not_found(plan, undecided))?;
     let gateway = name(plan, Key::Gateway);
+    if let Err(untold) = &routing.implementation {
+        looked_at(plan, observed, &gateway)?;
+        return Err(unknown(plan, observed, &gateway, untold));
+    }
     let route_key = routing.route_key();
     let pool = stage(plan, routing, chosen, observed, Key::InferencePool, Reason::InferencePoolFailed);
     let mut route = stage(plan, routing, chosen, observed, route_key, Reason::HttpRouteFailed);
@@ -127,6 +131,38 @@ fn not_found(plan: &Plan, undecided: &Undecided) -> Condition {
                 "Routing: there are several Gateways {seen}: {names}. Give the one to take, and no other, the labels of \
                  gateway.discoveryLabel, or name it in the platform's Input or in spec.gateway.ref.",
                 names = names.join(", "),
+            ),
+        ),
+    };
+    Condition::new(KIND, reason, message)
+}
+
+/// Why it is not known what implements the Gateway, which can be looked at.
+fn unknown(plan: &Plan, observed: &Observed, gateway: &str, untold: &Untold) -> Condition {
+    let class = name(plan, Key::GatewayClass);
+    let cure = "have the platform's Input name in gateway.implementation what implements it";
+    let (reason, message) = match untold {
+        Untold::Unseen if plan.gateway_class().is_none() => {
+            (Reason::UnknownGatewayClass, format!("Routing: {gateway} names no class; {cure}."))
+        }
+        Untold::Unseen => {
+            return match state(observed, Key::GatewayClass).live(plan, KIND, "Routing", Key::GatewayClass) {
+                Err(condition) if condition.reason != Reason::Creating => condition,
+                Err(_) | Ok(_) => looked_up(plan, KIND, "Routing", &class),
+            };
+        }
+        Untold::NoClass => (
+            Reason::UnknownGatewayClass,
+            format!(
+                "Routing: there is no {class}, which {gateway} names, so nobody knows what its route may hold. Install what \
+                 implements it, or {cure}."
+            ),
+        ),
+        Untold::Controller(controller) => (
+            Reason::UnknownGatewayClass,
+            format!(
+                "Routing: {class}, of {gateway}, names the controller {controller}, which no known implementation has, so \
+                 nobody knows what its route may hold; {cure}."
             ),
         ),
     };
@@ -320,7 +356,7 @@ fn failure_mode(routing: &RoutingPlan) -> Option<String> {
         format!(
             " When no endpoint picker answers, requests {instead}, although the platform's Input asks for {asked}: \
              {implementation} knows no other way.",
-            implementation = routing.traits().name,
+            implementation = routing.traits().map_or("its implementation", |traits| traits.name),
         )
     })
 }

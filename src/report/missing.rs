@@ -1,8 +1,8 @@
 //! Kinds that the target cluster does not know: which part of it brings each, and how to get that.
 
 use crate::api::settings::Transport;
-use crate::plan::Plan;
 use crate::plan::keys::Key;
+use crate::plan::{Plan, RoutingPlan};
 
 use super::conditions::{Condition, ConditionType};
 use super::reasons::Reason;
@@ -35,7 +35,7 @@ pub(super) const fn brings(key: Key) -> Option<Brings> {
         Key::InferencePool | Key::InferenceObjective | Key::InferenceObjectiveLlmD => {
             Brings::InferenceExtension
         }
-        Key::Gateway | Key::HttpRoute | Key::AiGatewayHttpRoute => Brings::GatewayApi,
+        Key::Gateway | Key::GatewayClass | Key::HttpRoute | Key::AiGatewayHttpRoute => Brings::GatewayApi,
         Key::AiGatewayRoute
         | Key::GatewayDestinationRule
         | Key::GatewayHealthCheckPolicy
@@ -111,7 +111,7 @@ impl Brings {
             Self::GatewayImplementation => format!(
                 "Install {implementation}, or have the platform's Input name in gateway.implementation what the cluster \
                  has",
-                implementation = plan.routing.as_ref().map_or("it", |routing| routing.traits().name),
+                implementation = plan.routing.as_ref().and_then(RoutingPlan::traits).map_or("it", |traits| traits.name),
             ),
             Self::Scaler => "Install KEDA, or unset spec.scaling.enabled".to_owned(),
             Self::Monitoring => "Install the Prometheus operator, or have the platform's Input set monitoring.kind to \

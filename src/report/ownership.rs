@@ -104,6 +104,7 @@ const fn layer(key: Key) -> ConditionType {
         | Key::GatewayProxySettingsPolicy
         | Key::GatewayExtensionPolicy
         | Key::Gateway
+        | Key::GatewayClass
         | Key::Ingress => ConditionType::GatewayReady,
         Key::ScaledObject => ConditionType::ScalingReady,
     }

@@ -168,6 +168,7 @@ pub const fn rule(key: Key) -> Rule {
         | Key::EppMetricsClusterRoleBinding
         | Key::EppPodMonitor
         | Key::PrometheusRule
+        | Key::GatewayClass
         | Key::GatewayProxySettingsPolicy => (EXISTS, Judgement::Always),
     };
     Rule { cel_query, judgement }

@@ -83,6 +83,8 @@ pub enum Reason {
     NoGateway,
     /// There are several Gateways, and nothing tells which. Label one, or name it.
     MultipleGateways,
+    /// Nobody knows what implements the Gateway. Have the platform's Input name it.
+    UnknownGatewayClass,
     /// The Gateway, or the cluster, refuses the pool. Do what the message says.
     InferencePoolFailed,
     /// The Gateway, or the cluster, refuses the route. Do what the message says.
@@ -166,6 +168,7 @@ impl Reason {
             Self::NoEndpointPicker => ("NoEndpointPicker", False, Broken),
             Self::NoGateway => ("NoGateway", False, Broken),
             Self::MultipleGateways => ("MultipleGateways", False, Broken),
+            Self::UnknownGatewayClass => ("UnknownGatewayClass", False, Broken),
             Self::InferencePoolFailed => ("InferencePoolFailed", False, Broken),
             Self::HttpRouteFailed => ("HTTPRouteFailed", False, Broken),
             Self::ExtensionPolicyFailed => ("ExtensionPolicyFailed", False, Broken),

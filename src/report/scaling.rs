@@ -136,7 +136,7 @@ fn working(plan: &Plan, scaled_object: &ScaledObjectPlan, object: &str, live: &L
     let limited = scaled_object
         .zero
         .zip(plan.routing.as_ref())
-        .and_then(|(zero, routing)| hold_limit(zero.hold_seconds, routing.traits()));
+        .and_then(|(zero, routing)| hold_limit(zero.hold_seconds, routing.traits()?));
     match limited {
         Some(limited) => (Reason::HoldLimited, format!("{text} {limited}")),
         None => (Reason::ScalerReady, text),

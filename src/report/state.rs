@@ -175,6 +175,7 @@ pub(super) fn kind(plan: &Plan, key: Key) -> &'static str {
         Key::ModelDeployment | Key::EppDeployment => "Deployment",
         Key::ScaledObject => "ScaledObject",
         Key::Gateway => "Gateway",
+        Key::GatewayClass => "GatewayClass",
         Key::Ingress => "Ingress",
     }
 }

@@ -37,7 +37,8 @@ pub struct GatewayStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// Who implements it.
-    pub implementation: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub implementation: Option<&'static str>,
 }
 
 /// How many serve.
@@ -72,7 +73,7 @@ pub(super) fn status(plan: &Plan, observed: &Observed) -> Status {
             name: chosen.name.clone(),
             namespace: chosen.namespace.clone(),
             address: gateway.and_then(|gateway| gateway.addresses.first().cloned()),
-            implementation: routing.implementation.traits().name,
+            implementation: routing.traits().map(|traits| traits.name),
         }),
         replicas: replicas(plan, observed),
     }

@@ -35,7 +35,8 @@ pub(super) fn serving(plan: &Plan, live: &Live) -> Serving {
         | Facts::Parents(_)
         | Facts::ScaledObject(_)
         | Facts::AiGatewayRoute(_)
-        | Facts::Gateway(_) => {
+        | Facts::Gateway(_)
+        | Facts::GatewayClass(_) => {
             return Serving::No;
         }
     };
@@ -161,7 +162,8 @@ pub(super) fn available(live: &Live) -> Option<u32> {
         | Facts::Parents(_)
         | Facts::ScaledObject(_)
         | Facts::AiGatewayRoute(_)
-        | Facts::Gateway(_) => None,
+        | Facts::Gateway(_)
+        | Facts::GatewayClass(_) => None,
     }
 }
 

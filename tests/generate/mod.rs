@@ -356,7 +356,7 @@ fn input_fields() -> Fields {
         ("endpointPicker.existing.port", number(1..65536)),
         (
             "gateway.implementation",
-            one_of(&["EnvoyAIGateway", "Istio", "Agentgateway", "GKE", "NGINX", "Other"]),
+            one_of(&["EnvoyAIGateway", "Istio", "Agentgateway", "GKE", "NGINX", "Other", "Auto"]),
         ),
         ("gateway.ref.name", text("[a-z]{1,20}")),
         ("gateway.ref.namespace", text("gateways(-[a-z]{1,8})?")),

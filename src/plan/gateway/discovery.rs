@@ -29,7 +29,7 @@ pub(super) fn choose(choice: &GatewayChoice, observed: &Observed) -> Result<Gate
         }
     };
     let chosen = match found {
-        Ok(FoundGateway { name, namespace, labels: _ }) => Ok((name.clone(), namespace.clone())),
+        Ok(FoundGateway { name, namespace, labels: _, class: _ }) => Ok((name.clone(), namespace.clone())),
         Err(undecided) => present(observed).ok_or(undecided),
     };
     let section_name = section_name.clone();
@@ -75,7 +75,7 @@ mod tests {
     fn gateway(name: &str, label: Option<&str>) -> FoundGateway {
         let labels: BTreeMap<String, String> =
             label.map(|value| ("use".to_owned(), value.to_owned())).into_iter().collect();
-        FoundGateway { name: name.to_owned(), namespace: "gateways".to_owned(), labels }
+        FoundGateway { name: name.to_owned(), namespace: "gateways".to_owned(), labels, class: None }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Traits {
     pub by_model: ByModel,
     /// Where its requests come from.
     pub proxies: Proxies,
+    /// What its `GatewayClass`es name as their controller.
+    pub controllers: &'static [&'static str],
 }
 
 /// Where the proxies of a Gateway run, as a `NetworkPolicy` can say it.
@@ -80,6 +82,19 @@ pub enum Failure {
 }
 
 impl Implementation {
+    pub(super) const ALL: [Self; 6] =
+        [Self::EnvoyAiGateway, Self::Istio, Self::Agentgateway, Self::Gke, Self::Nginx, Self::Other];
+
+    /// The one that has that controller.
+    pub fn of_controller(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.traits().controllers.contains(&name))
+    }
+
+    /// The one that the platform's Input spells so.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.traits().name == name)
+    }
+
     /// The table.
     pub const fn traits(self) -> Traits {
         match self {
@@ -122,6 +137,9 @@ const ENVOY_GATEWAY_PODS: [(&str, &str); 3] = [
 /// Proxies run in the namespace of Envoy Gateway, or, where it is told so, in the Gateway's; and one may serve several
 /// Gateways. Labels that all of them have are in envoyproxy/gateway v1.7.0 and v1.9.0,
 /// `internal/infrastructure/kubernetes/proxy/resource.go`.
+///
+/// Classes are Envoy Gateway's (envoyproxy/gateway v1.7.0 and v1.9.0, `api/v1alpha1/envoygateway_types.go`); nothing in them
+/// tells whether Envoy AI Gateway is there as well, without which it knows no `InferencePool`.
 const ENVOY_AI_GATEWAY: Traits = Traits {
     name: "EnvoyAIGateway",
     route_timeouts: true,
@@ -132,6 +150,7 @@ const ENVOY_AI_GATEWAY: Traits = Traits {
     failure: Failure::AlwaysClosed,
     by_model: ByModel::OwnRoute,
     proxies: Proxies::Labelled(&ENVOY_GATEWAY_PODS),
+    controllers: &["gateway.envoyproxy.io/gatewayclass-controller"],
 };
 
 /// istio/istio 1.28.0 to 1.31.0-rc.0: `pilot/pkg/networking/core/route/route.go` takes the failure mode from the pool and
@@ -143,6 +162,10 @@ const ENVOY_AI_GATEWAY: Traits = Traits {
 ///
 /// `pilot/pkg/config/kube/gatewaycommon/deploymentcontroller.go` (master of August 2026; in `gateway` before) has proxies run
 /// beside their Gateway, unless its `spec.addresses` names a Service of proxies that somebody else runs.
+///
+/// The controller's name is the default of `PILOT_GATEWAY_API_CONTROLLER_NAME` (`pilot/pkg/features/pilot.go`), which
+/// that of `OpenShift` sets to another (openshift/cluster-ingress-operator, `pkg/operator/controller/names.go`). Classes of
+/// `istio.io/mesh-controller` are for waypoints.
 const ISTIO: Traits = Traits {
     name: "Istio",
     route_timeouts: true,
@@ -153,6 +176,7 @@ const ISTIO: Traits = Traits {
     failure: Failure::AsAsked,
     by_model: ByModel::Router,
     proxies: Proxies::BesideGateway,
+    controllers: &["istio.io/gateway-controller", "openshift.io/gateway-controller/v1"],
 };
 
 /// agentgateway/agentgateway v1.4.1, `crates/agentgateway/src/proxy/httpproxy.rs`: the timeout of the route is the only
@@ -161,6 +185,8 @@ const ISTIO: Traits = Traits {
 /// from the pool and asks the picker over TLS whose certificate is not checked. A policy of the Gateway sets a header to
 /// `json(request.body).model` before a route is chosen (phase `PreRouting`).
 /// `controller/pkg/deployer/deployer.go` gives what it deploys the namespace of the Gateway.
+/// `controller/api/settings/settings.go` has the controller's name; kgateway-dev/kgateway v2.2.0,
+/// `pkg/kgateway/wellknown/controller.go`, the same for that data plane.
 const AGENTGATEWAY: Traits = Traits {
     name: "Agentgateway",
     route_timeouts: true,
@@ -171,11 +197,13 @@ const AGENTGATEWAY: Traits = Traits {
     failure: Failure::AsAsked,
     by_model: ByModel::Header,
     proxies: Proxies::BesideGateway,
+    controllers: &["agentgateway.dev/agentgateway"],
 };
 
 /// GKE's controller is not public. kubernetes-sigs/gateway-api-inference-extension v1.5.0, `config/charts/inferencepool`,
 /// which is Google's own, leaves the timeouts of the route out and makes both policies; the chart `body-based-routing`
 /// beside it has the Gateway call the router. Failure mode, order of headers and how long a request is held are unproven.
+/// All of its classes, `gke-l7-rilb` and the others, name one controller (Google's documentation, "Deploying Gateways").
 const GKE: Traits = Traits {
     name: "GKE",
     route_timeouts: false,
@@ -186,6 +214,7 @@ const GKE: Traits = Traits {
     failure: Failure::AsAsked,
     by_model: ByModel::Router,
     proxies: Proxies::OutOfReach("its load balancers are outside the cluster, where no selector reaches"),
+    controllers: &["networking.gke.io/gateway"],
 };
 
 /// nginx/nginx-gateway-fabric v2.6.7: `internal/controller/state/graph/httproute.go` calls timeouts of a route
@@ -194,6 +223,8 @@ const GKE: Traits = Traits {
 /// an endpoint when there is none; the map of `internal/controller/nginx/config/maps.go` then takes the whole pool,
 /// whatever the failure mode is. Nothing there reads the model out of a request before a route is chosen.
 /// `internal/controller/provisioner/objects.go` gives what it deploys the namespace of the Gateway.
+/// `deploy/inference/deploy.yaml` has the controller's name, which the chart's value `nginxGateway.gatewayControllerName` may
+/// change.
 const NGINX: Traits = Traits {
     name: "NGINX",
     route_timeouts: false,
@@ -204,6 +235,7 @@ const NGINX: Traits = Traits {
     failure: Failure::AlwaysOpen,
     by_model: ByModel::Nothing,
     proxies: Proxies::BesideGateway,
+    controllers: &["gateway.nginx.org/nginx-gateway-controller"],
 };
 
 /// What the specifications of Gateway API and `InferencePool` promise, and no more; a body-based router is what they
@@ -218,4 +250,5 @@ const OTHER: Traits = Traits {
     failure: Failure::AsAsked,
     by_model: ByModel::Router,
     proxies: Proxies::OutOfReach("nobody knows where its proxies run"),
+    controllers: &[],
 };

@@ -12,6 +12,7 @@ use super::keys::Key;
 
 use self::rules::TooManyAdapters;
 
+mod class;
 mod discovery;
 mod former;
 mod former_picker;
@@ -19,6 +20,7 @@ mod implementation;
 mod priority;
 mod rules;
 
+pub use class::Untold;
 pub use discovery::Undecided;
 pub use former::Former;
 pub use implementation::{ByModel, Failure, Hold, Implementation, Proxies, Traits};
@@ -35,8 +37,10 @@ pub struct RoutingPlan {
     pub gateway: Result<GatewayRef, Undecided>,
     /// The Gateway that serves a live model until that one does.
     pub former: Option<Former>,
-    /// What implements it.
-    pub implementation: Implementation,
+    /// What implements it, or why that is not known yet.
+    pub implementation: Result<Implementation, Untold>,
+    /// The class of the Gateway, where that says what implements it.
+    pub class: Option<String>,
     /// The longest that a request may take, hold time included.
     pub request_timeout: Duration,
     /// What leads where.
@@ -71,9 +75,14 @@ impl RoutingPlan {
         groups
     }
 
-    /// What the implementation can do, and what it needs.
-    pub const fn traits(&self) -> Traits {
-        self.implementation.traits()
+    /// What the implementation can do, and what it needs, once it is known.
+    pub fn traits(&self) -> Option<Traits> {
+        self.implementation.as_ref().ok().map(|implementation| implementation.traits())
+    }
+
+    /// Whether the route can be written.
+    pub const fn is_decided(&self) -> bool {
+        self.gateway.is_ok() && self.implementation.is_ok()
     }
 
     /// Whether there are requests that go past the picker.
@@ -82,28 +91,29 @@ impl RoutingPlan {
     }
 
     /// Whether the route is one of the implementation's own.
-    pub const fn has_own_route(&self) -> bool {
-        matches!((&self.by, self.traits().by_model), (RouteBy::ModelName(_), ByModel::OwnRoute))
+    pub fn has_own_route(&self) -> bool {
+        let by_model = self.traits().map(|traits| traits.by_model);
+        matches!((&self.by, by_model), (RouteBy::ModelName(_), Some(ByModel::OwnRoute)))
     }
 
     /// The `HTTPRoute` that the Gateway speaks of.
-    pub const fn route_key(&self) -> Key {
+    pub fn route_key(&self) -> Key {
         if self.has_own_route() { Key::AiGatewayHttpRoute } else { Key::HttpRoute }
     }
 
     /// Whether the platform could have priorities act, and does not.
     pub fn could_act(&self) -> bool {
-        let could =
-            hook(self.implementation, PriorityHook::Lua, &self.by).is_ok_and(|it| it != Hook::Nothing);
+        let Ok(implementation) = self.implementation else { return false };
+        let could = hook(implementation, PriorityHook::Lua, &self.by).is_ok_and(|it| it != Hook::Nothing);
         could && self.priority.is_none()
     }
 
-    /// What stands beside the route, which comes once there is a Gateway.
+    /// What stands beside the route, and comes with it.
     pub fn companions(&self) -> Vec<Key> {
-        if self.gateway.is_err() {
+        let Some(Traits { companions, service_companions, .. }) = self.traits().filter(|_| self.is_decided())
+        else {
             return Vec::new();
-        }
-        let Traits { companions, service_companions, .. } = self.traits();
+        };
         let beside_service = if self.passes_picker() { service_companions } else { &[] };
         let adapters: &[Key] =
             if self.rules.iter().any(RulePlan::asks_for_base) { &[Key::AdaptersConfigMap] } else { &[] };
@@ -116,13 +126,13 @@ impl RoutingPlan {
     }
 
     /// Whether something else happens than what the platform asked for when the picker does not answer.
-    pub const fn ignores_failure_mode(&self) -> bool {
-        match (self.traits().failure, self.picker.failure_mode()) {
-            (Failure::AsAsked, _)
-            | (Failure::AlwaysClosed, FailureMode::FailClose)
-            | (Failure::AlwaysOpen, FailureMode::FailOpen) => false,
-            (Failure::AlwaysClosed, FailureMode::FailOpen)
-            | (Failure::AlwaysOpen, FailureMode::FailClose) => true,
+    pub fn ignores_failure_mode(&self) -> bool {
+        match (self.traits().map(|traits| traits.failure), self.picker.failure_mode()) {
+            (None | Some(Failure::AsAsked), _)
+            | (Some(Failure::AlwaysClosed), FailureMode::FailClose)
+            | (Some(Failure::AlwaysOpen), FailureMode::FailOpen) => false,
+            (Some(Failure::AlwaysClosed), FailureMode::FailOpen)
+            | (Some(Failure::AlwaysOpen), FailureMode::FailClose) => true,
         }
     }
 }
@@ -135,7 +145,18 @@ pub(super) fn decide(
     observed: &Observed,
 ) -> Result<RoutingPlan, Vec<Problem>> {
     let Routing { by, implementation, gateway, priority_hook, timeout, picker } = routing;
-    let hook = hook(*implementation, *priority_hook, by).map_err(|it| vec![it])?;
+    let gateway = discovery::choose(gateway, observed);
+    let class = match (&gateway, implementation) {
+        (Ok(gateway), None) => class::name(gateway, observed),
+        (Err(_), _) | (_, Some(_)) => None,
+    };
+    let implementation = class::implementation(*implementation, class.as_deref(), observed);
+    let known = implementation.as_ref().ok().copied();
+    // What it can do is checked once it is known.
+    let hook = match known {
+        Some(known) => hook(known, *priority_hook, by).map_err(|it| vec![it])?,
+        None => Hook::Nothing,
+    };
     let asleep = asleep_unseen(settings, picker, wanted);
     let picker = match (endpoint_picker::decide(picker, wanted), asleep) {
         (Ok(picker), None) => picker,
@@ -147,15 +168,17 @@ pub(super) fn decide(
     };
     let rules = match by {
         RouteBy::Host(_) => rules::by_host(picker.family()),
-        RouteBy::ModelName(_) => {
-            by_model(settings, *implementation, picker.family()).map_err(|it| vec![it])?
-        }
+        RouteBy::ModelName(_) => match known {
+            Some(known) => by_model(settings, known, picker.family()).map_err(|it| vec![it])?,
+            None => Vec::new(),
+        },
     };
     Ok(RoutingPlan {
         by: by.clone(),
-        gateway: discovery::choose(gateway, observed),
+        gateway,
         former: None,
-        implementation: *implementation,
+        implementation,
+        class,
         request_timeout: if wanted.sleeps {
             ColdStart(wanted.cold_start).request_timeout(*timeout)
         } else {

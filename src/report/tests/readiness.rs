@@ -285,6 +285,7 @@ fn optional_objects_never_hold_back_the_composite() {
             Key::EppPodMonitor,
             Key::EppNetworkPolicy,
             Key::PrometheusRule,
+            Key::GatewayClass,
         ],
         "nothing is observed, and everything else is not yet"
     );

@@ -171,7 +171,7 @@ fn extension() -> Value {
 fn models() -> Value {
     let spec = json!({
         "providerConfigKind": "ClusterProviderConfig",
-        "gateway": {"discovery": true},
+        "gateway": {"discovery": true, "implementation": "Auto"},
         "ttl": ttl(),
     });
     let composite = json!({"apiVersion": "inference.devopstoolkit.ai/v1alpha1", "kind": "LLMInference"});
@@ -236,6 +236,7 @@ async fn is_behind(cluster: &Cluster, model: &Model, (namespace, name): (&str, &
     let gateway = &status["gateway"];
     ensure!(gateway["namespace"] == namespace && gateway["name"] == name, "it is behind {gateway}");
     ensure!(gateway["address"] == "192.0.2.10", "its address is {gateway}");
+    ensure!(gateway["implementation"] == "EnvoyAIGateway", "its class says that it is {gateway}");
     ensure!(status["url"] == format!("https://{}", text(&model.xr, "/spec/host")), "{}", status["url"]);
     Ok(())
 }

@@ -66,9 +66,16 @@ pub async fn install_composition(cluster: &Cluster, function: &Function, composi
     cluster.apply(composition, PLATFORM).await.map(drop)
 }
 
-/// A Gateway for all namespaces, with a listener for HTTP and one for HTTPS.
+/// A Gateway of Envoy's for all namespaces, with a listener for HTTP and one for HTTPS.
 pub async fn gateway(cluster: &Cluster, namespace_name: &str, name: &str) -> Result<()> {
     namespace(cluster, namespace_name).await?;
+    let class = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": "eg"},
+        "spec": {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"},
+    });
+    cluster.apply(&class, PLATFORM).await?;
     let all = json!({"namespaces": {"from": "All"}});
     let gateway = json!({
         "apiVersion": "gateway.networking.k8s.io/v1",
