@@ -29,6 +29,10 @@ pub struct Traits {
     pub former_config_api_version: Option<&'static str>,
     /// Whether a scorer's weight may be a fraction. Elsewhere one stops the start.
     pub fractional_weights: bool,
+    /// Whether the gate `dataLayer` and the section `data` stand together or not at all.
+    pub gated_data_layer: bool,
+    /// Whether a gate may be written with its value, `gate=false`.
+    pub gates_with_values: bool,
     /// How the configuration says when the pool has no room.
     pub saturation: Saturation,
     /// Which objective is the one that the picker reads.
@@ -128,6 +132,9 @@ const GIE_1_3: Traits = Traits {
     config_api_version: "inference.networking.x-k8s.io/v1alpha1",
     former_config_api_version: None,
     fractional_weights: false,
+    // GIE v1.3.1 and v1.4.0, `pkg/epp/config/loader/configloader.go`.
+    gated_data_layer: true,
+    gates_with_values: false,
     saturation: Saturation::Thresholds,
     // GIE v1.3.1, `pkg/epp/server/controller_config.go`.
     objective: Key::InferenceObjective,
@@ -164,6 +171,8 @@ const GIE_1_4: Traits = Traits {
 const GIE_1_5: Traits = Traits {
     version_prefix: "v1.5.",
     version: "v1.5.0",
+    // GIE v1.5.0: the section is `dataLayer`, and needs no gate.
+    gated_data_layer: false,
     // GIE v1.5.0, `apix/config/v1alpha1`: `saturationDetector` has a `pluginRef` and nothing else; `maxBytes` and
     // `maxRequests` are quantities.
     saturation: Saturation::Plugin,
@@ -209,6 +218,8 @@ const LLM_D_0_9: Traits = Traits {
 const LLM_D_0_10: Traits = Traits {
     version_prefix: "v0.10.",
     version: "v0.10.0",
+    // LDR v0.10.0, `pkg/epp/config/loader/configloader.go`.
+    gates_with_values: true,
     // LDR v0.10.0, `config/charts/routerlib/templates/_service.yaml`.
     app_protocol: Some("kubernetes.io/h2c"),
     // LDR v0.10.0, `apix/config/v1alpha1`.
@@ -217,6 +228,9 @@ const LLM_D_0_10: Traits = Traits {
 };
 
 impl Family {
+    /// Where the platform names none: the first release that has all that a stack needs.
+    pub const DEFAULT: Self = Self::Gie1_3;
+
     /// The table.
     pub const fn traits(self) -> Traits {
         match self {

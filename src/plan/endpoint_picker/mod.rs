@@ -313,7 +313,7 @@ fn release(
 
 /// Which releases one belongs to.
 fn family_of(version: Option<&str>) -> Result<Family, Problem> {
-    let Some(version) = version else { return Ok(Family::Gie1_3) };
+    let Some(version) = version else { return Ok(Family::DEFAULT) };
     Family::of(version).ok_or_else(|| {
         let releases = Family::ALL.map(Family::release).join(", ");
         let want = format!(

@@ -20,16 +20,23 @@ pub(super) struct Plugin {
     pub(super) known: Known,
     /// Whether LDR v0.10 takes it only when told to.
     alpha: bool,
+    /// Whether a release that knows it adds it by itself: it may be referred to without being listed.
+    added: bool,
     /// Its parameters, by who has them, with blanks between.
     parameters: &'static [(Known, &'static str)],
 }
 
 const fn plugin(kind: &'static str, known: Known, parameters: &'static [(Known, &'static str)]) -> Plugin {
-    Plugin { kind, known, alpha: false, parameters }
+    Plugin { kind, known, alpha: false, added: false, parameters }
+}
+
+/// One that a configuration has without listing it (`pkg/epp/config/loader/defaults.go`).
+const fn added(kind: &'static str, known: Known, parameters: &'static [(Known, &'static str)]) -> Plugin {
+    Plugin { kind, known, alpha: false, added: true, parameters }
 }
 
 const fn alpha(kind: &'static str, known: Known, parameters: &'static [(Known, &'static str)]) -> Plugin {
-    Plugin { kind, known, alpha: true, parameters }
+    Plugin { kind, known, alpha: true, added: false, parameters }
 }
 
 impl Plugin {
@@ -57,6 +64,11 @@ impl Plugin {
     pub(super) fn parameters_of(&self, family: Family) -> impl Iterator<Item = &'static str> {
         let known = self.parameters.iter().filter(move |(known, _)| known.has(family));
         known.flat_map(|(_, names)| names.split_ascii_whitespace())
+    }
+
+    /// Whether a release that knows it has it without being told.
+    pub(super) const fn is_added(&self) -> bool {
+        self.added
     }
 
     /// Whether the release takes it only when told to (LDR v0.10.0, `--allow-experimental-plugins`).
@@ -133,7 +145,7 @@ const OTHERS: &[Plugin] = &[
     alpha("agent-identity", SINCE_LLM_D_0_9, &[(SINCE_LLM_D_0_9, "additionalSessionHeaders")]),
     plugin("always-disagg-multimodal-decider", SINCE_LLM_D_0_9, &[]),
     plugin("always-disagg-pd-decider", SINCE_LLM_D_0_9, &[]),
-    plugin("anthropic-parser", SINCE_LLM_D_0_9, &[]),
+    added("anthropic-parser", SINCE_LLM_D_0_9, &[]),
     plugin("approx-prefix-cache-producer", SINCE_GIE_1_5, &[
         (SINCE_GIE_1_5, "autoTune blockSize blockSizeTokens lruCapacityPerServer maxPrefixBlocksToMatch \
             maxPrefixTokensToMatch"),
@@ -148,7 +160,7 @@ const OTHERS: &[Plugin] = &[
         (SINCE_GIE_1_5, "concurrencyMode headroom maxConcurrency maxTokenConcurrency"),
         (SINCE_LLM_D_0_9, "inFlightLoadProducerName"),
     ]),
-    plugin("core-metrics-extractor", SINCE_GIE_1_5, &[
+    added("core-metrics-extractor", SINCE_GIE_1_5, &[
         (SINCE_GIE_1_5, "defaultEngine engineConfigs engineLabelKey"),
     ]),
     plugin("data-parallel-profile-handler", SINCE_LLM_D_0_9, &[(SINCE_LLM_D_0_9, "primaryPort")]),
@@ -171,9 +183,9 @@ const OTHERS: &[Plugin] = &[
         (LLM_D_0_10, "algorithm attribute fallbackOnEmpty onMissing"),
     ]),
     plugin("endpoint-notification-source", SINCE_GIE_1_5, &[]),
-    plugin("fcfs-ordering-policy", SINCE_GIE_1_4, &[]),
+    added("fcfs-ordering-policy", SINCE_GIE_1_4, &[]),
     plugin("file-discovery", SINCE_LLM_D_0_9, &[(SINCE_LLM_D_0_9, "path watchFile")]),
-    plugin("global-strict-fairness-policy", SINCE_GIE_1_4, &[]),
+    added("global-strict-fairness-policy", SINCE_GIE_1_4, &[]),
     plugin("header-based-testing-filter", ALWAYS, &[]),
     alpha("header-profile-handler", LLM_D_0_10, &[(LLM_D_0_10, "defaultProfile headerName")]),
     plugin("inflight-load-producer", SINCE_GIE_1_5, &[
@@ -183,8 +195,8 @@ const OTHERS: &[Plugin] = &[
     plugin("k8s-notification-source", SINCE_GIE_1_4, &[(SINCE_GIE_1_4, "group kind version")]),
     plugin("label-selector-filter", SINCE_LLM_D_0_9, &[(SINCE_LLM_D_0_9, "matchExpressions matchLabels")]),
     plugin("latency-slo-admitter", SINCE_GIE_1_5, &[(SINCE_LLM_D_0_9, "latencyPredictionInfoProducerName")]),
-    plugin("max-score-picker", ALWAYS, &[(ALWAYS, "maxNumOfEndpoints")]),
-    plugin("metrics-data-source", ALWAYS, &[
+    added("max-score-picker", ALWAYS, &[(ALWAYS, "maxNumOfEndpoints")]),
+    added("metrics-data-source", ALWAYS, &[
         (ALWAYS, "insecureSkipVerify path scheme"),
         (LLM_D_0_10, "caCertPath clientCertPath clientKeyPath interval port"),
     ]),
@@ -212,7 +224,7 @@ const OTHERS: &[Plugin] = &[
     alpha("multicluster-session-affinity-filter", LLM_D_0_10, &[
         (LLM_D_0_10, "encodedEndpointHeaderConfig profileName sessionIdConfig strategy"),
     ]),
-    plugin("openai-parser", SINCE_GIE_1_5, &[]),
+    added("openai-parser", SINCE_GIE_1_5, &[]),
     alpha("p2p-source-producer", LLM_D_0_10, &[
         (LLM_D_0_10, "minCachedTokenDelta prefillProfileName prefixMatchInfoProducerName"),
     ]),
@@ -261,24 +273,24 @@ const OTHERS: &[Plugin] = &[
     ]),
     plugin("session-id-producer", SINCE_LLM_D_0_9, &[(SINCE_LLM_D_0_9, "cookieName headerName")]),
     alpha("sheddable-eviction-filter", LLM_D_0_10, &[]),
-    plugin("single-profile-handler", ALWAYS, &[]),
+    added("single-profile-handler", ALWAYS, &[]),
     plugin("slo-deadline-ordering-policy", SINCE_GIE_1_5, &[]),
     plugin("slo-headroom-tier-filter", SINCE_GIE_1_5, &[
         (SINCE_GIE_1_5, "epsilonExploreNeg"),
         (SINCE_LLM_D_0_9, "latencyPredictionInfoProducerName"),
     ]),
     alpha("soft-reflective-ceiling-policy", LLM_D_0_10, &[]),
-    plugin("static-usage-limit-policy", SINCE_GIE_1_5, &[(SINCE_GIE_1_5, "threshold")]),
+    added("static-usage-limit-policy", SINCE_GIE_1_5, &[(SINCE_GIE_1_5, "threshold")]),
     plugin("token-producer", SINCE_LLM_D_0_9, &[(SINCE_LLM_D_0_9, "estimate modelName udsTokenizerConfig vllm")]),
     plugin("tokenizer", SINCE_LLM_D_0_9, &[(SINCE_LLM_D_0_9, "estimate modelName udsTokenizerConfig vllm")]),
     alpha("topology-affinity-filter", LLM_D_0_10, &[(LLM_D_0_10, "minAffinity topologyProducerName")]),
     alpha("topology-extractor", LLM_D_0_10, &[(LLM_D_0_10, "hostname rack region zone")]),
-    plugin("utilization-detector", SINCE_GIE_1_5, &[
+    added("utilization-detector", SINCE_GIE_1_5, &[
         (SINCE_GIE_1_5, "headroom kvCacheUtilThreshold metricsStalenessThreshold queueDepthThreshold"),
     ]),
     alpha("utilization-filter", LLM_D_0_10, &[(LLM_D_0_10, "conditions fallbackOnEmpty inFlightLoadProducerName")]),
     plugin("vertexai-parser", SINCE_LLM_D_0_9, &[]),
     plugin("vllmgrpc-parser", SINCE_GIE_1_5, &[]),
-    plugin("vllmhttp-parser", SINCE_LLM_D_0_9, &[]),
+    added("vllmhttp-parser", SINCE_LLM_D_0_9, &[]),
     plugin("weighted-random-picker", ALWAYS, &[(ALWAYS, "maxNumOfEndpoints")]),
 ];

@@ -4,9 +4,9 @@
 use crate::api::settings::Tree;
 use crate::api::{Duration, Path, Problem, Source, Step};
 
-use super::known::{LLM_D_0_10, UNTIL_GIE_1_4, unknown};
+use super::known::unknown;
 use super::plugins::Plugin;
-use super::schema::{ADDED, CONFIG, Field, GATES, Inner};
+use super::schema::{CONFIG, Field, GATES, Inner};
 use super::{FLOW_CONTROL_GATE, Family, PRIORITIES, QUEUE_BYTES, Queue, Wanted};
 use crate::kinds::picker_config::ENDPOINT_PICKER_CONFIG;
 
@@ -34,7 +34,7 @@ pub(super) fn check(config: &Tree, family: Family, wanted: Wanted) -> Result<Fou
         check.weights(config.field("schedulingProfiles"));
     }
     let gates = check.gates(config.field("featureGates"));
-    if UNTIL_GIE_1_4.has(family) {
+    if family.traits().gated_data_layer {
         check.data_layer(config.field("data"), gates.contains(&DATA_LAYER_GATE));
     }
     let holds = gates.contains(&FLOW_CONTROL_GATE);
@@ -56,7 +56,7 @@ pub(super) fn check(config: &Tree, family: Family, wanted: Wanted) -> Result<Fou
     })
 }
 
-/// The gate that comes with a section of its own, until GIE v1.4.
+/// The gate that comes with a section of its own, where it does.
 const DATA_LAYER_GATE: &str = "dataLayer";
 
 struct Check {
@@ -196,7 +196,7 @@ impl Check {
                 if REFERENCES.contains(&name.as_str())
                     && let Some(text) = value.text()
                     && !declared.contains(&text)
-                    && !ADDED.contains(&text)
+                    && !Plugin::of(check.family).any(|plugin| plugin.is_added() && plugin.kind == text)
                 {
                     let want = match crate::api::nearest(text, declared) {
                         Some(near) => format!("must be declared in plugins; did you mean {near}?"),
@@ -237,7 +237,7 @@ impl Check {
                     return;
                 };
                 let (name, state) = match text.split_once('=') {
-                    Some((name, state)) if LLM_D_0_10.has(family) => (name, state),
+                    Some((name, state)) if family.traits().gates_with_values => (name, state),
                     _ => (text, "true"),
                 };
                 let known: Vec<&str> =
@@ -275,7 +275,7 @@ impl Check {
         }
     }
 
-    /// GIE v1.3.1 and v1.4.0, `pkg/epp/config/loader/configloader.go`: neither without the other.
+    /// Neither without the other.
     fn data_layer(&mut self, data: &Tree, gate: bool) {
         if data.is_there() != gate {
             self.at("data", |check| {

@@ -100,26 +100,11 @@ const BAND: &[Field] = &[
     value("orderingPolicyRef", SINCE_GIE_1_4),
 ];
 
-/// The feature gates. LDR v0.10 takes `gate=false` too.
+/// The feature gates.
 pub(super) const GATES: &[(&str, Known)] = &[
     (FLOW_CONTROL_GATE, ALWAYS),
     ("dataLayer", UNTIL_LLM_D_0_9),
     ("prepareDataPlugins", UNTIL_GIE_1_4),
     ("enableLegacyMetrics", GIE_1_5),
     ("haPopulateNonLeaderDatastore", LLM_D_0_10),
-];
-
-/// Plugins that a release adds by itself, and that may be referred to all the same (`pkg/epp/config/loader/defaults.go`).
-pub(super) const ADDED: &[&str] = &[
-    "utilization-detector",
-    "openai-parser",
-    "anthropic-parser",
-    "vllmhttp-parser",
-    "metrics-data-source",
-    "core-metrics-extractor",
-    "fcfs-ordering-policy",
-    "global-strict-fairness-policy",
-    "static-usage-limit-policy",
-    "single-profile-handler",
-    "max-score-picker",
 ];
