@@ -45,6 +45,9 @@ mod values;
 
 pub use problem::{Path, Problem, Source, Step, nearest};
 pub use read::{Document, Metadata, composite_fields, input_fields, problems, read, read_input};
+pub(crate) use rules::WORKER_METHOD_ENV;
+#[cfg(test)]
+pub(crate) use rules::managed_flag;
 pub use shape::Shape;
 pub(crate) use values::LABEL_VALUE_MAX;
 pub use values::{Duration, Host, ModelName, Namespace};

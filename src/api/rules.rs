@@ -34,7 +34,7 @@ const MANAGED_FLAGS: [(&str, &str); 15] = [
 const ONE_ENGINE: &str = "a replica is one engine on all of its GPUs, use the fields gpu and maxReplicas";
 
 /// The managed flag that an argument sets, and what to do instead.
-pub(super) fn managed_flag(argument: &str) -> Option<(&'static str, &'static str)> {
+pub(crate) fn managed_flag(argument: &str) -> Option<(&'static str, &'static str)> {
     let flag = argument.split('=').next().unwrap_or(argument);
     // Only long flags have two spellings.
     let flag = flag
@@ -51,7 +51,7 @@ const MANAGED_ENV: [(&str, &str); 3] = [
 ];
 
 /// How worker processes start; the function sets it to `spawn` where one replica has several GPUs.
-pub(super) const WORKER_METHOD_ENV: &str = "VLLM_WORKER_MULTIPROC_METHOD";
+pub(crate) const WORKER_METHOD_ENV: &str = "VLLM_WORKER_MULTIPROC_METHOD";
 
 /// Twin of `SPEC`, but for what may not change, which is compared with the observed objects, and for how workers start,
 /// which depends on the platform's defaults too.

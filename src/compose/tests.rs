@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Toleration;
 use serde_json::{Value, json};
 
 use crate::api::fixtures::llm;
+use crate::api::managed_flag;
 use crate::observe::Observed;
 use crate::plan::keys::Key;
 use crate::plan::plan;
@@ -274,6 +275,9 @@ fn a_deployment_has_a_place_for_every_engine_setting() {
         engine["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()).collect();
     for wanted in ["--dtype=half", "--max-model-len=4096", "--tensor-parallel-size=2", "--seed=7"] {
         assert!(arguments.contains(&wanted), "{wanted}: {arguments:?}");
+    }
+    for ours in arguments.iter().filter(|argument| argument.starts_with("--") && **argument != "--seed=7") {
+        assert!(managed_flag(ours).is_some(), "{ours}: said twice, the last one would count");
     }
     assert_eq!((arguments[0], *arguments.last().unwrap()), ("Qwen/Qwen2.5-3B-Instruct", "--seed=7"));
     let secret = |name: &str| json!({"secretKeyRef": {"name": name, "key": "k"}});

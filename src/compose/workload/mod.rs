@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::api::WORKER_METHOD_ENV;
 use crate::api::settings::Model;
 use crate::kinds::replicas::{Count, ReplicasSpec};
 use crate::kinds::vllm::VllmRuntimeSpec;
@@ -17,7 +18,7 @@ pub(super) use deployment::{deployment, service};
 /// What every replica is told whatever runs it: the fraction of a GPU's memory that the engine takes.
 const GPU_MEMORY_UTILIZATION: &str = "0.9";
 /// CUDA cannot be initialised again in a forked worker.
-const SPAWN: (&str, &str) = ("VLLM_WORKER_MULTIPROC_METHOD", "spawn");
+const SPAWN: (&str, &str) = (WORKER_METHOD_ENV, "spawn");
 /// vLLM images are built for Linux, so that much is always asked of a node.
 const LINUX: (&str, &str) = ("kubernetes.io/os", "linux");
 /// The resource that GPUs are counted by.
