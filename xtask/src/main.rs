@@ -4,6 +4,7 @@ mod generate;
 mod package;
 mod playground;
 mod prefetch;
+mod reproduce;
 
 use clap::{Parser, Subcommand};
 
@@ -22,6 +23,9 @@ enum Task {
     Package(package::Arguments),
     /// Build beforehand what the end-to-end tests would build on their way, beside whatever else keeps you busy
     Prefetch,
+    /// Build the binary of the packages once more, from a copy of the sources in another place: the bytes have to be the
+    /// same
+    Reproduce,
     /// Start real Crossplane with the function on a control plane on this machine, and print how to reach it
     Up,
     /// End what `up` started
@@ -33,6 +37,7 @@ fn main() -> anyhow::Result<()> {
         Task::Generate => generate::run(),
         Task::Package(arguments) => package::run(&arguments),
         Task::Prefetch => prefetch::run(),
+        Task::Reproduce => reproduce::run(),
         Task::Up => playground::run("up"),
         Task::Down => playground::run("down"),
     }

@@ -20,6 +20,8 @@ pub struct Packages {
     pub function: PathBuf,
     /// The Configuration.
     pub configuration: PathBuf,
+    /// What the binary is made of.
+    pub materials: PathBuf,
 }
 
 impl Packages {
@@ -35,6 +37,7 @@ impl Packages {
             runtime: only(into, "runtime-", ".tar")?,
             function: only(into, "function-inference-", "64.xpkg")?,
             configuration: only(into, "function-inference-conf", ".xpkg")?,
+            materials: only(into, "function-inference-", ".cdx.json")?,
         })
     }
 }

@@ -1,15 +1,23 @@
 //! The binary of the packages.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 
 use crate::{package, process, workspace};
 
 /// Fat link-time optimisation of everything takes about four minutes on two cores.
 const BUILD_LIMIT: Duration = Duration::from_mins(45);
+
+/// Whatever is not in cargo's home yet is downloaded.
+const FETCH_LIMIT: Duration = Duration::from_mins(10);
+
+/// Where the binary says that its dependencies' sources are, each in a folder of its name and version.
+pub const REGISTRY: &str = "/registry";
 
 /// A platform that packages are built for, on itself.
 #[derive(Debug, Clone, Copy)]
@@ -35,22 +43,47 @@ impl Platform {
 
 /// Builds the release binary, linked without a dynamic loader: the image holds nothing else.
 pub fn static_binary() -> Result<PathBuf> {
-    let target = Platform::host()?.target;
     // A target directory of its own: other flags than those of the everyday build would throw its cache away.
-    let target_dir = workspace::cache()?.with_file_name("package");
+    build(&workspace::root(), &workspace::cache()?.with_file_name("package"))
+}
+
+/// The same from the sources in a folder: the same bytes, wherever they and cargo's home are.
+pub fn build(sources: &Path, target_dir: &Path) -> Result<PathBuf> {
+    let target = Platform::host()?.target;
+    let mut flags = vec!["-C".to_owned(), "target-feature=+crt-static".to_owned()];
+    flags.extend(without_places(sources, target, target_dir)?);
     let mut build = Command::new(workspace::CARGO);
     build
         .args(["build", "--release", "--locked", "--package", "function-inference"])
         .args(["--bin", "function-inference", "--target", target, "--target-dir"])
-        .arg(&target_dir)
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        // It would win over RUSTFLAGS.
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .current_dir(workspace::root());
+        .arg(target_dir)
+        // Unlike RUSTFLAGS, over which it wins, it takes paths with blanks.
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+        .current_dir(sources);
     process::run(&mut build, BUILD_LIMIT)?.success("building the static binary")?;
 
     let path = target_dir.join(target).join("release/function-inference");
     let binary = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     ensure!(!package::asks_for_a_loader(&binary)?, "{} is not statically linked", path.display());
     Ok(path)
+}
+
+/// Flags that keep this machine's folders out of the binary, which names sources where it panics.
+fn without_places(sources: &Path, target: &str, target_dir: &Path) -> Result<Vec<String>> {
+    let mut metadata = Command::new(workspace::CARGO);
+    metadata
+        .args(["metadata", "--locked", "--format-version", "1", "--filter-platform", target])
+        .current_dir(sources);
+    let metadata = process::run(&mut metadata, FETCH_LIMIT)?.success("cargo metadata")?;
+    let metadata: Value = serde_json::from_str(&metadata).context("cargo metadata")?;
+    let packages =
+        metadata.pointer("/packages").and_then(Value::as_array).context("cargo knows no packages")?;
+    let downloaded =
+        packages.iter().filter(|package| package.pointer("/source").is_some_and(Value::is_string));
+    let registries: BTreeSet<&Path> = downloaded
+        .filter_map(|package| Path::new(package.pointer("/manifest_path")?.as_str()?).parent()?.parent())
+        .collect();
+    let places = registries.into_iter().map(|place| (place, REGISTRY));
+    let places = places.chain([(target_dir, "/target"), (sources, "/sources")]);
+    Ok(places.map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display())).collect())
 }

@@ -1,5 +1,6 @@
 //! The packages hold what Crossplane installs, and run what we tested.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -10,7 +11,7 @@ use anyhow::{Context, Result};
 use e2e::package::{self, Image};
 use e2e::packages::Packages;
 use e2e::render::{self, Answer, Function};
-use e2e::{process, workspace};
+use e2e::{process, release, workspace};
 use serde_json::Value;
 
 /// Whom Crossplane runs functions as (v2.3.4, `internal/controller/pkg/runtime/runtime.go`).
@@ -25,6 +26,7 @@ fn packages_hold_what_crossplane_installs() -> Result<()> {
     let packages = Packages::build(&out.path().join("once"))?;
     function_package(&packages)?;
     configuration_package(&packages)?;
+    materials(&packages)?;
 
     // The same sources, once more.
     let again = Packages::build(&out.path().join("again"))?;
@@ -32,6 +34,7 @@ fn packages_hold_what_crossplane_installs() -> Result<()> {
         (packages.runtime, again.runtime),
         (packages.function, again.function),
         (packages.configuration, again.configuration),
+        (packages.materials, again.materials),
     ];
     for (first, second) in twice {
         assert!(
@@ -39,6 +42,40 @@ fn packages_hold_what_crossplane_installs() -> Result<()> {
             "{} is not the same twice",
             first.display()
         );
+    }
+    Ok(())
+}
+
+/// Whatever the binary itself says that it was made of is in the bill of materials, and no test's tool is.
+fn materials(packages: &Packages) -> Result<()> {
+    let bill: Value = serde_json::from_slice(&std::fs::read(&packages.materials)?)?;
+    assert_eq!(text(&bill, "/bomFormat"), "CycloneDX");
+    assert_eq!(text(&bill, "/metadata/component/name"), "function-inference");
+    let components = bill.pointer("/components").and_then(Value::as_array).context("no components")?;
+    let listed: BTreeSet<String> = components
+        .iter()
+        .map(|component| format!("{}-{}", text(component, "/name"), text(component, "/version")))
+        .collect();
+    for component in components {
+        assert!(component.pointer("/licenses/0/expression").is_some(), "{component}");
+    }
+    let image = Image::open(&packages.runtime)?;
+    let binary = image.file("function-inference").context("the runtime image holds no binary")?;
+    let place = format!("{}/", release::REGISTRY);
+    let strings = String::from_utf8_lossy(&binary.bytes);
+    for builder in [Some(workspace::root()), std::env::home_dir()].into_iter().flatten() {
+        let builder = builder.to_string_lossy();
+        assert!(!strings.contains(&*builder), "the binary says that it was built in {builder}");
+    }
+    let said: BTreeSet<String> = strings
+        .split(place.as_str())
+        .skip(1)
+        .filter_map(|path| Some(path.split_once('/')?.0.to_owned()))
+        .collect();
+    assert!(said.len() > 20, "the binary names few of its sources: {said:?}");
+    assert_eq!(said.difference(&listed).collect::<Vec<_>>(), [""; 0], "not in the bill of materials");
+    for tool in ["insta", "proptest", "schemars", "cyclonedx-bom"] {
+        assert!(!listed.iter().any(|it| it.starts_with(&format!("{tool}-"))), "{tool} is not shipped");
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
-//! `cargo xtask package`: binary, image, staged folders, packages.
+//! `cargo xtask package`: binary, bill of materials, image, staged folders, packages.
 //!
 //! An xpkg is an image with one more layer. Crossplane's own command line adds that layer, around a folder that holds
 //! exactly one package: the repository's root holds two, so each is staged into a folder of its own first.
 
 mod image;
+mod sbom;
 mod stage;
 
 use std::path::{Path, PathBuf};
@@ -34,12 +35,16 @@ pub(crate) struct Arguments {
 /// Builds everything into the folder that the arguments name.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let root = workspace::root();
-    let architecture = Platform::host()?.architecture;
+    let Platform { target, architecture } = Platform::host()?;
     let out = root.join(&arguments.out);
     std::fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
     say("building the static binary");
     let binary = release::static_binary()?;
     let binary = std::fs::read(&binary).with_context(|| format!("cannot read {}", binary.display()))?;
+
+    let materials = out.join(format!("function-inference-{architecture}.cdx.json"));
+    sbom::write(&root, target, &materials)?;
+    say(&format!("wrote {}", materials.display()));
 
     let image = out.join(format!("runtime-{architecture}.tar"));
     image::write(&binary, architecture, &image)?;
