@@ -3,10 +3,11 @@
 use serde::Deserialize;
 
 use crate::kinds::provider_kubernetes::{CLUSTER_GROUP, NAMESPACED_GROUP, OBJECT};
-use crate::protocol::{StructError, from_struct};
+use crate::protocol::{Deserializer, StructError, from_struct};
 
+use super::live::{Found, ReadOwn};
 use super::object::{AskedManifest, asked};
-use super::{Asked, Form, Live, ObservedObject, Synced};
+use super::{Asked, Form, ObservedObject, Synced};
 
 /// In whose name Crossplane applies what it composes, up to the composite that it does so for (crossplane v2.3.4,
 /// `ComposedFieldOwnerName`).
@@ -53,15 +54,13 @@ pub(super) fn place(bytes: &[u8]) -> Option<(Option<String>, Option<String>)> {
     Some((namespace, name))
 }
 
-/// An object that is there, given the facts of its kind, or why they cannot be read.
+/// An object that is there, given how to read what only its kind has.
 ///
 /// What was last asked for is kept nowhere. Of the replica count its managers tell; the rest only this function writes.
-pub(super) fn found(bytes: &[u8], live: Result<Live, String>) -> Result<ObservedObject, StructError> {
+pub(super) fn found(bytes: &[u8], own: ReadOwn) -> Result<ObservedObject, StructError> {
     let Named { metadata: Metadata { name, namespace } } = from_struct(bytes)?;
-    let (live, unreadable) = match live {
-        Ok(live) => (Some(live), None),
-        Err(why) => (None, Some(why)),
-    };
+    // Whose it is Crossplane sees to.
+    let Found { marks: _, live, fault } = Found::read(|| Deserializer::new(bytes), own);
     let there = from_struct::<AskedManifest>(bytes).map(asked).unwrap_or_default();
     let is_ours = live
         .as_ref()
@@ -82,6 +81,6 @@ pub(super) fn found(bytes: &[u8], live: Result<Live, String>) -> Result<Observed
         asked,
         live,
         marks: None,
-        unreadable,
+        unreadable: fault.map(|fault| fault.to_string()),
     })
 }

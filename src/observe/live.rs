@@ -6,7 +6,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
 use crate::api::settings::GatewayRef;
+use crate::protocol::{self, Raw};
 
+use super::fault::Fault;
 use super::marks::Marks;
 use super::{Facts, Live, replicas};
 
@@ -31,25 +33,47 @@ pub(super) trait Kind {
     }
 }
 
-/// A kind that only exists.
-pub(super) struct Existing;
+/// What an object says that only its kind does.
+#[derive(Default)]
+pub(super) struct Own {
+    facts: Facts,
+    hostnames: Vec<String>,
+    gateways: Vec<GatewayRef>,
+}
 
-impl Kind for Existing {
-    type Spec = IgnoredAny;
-    type Status = IgnoredAny;
+/// How a kind reads its own fields, out of `spec` and `status`. A function that each kind has one of, and all that is
+/// made once for each: everything around it is read by the same code whatever the kind, which stays small, and warm.
+pub(super) type ReadOwn = for<'a> fn(&'a Raw<'a>, &'a Raw<'a>) -> Result<Own, Fault>;
 
-    fn facts(_: Self::Spec, _: Self::Status) -> Facts {
-        Facts::Exists
+/// Of a kind with facts.
+pub(super) fn own<'a, K: Kind>(spec: &'a Raw<'a>, status: &'a Raw<'a>) -> Result<Own, Fault> {
+    let spec: K::Spec = read_or_default(spec).map_err(|fault| fault.below("spec"))?;
+    let status: K::Status = read_or_default(status).map_err(|fault| fault.below("status"))?;
+    Ok(Own { hostnames: K::hostnames(&spec), gateways: K::gateways(&spec), facts: K::facts(spec, status) })
+}
+
+/// Of a kind that only exists.
+#[expect(clippy::unnecessary_wraps, reason = "the other kinds may fail")]
+pub(super) fn exists<'a>(_: &'a Raw<'a>, _: &'a Raw<'a>) -> Result<Own, Fault> {
+    Ok(Own::default())
+}
+
+fn read_or_default<'a, T: Deserialize<'a> + Default>(raw: &'a Raw<'a>) -> Result<T, Fault> {
+    match raw.read::<Option<T>>() {
+        Ok(read) => Ok(read.unwrap_or_default()),
+        Err(error) => Err(Fault::find::<Option<T>>(raw.deserializer(), &error)),
     }
 }
 
 /// A live object.
 #[derive(Deserialize)]
-pub(super) struct Manifest<S, T> {
+struct Manifest<'a> {
     #[serde(default)]
     metadata: Metadata,
-    spec: Option<S>,
-    status: Option<T>,
+    #[serde(borrow, default)]
+    spec: Raw<'a>,
+    #[serde(borrow, default)]
+    status: Raw<'a>,
     /// Of a Secret.
     data: Option<Data>,
 }
@@ -71,9 +95,32 @@ struct Metadata {
     managed_fields: BTreeSet<String>,
 }
 
-impl<S: Default, T: Default> Manifest<S, T> {
-    /// What the object says, and whose it is.
-    pub(super) fn live<K: Kind<Spec = S, Status = T>>(self) -> (Live, Marks) {
+/// What is found of a live object, if there is one.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Whose it is. That can be told although the rest cannot be read.
+    pub(super) marks: Option<Marks>,
+    /// What it says.
+    pub(super) live: Option<Live>,
+    /// Why that cannot be read.
+    pub(super) fault: Option<Fault>,
+}
+
+impl Found {
+    /// Reads it, given how to read what only its kind has.
+    pub(super) fn read<'a>(from: impl Fn() -> protocol::Deserializer<'a>, own: ReadOwn) -> Self {
+        match Option::<Manifest<'a>>::deserialize(&mut from()) {
+            Ok(None) => Self::default(),
+            Ok(Some(manifest)) => manifest.found(own),
+            Err(error) => {
+                Self { fault: Some(Fault::find::<Manifest<'a>>(from(), &error)), ..Self::default() }
+            }
+        }
+    }
+}
+
+impl Manifest<'_> {
+    fn found(self, own: ReadOwn) -> Found {
         let Self { metadata, spec, status, data } = self;
         let Metadata {
             generation,
@@ -82,18 +129,21 @@ impl<S: Default, T: Default> Manifest<S, T> {
             annotations: marks,
             managed_fields: replicas_managers,
         } = metadata;
-        let spec = spec.unwrap_or_default();
-        let live = Live {
+        let live = own(&spec, &status).map(|Own { facts, hostnames, gateways }| Live {
             generation,
             resource_version,
             created,
             replicas_managers,
             shows_token: data.is_some_and(|data| data.token.is_some()),
-            hostnames: K::hostnames(&spec),
-            gateways: K::gateways(&spec),
-            facts: K::facts(spec, status.unwrap_or_default()),
+            hostnames,
+            gateways,
+            facts,
+        });
+        let (live, fault) = match live {
+            Ok(live) => (Some(live), None),
+            Err(fault) => (None, Some(fault)),
         };
-        (live, marks)
+        Found { marks: Some(marks), live, fault }
     }
 }
 

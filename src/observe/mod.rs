@@ -12,6 +12,7 @@ mod composite;
 mod deployment;
 mod direct;
 mod extension_policy;
+mod fault;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod gateway;

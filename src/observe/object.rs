@@ -3,19 +3,19 @@
 use serde::Deserialize;
 
 use crate::kinds::provider_kubernetes::OBSERVE;
-use crate::protocol::from_struct;
+use crate::protocol::{Raw, from_struct};
 
-use super::live::list;
-use super::marks::Marks;
-use super::{Asked, ConditionFacts, Form, Live, ObservedObject, Synced};
+use super::live::{Found, ReadOwn, list};
+use super::{Asked, ConditionFacts, Form, ObservedObject, Synced};
 
-/// An Object around a live object that reads as `M`.
+/// An Object around a live object.
 #[derive(Deserialize)]
-pub(super) struct Object<M> {
+pub(super) struct Object<'a> {
     #[serde(default)]
     metadata: Metadata,
     spec: Option<Spec>,
-    status: Option<Status<M>>,
+    #[serde(borrow)]
+    status: Option<Status<'a>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -83,30 +83,33 @@ struct IngressRule {
     host: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Status<M> {
+struct Status<'a> {
     #[serde(default, deserialize_with = "list")]
     conditions: Vec<ConditionFacts>,
-    at_provider: Option<AtProvider<M>>,
+    #[serde(borrow)]
+    at_provider: Option<AtProvider<'a>>,
 }
 
-#[derive(Deserialize)]
-struct AtProvider<M> {
-    manifest: Option<M>,
+#[derive(Default, Deserialize)]
+struct AtProvider<'a> {
+    #[serde(borrow, default)]
+    manifest: Raw<'a>,
 }
 
-impl<M> Object<M> {
-    /// The facts, given how to read those of the live object, and whose it is.
-    pub(super) fn facts(self, form: Form, read: impl FnOnce(M) -> (Live, Marks)) -> ObservedObject {
+impl Object<'_> {
+    /// The facts, given how to read those that only the live object's kind has.
+    pub(super) fn facts(self, form: Form, own: ReadOwn) -> ObservedObject {
         let Spec { provider_config_ref, management_policies, for_provider } = self.spec.unwrap_or_default();
-        let (conditions, manifest) = self.status.map_or_else(
-            || (Vec::new(), None),
-            |status| (status.conditions, status.at_provider.and_then(|at_provider| at_provider.manifest)),
-        );
+        let Status { conditions, at_provider } = self.status.unwrap_or_default();
+        let AtProvider { manifest } = at_provider.unwrap_or_default();
         let synced = synced(&conditions);
         // After NotFound, and while it cannot reach the cluster, the provider leaves the former manifest in place.
-        let (live, marks) = manifest.filter(|_| synced == Some(Synced::True)).map(read).unzip();
+        let Found { marks, live, fault } = match synced {
+            Some(Synced::True) => Found::read(|| manifest.deserializer(), own),
+            Some(Synced::False(_) | Synced::Missing) | None => Found::default(),
+        };
         ObservedObject {
             name: self.metadata.name,
             form,
@@ -116,7 +119,7 @@ impl<M> Object<M> {
             live,
             marks,
             synced,
-            unreadable: None,
+            unreadable: fault.map(|fault| fault.below("status.atProvider.manifest").to_string()),
         }
     }
 }

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use serde::de::{DeserializeOwned, IgnoredAny};
-
 use crate::api::settings::GatewayRef;
+use bytes::Bytes;
 
 use crate::plan::keys::Key;
 use crate::protocol::{Deserializer, StructError, from_struct};
@@ -14,11 +12,12 @@ use super::ai_gateway_route::AiGatewayRoute;
 use super::composite::Composite;
 use super::deployment::Deployment;
 use super::extension_policy::ExtensionPolicy;
+use super::fault::Fault;
 use super::gateway::Gateway;
 use super::gateway_class::GatewayClass;
 use super::http_route::HttpRoute;
 use super::inference_pool::InferencePool;
-use super::live::{Existing, Kind, Manifest};
+use super::live::{ReadOwn, exists, own};
 use super::object::{Object, only_looks};
 use super::replicas::Replicas;
 use super::scaled_object::ScaledObject;
@@ -104,9 +103,16 @@ const DECIDING: [Key; 4] = [Key::VllmRuntime, Key::ModelDeployment, Key::Replica
 
 fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
     let form = Form::of(bytes)?;
-    match of_kind(key, form, bytes) {
+    let own = of_kind(key);
+    let read = match form {
+        Form::Direct => direct::found(bytes, own),
+        Form::NamespacedObject | Form::ClusterObject => {
+            from_struct::<Object<'_>>(bytes).map(|object| object.facts(form, own))
+        }
+    };
+    match read {
         Err(source) if !DECIDING.contains(&key) => {
-            let why = fault::<Object<IgnoredAny>>(bytes).unwrap_or_else(|| source.to_string());
+            let why = Fault::find::<Object<'_>>(Deserializer::new(bytes), &source).to_string();
             Ok(ObservedObject {
                 form,
                 synced: Some(Synced::True),
@@ -119,18 +125,19 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
     }
 }
 
-fn of_kind(key: Key, form: Form, bytes: &[u8]) -> Result<ObservedObject, StructError> {
+/// How the kind of a key reads its own fields.
+fn of_kind(key: Key) -> ReadOwn {
     match key {
-        Key::VllmRuntime => object_of::<VllmRuntime>(form, bytes),
-        Key::ReplicasHandover => object_of::<Replicas>(form, bytes),
-        Key::ModelDeployment | Key::EppDeployment => object_of::<Deployment>(form, bytes),
-        Key::InferencePool => object_of::<InferencePool>(form, bytes),
-        Key::HttpRoute | Key::AiGatewayHttpRoute => object_of::<HttpRoute>(form, bytes),
-        Key::AiGatewayRoute => object_of::<AiGatewayRoute>(form, bytes),
-        Key::GatewayExtensionPolicy => object_of::<ExtensionPolicy>(form, bytes),
-        Key::ScaledObject => object_of::<ScaledObject>(form, bytes),
-        Key::Gateway => object_of::<Gateway>(form, bytes),
-        Key::GatewayClass => object_of::<GatewayClass>(form, bytes),
+        Key::VllmRuntime => own::<VllmRuntime>,
+        Key::ReplicasHandover => own::<Replicas>,
+        Key::ModelDeployment | Key::EppDeployment => own::<Deployment>,
+        Key::InferencePool => own::<InferencePool>,
+        Key::HttpRoute | Key::AiGatewayHttpRoute => own::<HttpRoute>,
+        Key::AiGatewayRoute => own::<AiGatewayRoute>,
+        Key::GatewayExtensionPolicy => own::<ExtensionPolicy>,
+        Key::ScaledObject => own::<ScaledObject>,
+        Key::Gateway => own::<Gateway>,
+        Key::GatewayClass => own::<GatewayClass>,
         Key::ModelService
         | Key::ModelMetricsService
         | Key::ModelPodDisruptionBudget
@@ -165,40 +172,6 @@ fn of_kind(key: Key, form: Form, bytes: &[u8]) -> Result<ObservedObject, StructE
         | Key::EppMetricsClusterRoleBinding
         | Key::EppPodMonitor
         | Key::PrometheusRule
-        | Key::Ingress => object_of::<Existing>(form, bytes),
+        | Key::Ingress => exists,
     }
-}
-
-type LiveOf<K> = Manifest<<K as Kind>::Spec, <K as Kind>::Status>;
-
-fn object_of<K: Kind>(form: Form, bytes: &[u8]) -> Result<ObservedObject, StructError> {
-    if form == Form::Direct {
-        let live = from_struct::<LiveOf<K>>(bytes).map(|live| live.live::<K>().0);
-        return direct::found(
-            bytes,
-            live.map_err(|error| fault::<LiveOf<K>>(bytes).unwrap_or(error.to_string())),
-        );
-    }
-    match from_struct::<Object<LiveOf<K>>>(bytes) {
-        Ok(object) => Ok(object.facts(form, LiveOf::<K>::live::<K>)),
-        Err(error) => {
-            // Whose it is can be told without what only its kind has.
-            let object = if let Ok(object) = from_struct::<Object<LiveOf<Existing>>>(bytes) {
-                object.facts(form, LiveOf::<Existing>::live::<Existing>)
-            } else {
-                // Without the live object: if that fails too, the Object itself is at fault.
-                let object = from_struct::<Object<IgnoredAny>>(bytes).map_err(|_| error)?;
-                ObservedObject { marks: None, ..object.facts(form, |IgnoredAny| Default::default()) }
-            };
-            let unreadable = object.live.is_some().then(|| fault::<Object<LiveOf<K>>>(bytes)).flatten();
-            Ok(ObservedObject { live: None, unreadable, ..object })
-        }
-    }
-}
-
-/// What is wrong, and where. Paths cost, so they are only looked for where something is wrong.
-fn fault<T: DeserializeOwned>(bytes: &[u8]) -> Option<String> {
-    serde_path_to_error::deserialize::<_, T>(&mut Deserializer::new(bytes))
-        .err()
-        .map(|error| error.to_string())
 }

@@ -14,6 +14,7 @@ use serde::de::{
 use serde::{Deserialize, forward_to_deserialize_any};
 
 use super::error::{DEPTH_LIMIT, INTEGER_LIMIT, StructError};
+use super::raw::RAW;
 use super::value::{Kind, ObjectField, text};
 use super::wire::{Body, Fields, Payload};
 
@@ -25,6 +26,8 @@ pub fn from_struct<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Stru
 /// A serde deserializer over the encoding of a `Struct`, for those who wrap deserializers.
 pub struct Deserializer<'de> {
     bytes: &'de [u8],
+    /// Whether that is a `Struct`; else it is a `Value`.
+    is_struct: bool,
     /// Fields of the objects that are being read, the innermost last.
     fields: Vec<ObjectField<'de>>,
 }
@@ -32,14 +35,20 @@ pub struct Deserializer<'de> {
 impl<'de> Deserializer<'de> {
     /// Over these bytes.
     pub fn new(bytes: &'de [u8]) -> Self {
-        Self { bytes, fields: Vec::new() }
+        Self { bytes, is_struct: true, fields: Vec::new() }
+    }
+
+    /// Over the encoding of a `Value`.
+    pub(super) fn of_value(bytes: &'de [u8]) -> Self {
+        Self { bytes, is_struct: false, fields: Vec::new() }
     }
 
     fn outermost(&mut self) -> Value<'_, 'de> {
         // A use that ended in an error may have left some behind.
         self.fields.clear();
+        let body = Body::One(self.bytes);
         Value {
-            source: Source::Kind(Kind::Object(Body::One(self.bytes))),
+            source: if self.is_struct { Source::Kind(Kind::Object(body)) } else { Source::Value(body) },
             depth: DEPTH_LIMIT,
             fields: &mut self.fields,
         }
@@ -119,10 +128,15 @@ impl<'de> serde::Deserializer<'de> for Value<'_, 'de> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, StructError> {
-        visitor.visit_newtype_struct(self)
+        match self.source {
+            Source::Value(Body::One(encoding)) if name == RAW => visitor.visit_borrowed_bytes(encoding),
+            // Encodings that follow each other merge.
+            Source::Value(Body::Many(parts)) if name == RAW => visitor.visit_byte_buf(parts.concat()),
+            Source::Value(_) | Source::Kind(_) => visitor.visit_newtype_struct(self),
+        }
     }
 
     /// What the struct does not know is skipped, not visited: a type that refuses unknown fields does not hear of them.

@@ -11,6 +11,7 @@ pub mod desired;
 mod error;
 mod messages;
 pub mod official;
+mod raw;
 mod ser;
 mod ser_key;
 pub mod service;
@@ -22,6 +23,7 @@ mod writer;
 pub use de::{Deserializer, from_struct};
 pub use error::{DEPTH_LIMIT, INTEGER_LIMIT, StructError};
 pub use messages::join;
+pub use raw::Raw;
 pub use ser::to_struct;
 
 /// The official protocol's file descriptor set, for reflection.

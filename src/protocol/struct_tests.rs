@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::testing::{Rng, entry, field, json_of, object, struct_of};
-use super::{DEPTH_LIMIT, Deserializer, StructError, from_struct, to_struct};
+use super::{DEPTH_LIMIT, Deserializer, Raw, StructError, from_struct, to_struct};
 
 fn any_json() -> impl Strategy<Value = Json> {
     let whole = (-(1_i64 << 53)..=(1 << 53)).prop_map(Json::from);
@@ -51,6 +51,26 @@ fn whatever_prost_reads_reads_the_same() {
         let bytes = object(&mut Rng(seed), 3);
         assert_eq!(from_struct::<Json>(&bytes).unwrap(), through_prost(&bytes).unwrap(), "seed {seed}");
     }
+}
+
+/// What is kept to be read later reads as if it had been read at once, however it was written.
+#[test]
+fn what_is_kept_reads_later() {
+    #[derive(Deserialize)]
+    struct Kept<'a> {
+        #[serde(borrow, default)]
+        a: Raw<'a>,
+        b: Option<Json>,
+    }
+    for seed in 0..20_000 {
+        let bytes = object(&mut Rng(seed), 3);
+        let want: Json = from_struct(&bytes).unwrap();
+        let kept: Kept<'_> = from_struct(&bytes).unwrap();
+        let now = |name: &str| want.get(name).cloned().unwrap_or_default();
+        assert_eq!((kept.a.read().unwrap(), kept.b.unwrap_or_default()), (now("a"), now("b")), "seed {seed}");
+    }
+    let nothing = Kept { a: Raw::default(), b: None };
+    assert_eq!(nothing.a.read(), Ok(Json::Null));
 }
 
 #[test]
