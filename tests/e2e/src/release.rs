@@ -17,7 +17,7 @@ const BUILD_LIMIT: Duration = Duration::from_mins(45);
 const FETCH_LIMIT: Duration = Duration::from_mins(10);
 
 /// Where the binary says that its dependencies' sources are, each in a folder of its name and version.
-pub const REGISTRY: &str = "/registry";
+pub const REGISTRY: &str = "/crates.io";
 
 /// A platform that packages are built for, on itself.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +83,9 @@ fn without_places(sources: &Path, target: &str, target_dir: &Path) -> Result<Vec
     let registries: BTreeSet<&Path> = downloaded
         .filter_map(|package| Path::new(package.pointer("/manifest_path")?.as_str()?).parent()?.parent())
         .collect();
-    let places = registries.into_iter().map(|place| (place, REGISTRY));
-    let places = places.chain([(target_dir, "/target"), (sources, "/sources")]);
+    // The last that fits counts, and each may lie within those before it.
+    let places =
+        [(sources, "/sources")].into_iter().chain(registries.into_iter().map(|place| (place, REGISTRY)));
+    let places = places.chain([(target_dir, "/target")]);
     Ok(places.map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display())).collect())
 }
