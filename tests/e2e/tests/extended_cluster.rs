@@ -365,9 +365,12 @@ async fn live(stage: &Stage) -> Result<()> {
 
     // An older one is written over.
     brought(stage.there(), "v1.2.0").await?;
+    until("the CRD is written over", LIMIT, async || {
+        let updated = stage.there().get(&crd()).await?.context("the CRD is gone")?;
+        Ok(if updated["spec"] == definition["spec"] { Look::Ok(()) } else { Look::Err(updated.to_string()) })
+    })
+    .await?;
     stage.says("of v1.3.1.").await?;
-    let updated = stage.there().get(&crd()).await?.context("the CRD is gone")?;
-    ensure!(updated["spec"] == definition["spec"], "{updated}");
 
     // All the while nobody has touched what the other step composes, here or there.
     for key in OTHERS {

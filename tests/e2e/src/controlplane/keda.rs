@@ -29,6 +29,11 @@ const ADAPTER: &str = "keda-metrics-apiserver";
 /// The group of the metrics that are not Kubernetes' own.
 const METRICS: &str = "external.metrics.k8s.io";
 
+/// Starts it again as a kubelet does, but not for ever. Triggers of one `ScaledObject` that fail at once write its status at
+/// once, and what one of them reads back another one may find half read: KEDA v2.20.2 ends then
+/// (`pkg/fallback/fallback.go`, `doFallback`, without a `spec.fallback`).
+const RESTARTED: &str = r#"for start in 1 2 3 4 5; do "$0" "$@"; sleep 1; done"#;
+
 /// An idle machine needs a few seconds.
 const START_LIMIT: Duration = Duration::from_mins(2);
 
@@ -59,7 +64,8 @@ impl Keda {
                 .env("KEDA_CLUSTER_OBJECT_NAMESPACE", NAMESPACE);
         };
 
-        let mut operator = Command::new(tools::KEDA_OPERATOR.path()?);
+        let mut operator = Command::new("sh");
+        operator.args(["-c", RESTARTED]).arg(tools::KEDA_OPERATOR.path()?);
         common(&mut operator);
         operator
             .arg(format!("--metrics-service-bind-address={metrics}"))
