@@ -43,8 +43,10 @@ pub mod standin;
 pub mod wait;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -290,12 +292,26 @@ fn user(pair: &Pair) -> serde_json::Value {
     })
 }
 
-/// Addresses that nobody listens at. All are held until all are known, so that they differ.
+/// Where [`free_ports`] looks: below the ports that the kernel gives to outgoing connections
+/// (`net.ipv4.ip_local_port_range`), one of which could take a port before its server does.
+const PORTS: Range<u32> = 20_000..32_000;
+
+/// Addresses that nobody listens at, and each of which is given out once for a long while.
 pub(crate) fn free_ports<const N: usize>() -> Result<[SocketAddr; N]> {
-    let listeners = [(); N].map(|()| TcpListener::bind(("127.0.0.1", 0)));
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
     let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
-    for (address, listener) in addresses.iter_mut().zip(listeners) {
-        *address = listener?.local_addr()?;
+    for address in &mut addresses {
+        // Processes begin at different places.
+        let begin = std::process::id().wrapping_mul(101);
+        let mut tried = PORTS.map(|_| {
+            let place = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+            u16::try_from(PORTS.start + place % (PORTS.end - PORTS.start)).unwrap_or_default()
+        });
+        address.set_port(tried.find(|port| is_free(*port)).context("no port is free")?);
     }
     Ok(addresses)
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
