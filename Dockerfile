@@ -12,7 +12,7 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     target="$(rustc --print host-tuple)" && \
-    RUSTFLAGS="-C target-feature=+crt-static" \
+    SOURCE_DATE_EPOCH=0 RUSTFLAGS="-C target-feature=+crt-static" \
       cargo build --release --locked --package function-inference --bin function-inference --target "$target" && \
     cp "target/$target/release/function-inference" /function-inference
 

@@ -59,6 +59,8 @@ pub fn build(sources: &Path, target_dir: &Path) -> Result<PathBuf> {
         .arg(target_dir)
         // Unlike RUSTFLAGS, over which it wins, it takes paths with blanks.
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+        // mimalloc's sources say when they were compiled (`__TIME__`); compilers take this time for it.
+        .env("SOURCE_DATE_EPOCH", "0")
         .current_dir(sources);
     process::run(&mut build, BUILD_LIMIT)?.success("building the static binary")?;
 
