@@ -326,10 +326,10 @@ async fn without_watches(stage: &Stage) -> Result<String> {
     let cluster = stage.cluster();
     let mut models = Vec::new();
     for name in ["minimal/xr.yaml", "full-stack/xr.yaml"] {
-        models.push(Model::apply(stage, &example(name)?).await?);
-    }
-    for model in &models {
-        stage.stand_in.hold_pods(&model.namespace);
+        let scenario = example(name)?;
+        // Before it is there: nobody would look again for ten minutes at a model whose pods were there for a moment.
+        stage.stand_in.hold_pods(&Model::namespace_of(&scenario, ""));
+        models.push(Model::apply(stage, &scenario).await?);
     }
     for model in &models {
         until("every Object is Synced, and the runtime is seen without pods", LIMIT, async || {
@@ -365,9 +365,9 @@ async fn without_watches(stage: &Stage) -> Result<String> {
 async fn names_each_layer(stage: &Stage) -> Result<String> {
     let (cluster, target) = (stage.cluster(), stage.target());
     let scenario = example("full-stack/xr.yaml")?;
+    stage.stand_in.hold_pods(&Model::namespace_of(&scenario, ""));
     let model = Model::apply(stage, &scenario).await?;
     let name = text(&model.xr, "/metadata/name");
-    stage.stand_in.hold_pods(&model.namespace);
     let often = asked_often();
     model.configure(stage, &scenario, std::slice::from_ref(&often)).await?;
     for (kind, reason) in [("GatewayReady", "PriorityNotEnforced"), ("ScalingReady", "ScalerReady")] {

@@ -51,6 +51,11 @@ impl From<ConfigKind> for Reach {
 }
 
 impl Model {
+    /// Where the model of an example will be, under that name: a namespace that the examples' own policies allow.
+    pub fn namespace_of(scenario: &Scenario, prefix: &str) -> String {
+        format!("team-{}", stem(scenario, prefix))
+    }
+
     /// Installs what an example needs, with names of its own, and applies it: several examples use the same names.
     pub async fn apply(stage: &Stage, scenario: &Scenario) -> Result<Self> {
         Self::apply_as(stage, scenario, "", ConfigKind::ProviderConfig).await
@@ -65,9 +70,8 @@ impl Model {
     ) -> Result<Self> {
         let reach = reach.into();
         let cluster = stage.cluster();
-        let stem = format!("{prefix}{}", scenario.name.trim_end_matches(".yaml").replace(['/', '.'], "-"));
-        // What the examples' own policies allow.
-        let place = format!("team-{stem}");
+        let stem = stem(scenario, prefix);
+        let place = Self::namespace_of(scenario, prefix);
         namespace(cluster, &place).await?;
         namespace(stage.target(), &place).await?;
 
@@ -195,6 +199,10 @@ impl Model {
         }
         Ok(format!("{conditions}\nObjects: {}", waiting.join("\n")))
     }
+}
+
+fn stem(scenario: &Scenario, prefix: &str) -> String {
+    format!("{prefix}{}", scenario.name.trim_end_matches(".yaml").replace(['/', '.'], "-"))
 }
 
 fn remove(object: &mut Value, from: &str, field: &str) {
