@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Map;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::crds::Bundle;
 use super::observe::LiveCrd;
@@ -13,6 +14,7 @@ use crate::api::settings::{
     Ttl, Wanted,
 };
 use crate::observe::Synced;
+use crate::protocol::{from_struct, to_struct};
 
 pub(super) const OWNER: &str = "clusters/gpu";
 
@@ -90,4 +92,9 @@ pub(super) fn observed(keys: &[Key]) -> Observed {
         }
     }
     observed
+}
+
+/// What is read of a resource that arrives so.
+pub(super) fn arrived<T: DeserializeOwned>(resource: &Value) -> T {
+    from_struct(&to_struct(resource).unwrap()).unwrap()
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::kinds::provider_kubernetes::OBSERVE;
-use crate::observe::{ConditionFacts, Marks, Synced, is_missing, list, synced};
+use crate::observe::{ConditionFacts, Marks, ObjectConditions, Synced, is_missing, list};
 use crate::plan::names::OWNER_ANNOTATION;
 
 use super::crds::{BUNDLE_ANNOTATION, Bundle};
@@ -123,8 +123,8 @@ struct Written {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Status {
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<ConditionFacts>,
+    #[serde(default)]
+    conditions: ObjectConditions,
     at_provider: Option<AtProvider>,
 }
 
@@ -158,8 +158,8 @@ struct Release {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ReleaseStatus {
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<ConditionFacts>,
+    #[serde(default)]
+    conditions: ObjectConditions,
     at_provider: Option<Installed>,
 }
 
@@ -177,8 +177,8 @@ struct Collection {
 
 #[derive(Deserialize)]
 struct CollectionStatus {
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<ConditionFacts>,
+    #[serde(default)]
+    conditions: ObjectConditions,
 }
 
 /// The Object around anything that has replicas, or nothing to tell.
@@ -198,8 +198,8 @@ struct WrapperSpec {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WrapperStatus {
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<ConditionFacts>,
+    #[serde(default)]
+    conditions: ObjectConditions,
     at_provider: Option<Seen>,
 }
 
@@ -234,7 +234,7 @@ impl<'de> Deserialize<'de> for ObservedObject {
         let Some(WrapperStatus { conditions, at_provider }) = status else {
             return Ok(Self { only_looks, ..Self::default() });
         };
-        let synced = synced(&conditions);
+        let ObjectConditions { synced, .. } = conditions;
         let (marks, status) = at_provider
             .and_then(|seen| seen.manifest)
             .map(|Live { metadata, status }| (metadata.annotations, status))
@@ -260,8 +260,8 @@ impl<'de> Deserialize<'de> for ObservedRelease {
         };
         let failed = at_provider.filter(|installed| installed.state.as_deref() == Some(FAILED));
         Ok(Self {
-            synced: synced(&conditions),
-            ready: is_ready(&conditions),
+            synced: conditions.synced,
+            ready: conditions.ready,
             failure: failed.map(|installed| installed.release_description.unwrap_or_default()),
         })
     }
@@ -269,14 +269,10 @@ impl<'de> Deserialize<'de> for ObservedRelease {
 
 impl<'de> Deserialize<'de> for ObservedCollection {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let conditions =
-            Collection::deserialize(from)?.status.map(|status| status.conditions).unwrap_or_default();
-        Ok(Self { synced: synced(&conditions), ready: is_ready(&conditions) })
+        let status = Collection::deserialize(from)?.status;
+        let ObjectConditions { synced, ready } = status.map(|status| status.conditions).unwrap_or_default();
+        Ok(Self { synced, ready })
     }
-}
-
-fn is_ready(conditions: &[ConditionFacts]) -> bool {
-    conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True")
 }
 
 impl<'de> Deserialize<'de> for ObservedCrd {
@@ -287,11 +283,11 @@ impl<'de> Deserialize<'de> for ObservedCrd {
             |spec| (spec.management_policies, spec.for_provider.and_then(|it| it.manifest)),
         );
         let (conditions, manifest) = status.map_or_else(
-            || (Vec::new(), None),
+            || (ObjectConditions::default(), None),
             |status| (status.conditions, status.at_provider.and_then(|at_provider| at_provider.manifest)),
         );
         Ok(Self {
-            synced: synced(&conditions),
+            synced: conditions.synced,
             managed: policies.iter().any(|policy| policy == "Create"),
             whole: written.is_some_and(|written| written.spec.is_some()),
             last_seen: manifest.map(live),

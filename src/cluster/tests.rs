@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::crds::{Bundle, Hold, hold};
-use super::fixtures::{OWNER, extension, live};
+use super::fixtures::{OWNER, arrived, extension, live};
 use super::report::{CONDITION, Condition, Reason};
 use super::{Answer, Definition, Key, Observed, ObservedCrd, extend};
 use crate::api::settings::{Extension, InferenceRelease, MissingFlag};
@@ -294,7 +294,7 @@ fn the_documented_catalogue_is_this_one() {
 
 #[test]
 fn an_observed_object_is_read_as_provider_kubernetes_writes_it() {
-    let crd: ObservedCrd = serde_json::from_value(json!({
+    let crd: ObservedCrd = arrived(&json!({
         "apiVersion": "kubernetes.m.crossplane.io/v1alpha1", "kind": "Object",
         "spec": {
             "managementPolicies": ["Observe", "Create", "Update"],
@@ -310,9 +310,8 @@ fn an_observed_object_is_read_as_provider_kubernetes_writes_it() {
                 "status": {"conditions": [{"type": "Established", "status": "True"}]},
             }},
         },
-    }))
-    .unwrap();
+    }));
     assert_eq!(crd, ObservedCrd { managed: true, whole: true, ..live(Some("v1.3.1"), Some(OWNER)) });
-    let new: ObservedCrd = serde_json::from_value(json!({"spec": {}})).unwrap();
+    let new: ObservedCrd = arrived(&json!({"spec": {}}));
     assert_eq!(new, ObservedCrd::default(), "just created");
 }

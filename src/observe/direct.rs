@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::kinds::provider_kubernetes::{CLUSTER_GROUP, NAMESPACED_GROUP, OBJECT};
 use crate::protocol::{Deserializer, StructError, from_struct};
 
-use super::live::{Found, ReadOwn};
+use super::live::{Found, Interest};
 use super::object::{AskedManifest, asked};
 use super::{Asked, Form, ObservedObject, Synced};
 
@@ -54,14 +54,18 @@ pub(super) fn place(bytes: &[u8]) -> Option<(Option<String>, Option<String>)> {
     Some((namespace, name))
 }
 
-/// An object that is there, given how to read what only its kind has.
+/// An object that is there, of a kind of which that is of interest.
 ///
 /// What was last asked for is kept nowhere. Of the replica count its managers tell; the rest only this function writes.
-pub(super) fn found(bytes: &[u8], own: ReadOwn) -> Result<ObservedObject, StructError> {
+pub(super) fn found(bytes: &[u8], interest: Interest) -> Result<ObservedObject, StructError> {
     let Named { metadata: Metadata { name, namespace } } = from_struct(bytes)?;
     // Whose it is Crossplane sees to.
-    let Found { marks: _, live, fault } = Found::read(|| Deserializer::new(bytes), own);
-    let there = from_struct::<AskedManifest>(bytes).map(asked).unwrap_or_default();
+    let Found { marks: _, live, fault } = Found::read(|| Deserializer::new(bytes), interest);
+    let there = if interest.asked {
+        from_struct::<AskedManifest>(bytes).map(asked).unwrap_or_default()
+    } else {
+        Asked::default()
+    };
     let is_ours = live
         .as_ref()
         .is_some_and(|live| live.replicas_managers.iter().any(|manager| manager.starts_with(FIELD_MANAGER)));

@@ -9,8 +9,7 @@ use crate::api::settings::{Delivery, ProviderConfigKind, Target, Transport};
 use crate::kinds::gateway_api::{GATEWAY, GROUP};
 use crate::protocol::from_struct;
 
-use super::live::list;
-use super::{ConditionFacts, FoundGateway, Observed, Synced, is_missing, synced};
+use super::{FoundGateway, ObjectConditions, Observed, Synced, is_missing};
 
 /// A Gateway, as far as it is told from others.
 #[derive(Deserialize)]
@@ -73,8 +72,8 @@ struct ProviderConfigRef {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct MemberStatus {
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<ConditionFacts>,
+    #[serde(default)]
+    conditions: ObjectConditions,
     at_provider: Option<Holds>,
 }
 
@@ -125,7 +124,7 @@ impl Member {
                 reference.kind.as_deref().is_none_or(|kind| kind == "ClusterProviderConfig")
             }
         };
-        let is_gone = matches!(synced(&conditions), Some(Synced::False(why)) if is_missing(&why));
+        let is_gone = matches!(conditions.synced, Some(Synced::False(why)) if is_missing(&why));
         if !is_of_kind || reference.name.as_deref() != Some(delivery.provider_config_name.as_str()) || is_gone
         {
             return None;

@@ -10,7 +10,8 @@ use crate::protocol::{self, Raw};
 
 use super::fault::Fault;
 use super::marks::Marks;
-use super::{Facts, Live, replicas};
+use super::replicas::managers;
+use super::{Facts, Live};
 
 /// A kind with facts of interest: which fields are read, and what they say. All else is skipped, whatever it is.
 pub(super) trait Kind {
@@ -45,6 +46,17 @@ pub(super) struct Own {
 /// made once for each: everything around it is read by the same code whatever the kind, which stays small, and warm.
 pub(super) type ReadOwn = for<'a> fn(&'a Raw<'a>, &'a Raw<'a>) -> Result<Own, Fault>;
 
+/// What is of interest of an object, beside what all have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Interest {
+    /// Its kind's own fields.
+    pub(super) own: ReadOwn,
+    /// What was asked for.
+    pub(super) asked: bool,
+    /// Who holds its replica count.
+    pub(super) replicas_managers: bool,
+}
+
 /// Of a kind with facts.
 pub(super) fn own<'a, K: Kind>(spec: &'a Raw<'a>, status: &'a Raw<'a>) -> Result<Own, Fault> {
     let spec: K::Spec = read_or_default(spec).map_err(|fault| fault.below("spec"))?;
@@ -58,7 +70,8 @@ pub(super) fn exists<'a>(_: &'a Raw<'a>, _: &'a Raw<'a>) -> Result<Own, Fault> {
     Ok(Own::default())
 }
 
-fn read_or_default<'a, T: Deserialize<'a> + Default>(raw: &'a Raw<'a>) -> Result<T, Fault> {
+/// What may be null, or missing.
+pub(super) fn read_or_default<'a, T: Deserialize<'a> + Default>(raw: &'a Raw<'a>) -> Result<T, Fault> {
     match raw.read::<Option<T>>() {
         Ok(read) => Ok(read.unwrap_or_default()),
         Err(error) => Err(Fault::find::<Option<T>>(raw.deserializer(), &error)),
@@ -68,8 +81,8 @@ fn read_or_default<'a, T: Deserialize<'a> + Default>(raw: &'a Raw<'a>) -> Result
 /// A live object.
 #[derive(Deserialize)]
 struct Manifest<'a> {
-    #[serde(default)]
-    metadata: Metadata,
+    #[serde(borrow, default)]
+    metadata: Metadata<'a>,
     #[serde(borrow, default)]
     spec: Raw<'a>,
     #[serde(borrow, default)]
@@ -85,14 +98,14 @@ struct Data {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata {
+struct Metadata<'a> {
     generation: Option<i64>,
     resource_version: Option<String>,
     creation_timestamp: Option<String>,
     #[serde(default)]
     annotations: Marks,
-    #[serde(default, deserialize_with = "replicas::managers")]
-    managed_fields: BTreeSet<String>,
+    #[serde(borrow, default)]
+    managed_fields: Raw<'a>,
 }
 
 /// What is found of a live object, if there is one.
@@ -107,11 +120,11 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Reads it, given how to read what only its kind has.
-    pub(super) fn read<'a>(from: impl Fn() -> protocol::Deserializer<'a>, own: ReadOwn) -> Self {
+    /// Reads it.
+    pub(super) fn read<'a>(from: impl Fn() -> protocol::Deserializer<'a>, interest: Interest) -> Self {
         match Option::<Manifest<'a>>::deserialize(&mut from()) {
             Ok(None) => Self::default(),
-            Ok(Some(manifest)) => manifest.found(own),
+            Ok(Some(manifest)) => manifest.found(interest),
             Err(error) => {
                 Self { fault: Some(Fault::find::<Manifest<'a>>(from(), &error)), ..Self::default() }
             }
@@ -120,26 +133,34 @@ impl Found {
 }
 
 impl Manifest<'_> {
-    fn found(self, own: ReadOwn) -> Found {
+    fn found(self, interest: Interest) -> Found {
         let Self { metadata, spec, status, data } = self;
         let Metadata {
             generation,
             resource_version,
             creation_timestamp: created,
             annotations: marks,
-            managed_fields: replicas_managers,
+            managed_fields,
         } = metadata;
-        let live = own(&spec, &status).map(|Own { facts, hostnames, gateways }| Live {
-            generation,
-            resource_version,
-            created,
-            replicas_managers,
-            shows_token: data.is_some_and(|data| data.token.is_some()),
-            hostnames,
-            gateways,
-            facts,
-        });
-        let (live, fault) = match live {
+        let read = || {
+            let Own { facts, hostnames, gateways } = (interest.own)(&spec, &status)?;
+            let replicas_managers = if interest.replicas_managers {
+                managers(&managed_fields).map_err(|fault| fault.below("metadata.managedFields"))?
+            } else {
+                BTreeSet::new()
+            };
+            Ok(Live {
+                generation,
+                resource_version,
+                created,
+                replicas_managers,
+                shows_token: data.is_some_and(|data| data.token.is_some()),
+                hostnames,
+                gateways,
+                facts,
+            })
+        };
+        let (live, fault) = match read() {
             Ok(live) => (Some(live), None),
             Err(fault) => (None, Some(fault)),
         };

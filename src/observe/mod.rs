@@ -36,7 +36,7 @@ pub use parents::Acceptance;
 pub use read::{ReadError, conditions, read};
 
 pub(crate) use live::list;
-pub(crate) use object::synced;
+pub(crate) use object::ObjectConditions;
 
 /// Everything observed of our own composed resources in one call.
 #[derive(Debug, Clone, Default, PartialEq)]

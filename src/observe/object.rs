@@ -3,17 +3,19 @@
 use serde::Deserialize;
 
 use crate::kinds::provider_kubernetes::OBSERVE;
-use crate::protocol::{Raw, from_struct};
+use crate::protocol::{Deserializer, Raw, StructError, from_struct};
 
-use super::live::{Found, ReadOwn, list};
-use super::{Asked, ConditionFacts, Form, ObservedObject, Synced};
+use super::fault::Fault;
+use super::live::{Found, Interest, list};
+use super::{Asked, Form, ObservedObject, Synced};
 
 /// An Object around a live object.
 #[derive(Deserialize)]
 pub(super) struct Object<'a> {
     #[serde(default)]
     metadata: Metadata,
-    spec: Option<Spec>,
+    #[serde(borrow)]
+    spec: Option<Spec<'a>>,
     #[serde(borrow)]
     status: Option<Status<'a>>,
 }
@@ -25,11 +27,12 @@ struct Metadata {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Spec {
+struct Spec<'a> {
     provider_config_ref: Option<ProviderConfigRef>,
-    #[serde(default, deserialize_with = "list")]
-    management_policies: Vec<String>,
-    for_provider: Option<ForProvider>,
+    #[serde(borrow, default, deserialize_with = "list")]
+    management_policies: Vec<&'a str>,
+    #[serde(borrow)]
+    for_provider: Option<ForProvider<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -37,9 +40,10 @@ struct ProviderConfigRef {
     name: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct ForProvider {
-    manifest: Option<AskedManifest>,
+#[derive(Default, Deserialize)]
+struct ForProvider<'a> {
+    #[serde(borrow, default)]
+    manifest: Raw<'a>,
 }
 
 /// What decisions hang on, of whichever kind.
@@ -86,8 +90,8 @@ struct IngressRule {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Status<'a> {
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<ConditionFacts>,
+    #[serde(default)]
+    conditions: ObjectConditions,
     #[serde(borrow)]
     at_provider: Option<AtProvider<'a>>,
 }
@@ -99,28 +103,50 @@ struct AtProvider<'a> {
 }
 
 impl Object<'_> {
-    /// The facts, given how to read those that only the live object's kind has.
-    pub(super) fn facts(self, form: Form, own: ReadOwn) -> ObservedObject {
+    /// The facts, of a kind of which that is of interest.
+    fn facts(self, form: Form, interest: Interest) -> Result<ObservedObject, StructError> {
         let Spec { provider_config_ref, management_policies, for_provider } = self.spec.unwrap_or_default();
-        let Status { conditions, at_provider } = self.status.unwrap_or_default();
+        let Status { conditions: ObjectConditions { synced, .. }, at_provider } =
+            self.status.unwrap_or_default();
         let AtProvider { manifest } = at_provider.unwrap_or_default();
-        let synced = synced(&conditions);
         // After NotFound, and while it cannot reach the cluster, the provider leaves the former manifest in place.
         let Found { marks, live, fault } = match synced {
-            Some(Synced::True) => Found::read(|| manifest.deserializer(), own),
+            Some(Synced::True) => Found::read(|| manifest.deserializer(), interest),
             Some(Synced::False(_) | Synced::Missing) | None => Found::default(),
         };
-        ObservedObject {
+        Ok(ObservedObject {
             name: self.metadata.name,
             form,
             provider_config: provider_config_ref.and_then(|reference| reference.name),
             only_looks: management_policies == [OBSERVE],
-            asked: for_provider.and_then(|wanted| wanted.manifest).map(asked).unwrap_or_default(),
+            asked: match for_provider {
+                Some(ForProvider { manifest }) if interest.asked => {
+                    manifest.read::<Option<AskedManifest>>()?.map(asked).unwrap_or_default()
+                }
+                Some(_) | None => Asked::default(),
+            },
             live,
             marks,
             synced,
             unreadable: fault.map(|fault| fault.below("status.atProvider.manifest").to_string()),
+        })
+    }
+}
+
+/// The facts of an Object.
+pub(super) fn found(bytes: &[u8], form: Form, interest: Interest) -> Result<ObservedObject, StructError> {
+    from_struct::<Object<'_>>(bytes)?.facts(form, interest)
+}
+
+/// What is wrong with an Object of which that was said.
+pub(super) fn fault(bytes: &[u8], error: &StructError) -> Fault {
+    let asked_for = from_struct::<Object<'_>>(bytes).ok().and_then(|object| object.spec?.for_provider);
+    match asked_for {
+        Some(ForProvider { manifest }) => {
+            Fault::find::<Option<AskedManifest>>(manifest.deserializer(), error)
+                .below("spec.forProvider.manifest")
         }
+        None => Fault::find::<Object<'_>>(Deserializer::new(bytes), error),
     }
 }
 
@@ -140,16 +166,35 @@ pub(super) fn only_looks(bytes: &[u8]) -> bool {
     from_struct::<Policed>(bytes).is_ok_and(|object| object.spec.management_policies == [OBSERVE])
 }
 
-/// What the Object says of itself.
-pub(crate) fn synced(conditions: &[ConditionFacts]) -> Option<Synced> {
-    let condition = conditions.iter().find(|condition| condition.kind == "Synced")?;
-    match condition.status.as_str() {
-        "True" => Some(Synced::True),
-        "False" => {
-            let words = [&condition.message, &condition.reason];
-            Some(Synced::False(words.into_iter().find(|word| !word.is_empty()).cloned().unwrap_or_default()))
+/// What an Object says of itself, or another managed resource of Crossplane's. A list of conditions that may be null.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ObjectConditions {
+    /// The condition Synced: `None` = not yet said.
+    pub(crate) synced: Option<Synced>,
+    /// Whether the condition Ready is True.
+    pub(crate) ready: bool,
+}
+
+impl<'de> Deserialize<'de> for ObjectConditions {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Condition<'a> {
+            #[serde(rename = "type")]
+            kind: &'a str,
+            status: &'a str,
+            reason: &'a str,
+            message: &'a str,
         }
-        _ => None,
+
+        let conditions: Vec<Condition<'de>> = list(from)?;
+        let find = |kind: &str| conditions.iter().find(|condition| condition.kind == kind);
+        let synced = find("Synced").and_then(|&Condition { status, reason, message, .. }| match status {
+            "True" => Some(Synced::True),
+            "False" => Some(Synced::False(if message.is_empty() { reason } else { message }.to_owned())),
+            _ => None,
+        });
+        Ok(Self { synced, ready: find("Ready").is_some_and(|condition| condition.status == "True") })
     }
 }
 

@@ -6,23 +6,22 @@ use crate::api::settings::GatewayRef;
 use bytes::Bytes;
 
 use crate::plan::keys::Key;
-use crate::protocol::{Deserializer, StructError, from_struct};
+use crate::protocol::{StructError, from_struct};
 
 use super::ai_gateway_route::AiGatewayRoute;
 use super::composite::Composite;
 use super::deployment::Deployment;
 use super::extension_policy::ExtensionPolicy;
-use super::fault::Fault;
 use super::gateway::Gateway;
 use super::gateway_class::GatewayClass;
 use super::http_route::HttpRoute;
 use super::inference_pool::InferencePool;
-use super::live::{ReadOwn, exists, own};
-use super::object::{Object, only_looks};
+use super::live::{Interest, exists, own};
+use super::object::only_looks;
 use super::replicas::Replicas;
 use super::scaled_object::ScaledObject;
 use super::vllm_runtime::VllmRuntime;
-use super::{Form, Observed, ObservedCondition, ObservedObject, Synced, direct};
+use super::{Form, Observed, ObservedCondition, ObservedObject, Synced, direct, object as wrapped};
 
 /// Why what is observed cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,16 +102,14 @@ const DECIDING: [Key; 4] = [Key::VllmRuntime, Key::ModelDeployment, Key::Replica
 
 fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
     let form = Form::of(bytes)?;
-    let own = of_kind(key);
+    let interest = interest(key);
     let read = match form {
-        Form::Direct => direct::found(bytes, own),
-        Form::NamespacedObject | Form::ClusterObject => {
-            from_struct::<Object<'_>>(bytes).map(|object| object.facts(form, own))
-        }
+        Form::Direct => direct::found(bytes, interest),
+        Form::NamespacedObject | Form::ClusterObject => wrapped::found(bytes, form, interest),
     };
     match read {
         Err(source) if !DECIDING.contains(&key) => {
-            let why = Fault::find::<Object<'_>>(Deserializer::new(bytes), &source).to_string();
+            let why = wrapped::fault(bytes, &source).to_string();
             Ok(ObservedObject {
                 form,
                 synced: Some(Synced::True),
@@ -125,19 +122,24 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
     }
 }
 
-/// How the kind of a key reads its own fields.
-fn of_kind(key: Key) -> ReadOwn {
+/// What is of interest of a key's objects.
+fn interest(key: Key) -> Interest {
+    let looks = Interest { own: exists, asked: false, replicas_managers: false };
+    let asks = Interest { asked: true, ..looks };
+    let runs = Interest { replicas_managers: true, ..asks };
     match key {
-        Key::VllmRuntime => own::<VllmRuntime>,
-        Key::ReplicasHandover => own::<Replicas>,
-        Key::ModelDeployment | Key::EppDeployment => own::<Deployment>,
-        Key::InferencePool => own::<InferencePool>,
-        Key::HttpRoute | Key::AiGatewayHttpRoute => own::<HttpRoute>,
-        Key::AiGatewayRoute => own::<AiGatewayRoute>,
-        Key::GatewayExtensionPolicy => own::<ExtensionPolicy>,
-        Key::ScaledObject => own::<ScaledObject>,
-        Key::Gateway => own::<Gateway>,
-        Key::GatewayClass => own::<GatewayClass>,
+        Key::VllmRuntime => Interest { own: own::<VllmRuntime>, ..runs },
+        Key::ModelDeployment => Interest { own: own::<Deployment>, ..runs },
+        Key::ReplicasHandover => Interest { own: own::<Replicas>, ..runs },
+        Key::HttpRoute | Key::AiGatewayHttpRoute => Interest { own: own::<HttpRoute>, ..asks },
+        Key::AiGatewayRoute => Interest { own: own::<AiGatewayRoute>, ..asks },
+        Key::GatewayClass => Interest { own: own::<GatewayClass>, ..asks },
+        Key::Ingress => asks,
+        Key::EppDeployment => Interest { own: own::<Deployment>, ..looks },
+        Key::InferencePool => Interest { own: own::<InferencePool>, ..looks },
+        Key::GatewayExtensionPolicy => Interest { own: own::<ExtensionPolicy>, ..looks },
+        Key::ScaledObject => Interest { own: own::<ScaledObject>, ..looks },
+        Key::Gateway => Interest { own: own::<Gateway>, ..looks },
         Key::ModelService
         | Key::ModelMetricsService
         | Key::ModelPodDisruptionBudget
@@ -171,7 +173,6 @@ fn of_kind(key: Key) -> ReadOwn {
         | Key::EppMetricsClusterRole
         | Key::EppMetricsClusterRoleBinding
         | Key::EppPodMonitor
-        | Key::PrometheusRule
-        | Key::Ingress => exists,
+        | Key::PrometheusRule => looks,
     }
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
+
+use crate::protocol::Raw;
 
 use super::Facts;
-use super::live::Kind;
+use super::fault::Fault;
+use super::live::{Kind, read_or_default};
 
 /// A workload, of which only the replica count is of interest.
 pub(super) struct Replicas;
@@ -69,8 +72,8 @@ struct ConfigFields {
 /// Only those that hold it for good: who applies it server-side, and who scales. A plain update under another name may
 /// be an old provider's, whose entry it takes over into its own (provider-kubernetes v1.2.1,
 /// `maybeUpgradeFieldManagers`).
-pub(super) fn managers<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeSet<String>, D::Error> {
-    let entries: Option<Vec<ManagedFields<'de>>> = Option::deserialize(from)?;
+pub(super) fn managers(managed_fields: &Raw<'_>) -> Result<BTreeSet<String>, Fault> {
+    let entries: Vec<ManagedFields<'_>> = read_or_default(managed_fields)?;
     let holds =
         |entry: &ManagedFields<'_>| entry.operation == Some("Apply") || entry.subresource == Some("scale");
     let has_replicas = |entry: &ManagedFields<'_>| {
@@ -81,7 +84,6 @@ pub(super) fn managers<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeSet<St
         })
     };
     Ok(entries
-        .unwrap_or_default()
         .into_iter()
         .filter(|entry| holds(entry) && has_replicas(entry))
         .filter_map(|entry| entry.manager.map(str::to_owned))

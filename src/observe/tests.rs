@@ -479,6 +479,11 @@ fn a_live_object_of_unexpected_shape_is_not_yet_and_says_where() {
             "status.atProvider.manifest.spec.listeners[1].port: invalid value: integer `100443`, expected u16",
         ),
         (
+            "vllm_runtime",
+            json!({"metadata": {"managedFields": [{"manager": 1}]}}),
+            "status.atProvider.manifest.metadata.managedFields[0].manager: invalid type: integer `1`, expected a borrowed string",
+        ),
+        (
             "http_route",
             json!("no object at all"),
             "status.atProvider.manifest: invalid type: string \"no object at all\", expected struct Manifest",
@@ -488,7 +493,7 @@ fn a_live_object_of_unexpected_shape_is_not_yet_and_says_where() {
         let read = only(observe(key, &object_around("True", &live)).unwrap());
         assert_eq!(read.unreadable.as_deref(), Some(want));
         assert_eq!(read.live, None, "{want}");
-        assert_eq!(read.asked.name.as_deref(), Some("llama"), "the rest is still read");
+        assert_eq!(read.name.as_deref(), Some("llama-0123456789ab"), "the rest is still read");
         let read = only(observe(key, &object_around("False", &live)).unwrap());
         assert_eq!(read.unreadable, None, "what does not count need not be readable");
     }
@@ -521,6 +526,16 @@ fn an_object_that_cannot_be_read_is_an_error_with_its_key_where_it_decides_somet
     let want =
         "spec.providerConfigRef: invalid type: string \"gpu-cluster\", expected struct ProviderConfigRef";
     assert_eq!(read_all_the_same.unreadable.as_deref(), Some(want));
+
+    let strange = object(json!({"forProvider": {"manifest": {"spec": {"parentRefs": "gateway"}}}}));
+    let want =
+        "spec.forProvider.manifest.spec.parentRefs: invalid type: string \"gateway\", expected a sequence";
+    assert_eq!(only(observe("http_route", &strange).unwrap()).unreadable.as_deref(), Some(want));
+    assert_eq!(
+        only(observe("gateway", &strange).unwrap()).unreadable,
+        None,
+        "nobody asks what was asked for"
+    );
 
     let error = read(&[], [("gateway", [0x0a, 0xff].as_slice())]).unwrap_err();
     assert_eq!(error, ReadError::Object { key: "gateway", source: StructError::Malformed });

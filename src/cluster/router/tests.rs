@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::fixtures::{OWNER, extension, observed, with_router};
+use super::super::fixtures::{OWNER, arrived, extension, observed, with_router};
 use super::super::report::Reason;
 use super::super::{Answer, Key, Observed, ObservedObject, ObservedRelease, extend};
 use crate::api::settings::{Caller, Extension, InferenceRelease, MissingFlag, Target};
@@ -385,7 +385,7 @@ fn the_condition_follows_the_router() {
 #[test]
 fn a_release_is_read_as_provider_helm_writes_it() {
     let read = |state: &str, ready: &str| -> ObservedRelease {
-        serde_json::from_value(json!({
+        arrived(&json!({
             "apiVersion": "helm.m.crossplane.io/v1beta1", "kind": "Release",
             "spec": {"forProvider": {}},
             "status": {
@@ -396,7 +396,6 @@ fn a_release_is_read_as_provider_helm_writes_it() {
                 "atProvider": {"state": state, "releaseDescription": "Install complete", "revision": 1},
             },
         }))
-        .unwrap()
     };
     let failure = Some("Install complete".to_owned());
     assert_eq!(
@@ -407,6 +406,6 @@ fn a_release_is_read_as_provider_helm_writes_it() {
         read("failed", "False"),
         ObservedRelease { synced: Some(Synced::True), ready: false, failure }
     );
-    let new: ObservedRelease = serde_json::from_value(json!({"spec": {}})).unwrap();
+    let new: ObservedRelease = arrived(&json!({"spec": {}}));
     assert_eq!(new, ObservedRelease::default(), "just created");
 }
