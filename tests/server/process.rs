@@ -18,7 +18,9 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::tokio_stream::Stream;
 
 use crate::certificates::CROSSPLANE;
-use crate::support::{self, BOUND, Client, RUN_FUNCTION, Raw, request, request_about, samples, soon, until};
+use crate::support::{
+    self, BOUND, Client, RUN_FUNCTION, Raw, call_raw, request, request_about, samples, soon, until,
+};
 
 /// A process that serves. Killed when it goes.
 struct Process {
@@ -205,4 +207,67 @@ async fn logs_are_json_and_say_more_when_asked() {
     let process = Process::start(&["-d", "--insecure", "--metrics-address="], &[("DEBUG", "false")]);
     soon(process.client().run_function(request("the tag"))).await.unwrap();
     await_line(&process.log, "ran");
+}
+
+/// What the process has ever held at once, in MiB (Linux, `proc_pid_status(5)`).
+#[cfg(target_os = "linux")]
+fn peak_memory(process: &Process) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")).unwrap();
+    peak.trim().parse::<u64>().unwrap() / 1024
+}
+
+/// A call with 4 MiB of others' state, a quarter of which goes back.
+#[cfg(target_os = "linux")]
+fn large_call() -> Bytes {
+    use function_inference::protocol::official::{Resource, State};
+    use prost_types::{Struct, Value, value::Kind};
+
+    let others = |count: u32| {
+        let text = Value { kind: Some(Kind::StringValue("x".repeat(64 * 1024))) };
+        let resource = Struct { fields: [("data".to_owned(), text)].into() };
+        let resource = Resource { resource: Some(resource), ..Resource::default() };
+        (0..count).map(|index| (format!("others-{index}"), resource.clone())).collect()
+    };
+    let mut request = request_about("XModel", "llama");
+    request.observed.as_mut().unwrap().resources = others(48);
+    request.desired = Some(State { resources: others(16), ..State::default() });
+    request.encode_to_vec().into()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_calls_of_4_mib_at_once_take_the_memory_that_the_docs_say_and_others_have_their_turns() {
+    let process = Process::start(&["--insecure", "--metrics-address="], &[]);
+    let large = large_call();
+    assert!(large.len() >= 4 * 1024 * 1024);
+    // Crossplane has one connection to a function.
+    let channel = support::channel(process.address);
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let (channel, large) = (channel.clone(), large.clone());
+        callers.spawn(async move {
+            for _ in 0..3 {
+                let answer = call_raw(channel.clone(), RUN_FUNCTION, large.clone()).await.unwrap();
+                let desired = RunFunctionResponse::decode(answer).unwrap().desired.unwrap();
+                assert_eq!(desired.resources.len(), 16, "what others want goes back");
+            }
+        });
+    }
+    let mut small = process.client();
+    let mut turns = 0;
+    while !callers.is_empty() {
+        tokio::select! {
+            ended = callers.join_next() => ended.unwrap().unwrap(),
+            answer = soon(small.run_function(request("small"))) => {
+                assert_eq!(answer.unwrap().into_inner().meta.unwrap().tag, "small");
+                turns += 1;
+            }
+        }
+    }
+    // Calls wait in the order of their arrival: behind a hundred others at most, of three hundred.
+    assert!(turns >= 2, "{turns} small calls had their turn meanwhile");
+    // docs/serving.md: two and a half times the 64 MiB that may be worked on, and what one connection may have waiting.
+    let peak = peak_memory(&process);
+    assert!(peak <= 64 * 5 / 2 + 32, "{peak} MiB at the most");
 }
