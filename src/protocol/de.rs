@@ -250,7 +250,7 @@ impl<'a, 'de> Object<'a, 'de> {
         body: Body<'de>,
         depth: u8,
         fields: &'a mut Vec<ObjectField<'de>>,
-        names: Option<&[&str]>,
+        names: Option<&'static [&'static str]>,
         visit: impl FnOnce(Object<'_, 'de>) -> Result<T, StructError>,
     ) -> Result<T, StructError> {
         let start = fields.len();
@@ -286,18 +286,29 @@ impl<'a, 'de> Object<'a, 'de> {
 fn collect<'de>(
     body: Body<'de>,
     fields: &mut Vec<ObjectField<'de>>,
-    names: Option<&[&str]>,
+    names: Option<&'static [&'static str]>,
 ) -> Result<(), StructError> {
     let start = fields.len();
-    for field in body.fields() {
-        let field = field?;
-        match (field.number, field.payload) {
-            (1, Payload::Bytes(entry)) => {
-                let field = ObjectField::read(entry)?;
-                if names.is_none_or(|names| names.iter().any(|name| name.as_bytes() == field.key)) {
-                    fields.push(field);
+    let mut add = |entry| {
+        let field = ObjectField::read(entry)?;
+        match names {
+            None => fields.push(field),
+            Some(names) => {
+                if let Some(name) = names.iter().find(|name| name.as_bytes() == field.key) {
+                    fields.push(ObjectField { name: Some(name), ..field });
                 }
             }
+        }
+        Ok(())
+    };
+    let mut entries = body.fields();
+    while let Some(entry) = entries.next_content() {
+        add(entry)?;
+    }
+    for field in entries {
+        let field = field?;
+        match (field.number, field.payload) {
+            (1, Payload::Bytes(entry)) => add(entry)?,
             (1, _) => return Err(StructError::Malformed),
             _ => {}
         }
@@ -314,7 +325,8 @@ impl<'de> MapAccess<'de> for Object<'_, 'de> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, StructError> {
         let Some(field) = self.next() else { return Ok(None) };
-        seed.deserialize(BorrowedStrDeserializer::new(text(field.key)?)).map(Some)
+        let key = field.text()?;
+        seed.deserialize(BorrowedStrDeserializer::new(key)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, StructError> {
@@ -373,6 +385,24 @@ struct List<'a, 'de> {
     fields: &'a mut Vec<ObjectField<'de>>,
 }
 
+impl<'de> List<'_, 'de> {
+    /// The next item, if there is one.
+    fn next(&mut self) -> Result<Option<&'de [u8]>, StructError> {
+        if let Some(item) = self.items.next_content() {
+            return Ok(Some(item));
+        }
+        for field in self.items.by_ref() {
+            let field = field?;
+            match (field.number, field.payload) {
+                (1, Payload::Bytes(item)) => return Ok(Some(item)),
+                (1, _) => return Err(StructError::Malformed),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
 impl<'de> SeqAccess<'de> for List<'_, 'de> {
     type Error = StructError;
 
@@ -380,20 +410,9 @@ impl<'de> SeqAccess<'de> for List<'_, 'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, StructError> {
-        for field in self.items.by_ref() {
-            let field = field?;
-            match (field.number, field.payload) {
-                (1, Payload::Bytes(item)) => {
-                    let source = Source::Value(Body::One(item));
-                    return seed
-                        .deserialize(Value { source, depth: self.depth, fields: self.fields })
-                        .map(Some);
-                }
-                (1, _) => return Err(StructError::Malformed),
-                _ => {}
-            }
-        }
-        Ok(None)
+        let Some(item) = self.next()? else { return Ok(None) };
+        let source = Source::Value(Body::One(item));
+        seed.deserialize(Value { source, depth: self.depth, fields: self.fields }).map(Some)
     }
 }
 

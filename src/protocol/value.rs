@@ -7,6 +7,8 @@ use super::wire::{Body, Payload, entry, only};
 #[derive(Debug, Default)]
 pub(super) struct ObjectField<'de> {
     pub(super) key: &'de [u8],
+    /// The key, where it is one that was looked for.
+    pub(super) name: Option<&'static str>,
     /// A `Value`.
     pub(super) value: Body<'de>,
 }
@@ -16,8 +18,16 @@ impl<'de> ObjectField<'de> {
     #[inline]
     pub(super) fn read(bytes: &'de [u8]) -> Result<Self, StructError> {
         match entry(bytes) {
-            Some((key, value)) => Ok(Self { key, value: Body::One(value) }),
+            Some((key, value)) => Ok(Self { key, name: None, value: Body::One(value) }),
             None => Self::read_any(bytes),
+        }
+    }
+
+    /// The key.
+    pub(super) fn text(&self) -> Result<&'de str, StructError> {
+        match self.name {
+            Some(name) => Ok(name),
+            None => text(self.key),
         }
     }
 

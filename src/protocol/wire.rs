@@ -8,6 +8,9 @@ const GROUP_DEPTH: u8 = 100;
 /// The wire type of what follows its length.
 const LENGTH: u8 = 2;
 
+/// The tag of a field with number 1 and a length.
+const FIRST: u8 = 1 << 3 | LENGTH;
+
 /// What a field carries.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Payload<'a> {
@@ -73,6 +76,18 @@ pub(super) struct Field<'a> {
 pub(super) struct Fields<'a> {
     part: &'a [u8],
     parts: std::vec::IntoIter<&'a [u8]>,
+}
+
+impl<'a> Fields<'a> {
+    /// The content of the next field, where that has number 1 and a length, as nearly all have in a `Struct` and in a
+    /// `ListValue`. Where it has not nothing is taken: whatever it is, the iterator has it.
+    #[inline]
+    pub(super) fn next_content(&mut self) -> Option<&'a [u8]> {
+        let (&FIRST, mut left) = self.part.split_first()? else { return None };
+        let content = delimited(&mut left)?;
+        self.part = left;
+        Some(content)
+    }
 }
 
 impl<'a> Iterator for Fields<'a> {
@@ -150,9 +165,8 @@ fn delimited<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 /// A map entry as everybody writes it: the key, the value, and nothing else.
 #[inline]
 pub(super) fn entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    const KEY: u8 = 1 << 3 | LENGTH;
     const VALUE: u8 = 2 << 3 | LENGTH;
-    let (&KEY, mut rest) = bytes.split_first()? else { return None };
+    let (&FIRST, mut rest) = bytes.split_first()? else { return None };
     let key = delimited(&mut rest)?;
     let (&VALUE, mut rest) = rest.split_first()? else { return None };
     let value = delimited(&mut rest)?;

@@ -59,6 +59,9 @@ impl<'a> State<'a> {
         layer: &str,
         key: Key,
     ) -> Result<&'a Live, Condition> {
+        if let Self::Live(live) = self {
+            return Ok(live);
+        }
         let object = name(plan, key);
         if let Self::NotSynced(why) = self
             && is_unknown_kind(why)
