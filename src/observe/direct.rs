@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::kinds::provider_kubernetes::{CLUSTER_GROUP, NAMESPACED_GROUP, OBJECT};
 use crate::protocol::{Deserializer, StructError, from_struct};
 
+use super::fault::Fault;
 use super::live::{Found, Interest};
 use super::object::{AskedManifest, asked};
 use super::{Asked, Form, ObservedObject, Synced};
@@ -57,10 +58,10 @@ pub(super) fn place(bytes: &[u8]) -> Option<(Option<String>, Option<String>)> {
 /// An object that is there, of a kind of which that is of interest.
 ///
 /// What was last asked for is kept nowhere. Of the replica count its managers tell; the rest only this function writes.
-pub(super) fn found(bytes: &[u8], interest: Interest) -> Result<ObservedObject, StructError> {
-    let Named { metadata: Metadata { name, namespace } } = from_struct(bytes)?;
+pub(super) fn found(bytes: &[u8], interest: Interest) -> Result<ObservedObject, Fault> {
+    let Named { metadata: Metadata { name, namespace } } = Fault::or(Deserializer::new(bytes))?;
     // Whose it is Crossplane sees to.
-    let Found { marks: _, live, fault } = Found::read(|| Deserializer::new(bytes), interest);
+    let Found { marks: _, live, fault } = Found::read(Deserializer::new(bytes), interest);
     let there = if interest.asked {
         from_struct::<AskedManifest>(bytes).map(asked).unwrap_or_default()
     } else {

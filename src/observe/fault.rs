@@ -11,24 +11,14 @@ use crate::protocol::{Deserializer, StructError};
 pub(super) struct Fault {
     /// Of fields and indexes, as people write it. Empty for the whole.
     path: String,
-    why: String,
+    /// What.
+    pub(super) why: StructError,
 }
 
 impl Fault {
-    /// Reads once more, with an eye on where: paths cost, so they are only looked for where something is wrong.
-    pub(super) fn find<'a, T: Deserialize<'a>>(mut from: Deserializer<'a>, error: &StructError) -> Self {
-        match serde_path_to_error::deserialize::<_, T>(&mut from) {
-            // What failed once fails again.
-            Ok(_) => Self { path: String::new(), why: error.to_string() },
-            Err(found) => Self {
-                path: if found.path().iter().next().is_some() {
-                    found.path().to_string()
-                } else {
-                    String::new()
-                },
-                why: found.inner().to_string(),
-            },
-        }
+    /// Reads a value, or says where that cannot be read.
+    pub(super) fn or<'a, T: Deserialize<'a>>(mut from: Deserializer<'a>) -> Result<T, Self> {
+        T::deserialize(&mut from).map_err(|why| Self { path: from.place(), why })
     }
 
     /// The same, seen from what it is part of.
@@ -42,6 +32,6 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, why } = self;
-        if path.is_empty() { f.write_str(why) } else { write!(f, "{path}: {why}") }
+        if path.is_empty() { why.fmt(f) } else { write!(f, "{path}: {why}") }
     }
 }

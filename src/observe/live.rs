@@ -72,10 +72,7 @@ pub(super) fn exists<'a>(_: &'a Raw<'a>, _: &'a Raw<'a>) -> Result<Own, Fault> {
 
 /// What may be null, or missing.
 pub(super) fn read_or_default<'a, T: Deserialize<'a> + Default>(raw: &'a Raw<'a>) -> Result<T, Fault> {
-    match raw.read::<Option<T>>() {
-        Ok(read) => Ok(read.unwrap_or_default()),
-        Err(error) => Err(Fault::find::<Option<T>>(raw.deserializer(), &error)),
-    }
+    Fault::or::<Option<T>>(raw.deserializer()).map(Option::unwrap_or_default)
 }
 
 /// A live object.
@@ -121,13 +118,11 @@ pub(super) struct Found {
 
 impl Found {
     /// Reads it.
-    pub(super) fn read<'a>(from: impl Fn() -> protocol::Deserializer<'a>, interest: Interest) -> Self {
-        match Option::<Manifest<'a>>::deserialize(&mut from()) {
+    pub(super) fn read(from: protocol::Deserializer<'_>, interest: Interest) -> Self {
+        match Fault::or::<Option<Manifest<'_>>>(from) {
             Ok(None) => Self::default(),
             Ok(Some(manifest)) => manifest.found(interest),
-            Err(error) => {
-                Self { fault: Some(Fault::find::<Manifest<'a>>(from(), &error)), ..Self::default() }
-            }
+            Err(fault) => Self { fault: Some(fault), ..Self::default() },
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::kinds::provider_kubernetes::OBSERVE;
-use crate::protocol::{Deserializer, Raw, StructError, from_struct};
+use crate::protocol::{Deserializer, Raw, from_struct};
 
 use super::fault::Fault;
 use super::live::{Found, Interest, list};
@@ -104,14 +104,14 @@ struct AtProvider<'a> {
 
 impl Object<'_> {
     /// The facts, of a kind of which that is of interest.
-    fn facts(self, form: Form, interest: Interest) -> Result<ObservedObject, StructError> {
+    fn facts(self, form: Form, interest: Interest) -> Result<ObservedObject, Fault> {
         let Spec { provider_config_ref, management_policies, for_provider } = self.spec.unwrap_or_default();
         let Status { conditions: ObjectConditions { synced, .. }, at_provider } =
             self.status.unwrap_or_default();
         let AtProvider { manifest } = at_provider.unwrap_or_default();
         // After NotFound, and while it cannot reach the cluster, the provider leaves the former manifest in place.
         let Found { marks, live, fault } = match synced {
-            Some(Synced::True) => Found::read(|| manifest.deserializer(), interest),
+            Some(Synced::True) => Found::read(manifest.deserializer(), interest),
             Some(Synced::False(_) | Synced::Missing) | None => Found::default(),
         };
         Ok(ObservedObject {
@@ -121,7 +121,10 @@ impl Object<'_> {
             only_looks: management_policies == [OBSERVE],
             asked: match for_provider {
                 Some(ForProvider { manifest }) if interest.asked => {
-                    manifest.read::<Option<AskedManifest>>()?.map(asked).unwrap_or_default()
+                    let read = Fault::or::<Option<AskedManifest>>(manifest.deserializer());
+                    read.map_err(|fault| fault.below("spec.forProvider.manifest"))?
+                        .map(asked)
+                        .unwrap_or_default()
                 }
                 Some(_) | None => Asked::default(),
             },
@@ -134,20 +137,8 @@ impl Object<'_> {
 }
 
 /// The facts of an Object.
-pub(super) fn found(bytes: &[u8], form: Form, interest: Interest) -> Result<ObservedObject, StructError> {
-    from_struct::<Object<'_>>(bytes)?.facts(form, interest)
-}
-
-/// What is wrong with an Object of which that was said.
-pub(super) fn fault(bytes: &[u8], error: &StructError) -> Fault {
-    let asked_for = from_struct::<Object<'_>>(bytes).ok().and_then(|object| object.spec?.for_provider);
-    match asked_for {
-        Some(ForProvider { manifest }) => {
-            Fault::find::<Option<AskedManifest>>(manifest.deserializer(), error)
-                .below("spec.forProvider.manifest")
-        }
-        None => Fault::find::<Object<'_>>(Deserializer::new(bytes), error),
-    }
+pub(super) fn found(bytes: &[u8], form: Form, interest: Interest) -> Result<ObservedObject, Fault> {
+    Fault::or::<Object<'_>>(Deserializer::new(bytes))?.facts(form, interest)
 }
 
 /// Whether an Object only looks, whatever else cannot be read of it.

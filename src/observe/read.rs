@@ -21,7 +21,7 @@ use super::object::only_looks;
 use super::replicas::Replicas;
 use super::scaled_object::ScaledObject;
 use super::vllm_runtime::VllmRuntime;
-use super::{Form, Observed, ObservedCondition, ObservedObject, Synced, direct, object as wrapped};
+use super::{Form, Observed, ObservedCondition, ObservedObject, Synced, direct, object};
 
 /// Why what is observed cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,20 +105,17 @@ fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
     let interest = interest(key);
     let read = match form {
         Form::Direct => direct::found(bytes, interest),
-        Form::NamespacedObject | Form::ClusterObject => wrapped::found(bytes, form, interest),
+        Form::NamespacedObject | Form::ClusterObject => object::found(bytes, form, interest),
     };
     match read {
-        Err(source) if !DECIDING.contains(&key) => {
-            let why = wrapped::fault(bytes, &source).to_string();
-            Ok(ObservedObject {
-                form,
-                synced: Some(Synced::True),
-                only_looks: only_looks(bytes),
-                unreadable: Some(why),
-                ..ObservedObject::default()
-            })
-        }
-        read => read,
+        Err(fault) if !DECIDING.contains(&key) => Ok(ObservedObject {
+            form,
+            synced: Some(Synced::True),
+            only_looks: only_looks(bytes),
+            unreadable: Some(fault.to_string()),
+            ..ObservedObject::default()
+        }),
+        read => read.map_err(|fault| fault.why),
     }
 }
 

@@ -476,15 +476,57 @@ fn an_enum_wants_a_string_or_an_object_with_one_field() {
 }
 
 #[test]
-fn wrappers_of_deserializers_see_paths() {
+fn an_error_has_a_place() {
+    /// What cannot be read in it does not matter.
+    #[derive(Debug)]
+    struct Lenient;
+
+    impl<'de> Deserialize<'de> for Lenient {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            struct Fields;
+
+            impl<'de> serde::de::Visitor<'de> for Fields {
+                type Value = Lenient;
+
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("an object")
+                }
+
+                fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Lenient, A::Error> {
+                    while map.next_key::<&str>()?.is_some() {
+                        let _ = map.next_value::<u32>();
+                    }
+                    Ok(Lenient)
+                }
+            }
+
+            from.deserialize_map(Fields)
+        }
+    }
+
     #[derive(Debug, Deserialize)]
     #[allow(dead_code, reason = "it is never read whole")]
     struct Outer {
-        spec: Vec<Shared>,
+        one: Lenient,
+        spec: Option<Vec<Shared>>,
     }
-    let bytes = to_struct(&json!({ "spec": [{ "min": 1 }, { "min": "one", "more": 1 }] })).unwrap();
-    let error = serde_path_to_error::deserialize::<_, Outer>(&mut Deserializer::new(&bytes)).unwrap_err();
-    assert_eq!(error.to_string(), r#"spec[1].min: invalid type: string "one", expected u32"#);
+    let place = |value: Json| {
+        let bytes = to_struct(&value).unwrap();
+        let mut deserializer = Deserializer::new(&bytes);
+        let error = Outer::deserialize(&mut deserializer).unwrap_err().to_string();
+        (deserializer.place(), error)
+    };
+    let lenient = json!({ "a": "not a number", "b": 1 });
+    let cases = [
+        (json!({ "one": lenient, "spec": [{ "min": 1 }, { "min": "one", "more": 1 }] }), "spec[1].min"),
+        (json!({ "one": lenient, "spec": [{ "min": 1 }, "two"] }), "spec[1]"),
+        (json!({ "one": lenient, "spec": "three" }), "spec"),
+        (json!({ "spec": [] }), ""),
+    ];
+    for (value, want) in cases {
+        let (place, error) = place(value);
+        assert_eq!(place, want, "{error}");
+    }
 }
 
 #[test]
