@@ -36,6 +36,11 @@ impl Latencies {
         self.0.get(index.min(self.0.len().saturating_sub(1))).copied().unwrap_or_default()
     }
 
+    /// How many calls there were.
+    pub const fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Adds those of another round.
     pub fn add(&mut self, others: Self) {
         self.0.extend(others.0);

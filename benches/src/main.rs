@@ -12,7 +12,7 @@ use benches::baseline::{self, Baseline};
 use benches::measure::{Contender, first_answer, measure};
 use benches::table::{self, BYTES, DECODING, FUNCTION};
 use benches::workload::Workload;
-use benches::{record, soak};
+use benches::{crowd, record, soak};
 use clap::{Parser, Subcommand};
 use e2e::release;
 
@@ -38,7 +38,7 @@ struct Arguments {
     /// The binary to measure; without it the static one of the packages, built from this checkout
     #[arg(long, value_name = "FILE")]
     function: Option<PathBuf>,
-    /// Ten minutes of mixed load instead, to see whether memory grows
+    /// A hundred large calls at once instead, then ten minutes of mixed load, to see whether memory grows
     #[arg(long)]
     soak: bool,
     /// A tenth of the calls, or of the time: to see that it works
@@ -70,14 +70,17 @@ fn main() -> Result<()> {
     };
     let start = Contender { name: FUNCTION, start: Box::new(|address| serving(&function, address)) };
     let fewer = if quick { 10 } else { 1 };
-    let (section, text) = if soak {
-        (record::SOAK, runtime.block_on(soak::soak(&start, SOAK / fewer))?)
+    let tell = |part: &str, text: &str| {
+        say(text);
+        if record { record::write(part, text) } else { Ok(()) }
+    };
+    if soak {
+        tell(record::CROWD, &runtime.block_on(crowd::crowd(&start))?)?;
+        tell(record::SOAK, &runtime.block_on(soak::soak(&start, SOAK / fewer))?)
     } else {
         let size = std::fs::metadata(&function)?.len();
-        (record::MEASURED, runtime.block_on(report(&start, size, usize::try_from(fewer)?))?)
-    };
-    say(&text);
-    if record { record::write(section, &text) } else { Ok(()) }
+        tell(record::MEASURED, &runtime.block_on(report(&start, size, usize::try_from(fewer)?))?)
+    }
 }
 
 /// The function's command line; without metrics, of which baselines have none either.

@@ -6,6 +6,8 @@ use crate::workload::root;
 
 /// What a call costs.
 pub const MEASURED: &str = "measured";
+/// What a hundred large calls do.
+pub const CROWD: &str = "crowd";
 /// What minutes of load do.
 pub const SOAK: &str = "soak";
 
@@ -39,7 +41,7 @@ mod tests {
     #[test]
     fn the_page_has_a_place_for_every_part() {
         let page = std::fs::read_to_string(root().join("docs/performance.md")).unwrap();
-        for part in [MEASURED, SOAK] {
+        for part in [MEASURED, CROWD, SOAK] {
             assert!(replaced(&page, part, "").is_some(), "{part}");
         }
     }

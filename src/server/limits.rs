@@ -31,8 +31,9 @@ pub const STALL: Duration = Duration::from_secs(20);
 pub const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// Up to how many bytes a request is answered by the thread that has read it. Handing it to another thread and back
-/// takes an eighth of what a model's usual call costs (`docs/adr/0004-cost.md`); one of this size takes about a millisecond.
-pub const AT_ONCE: usize = 256 * KIB;
+/// takes an eighth of what a model's usual call costs (`docs/adr/0004-cost.md`). What others have in a request is skipped by
+/// its length, so the function is done with one of this size in about a millisecond.
+pub const AT_ONCE: usize = 4 * MIB;
 
 /// Calls that one connection may have at a time. Crossplane reconciles up to a hundred composite resources at once over
 /// one connection for each function.
