@@ -1,62 +1,28 @@
 //! `apps/v1` `Deployment`.
 
-use serde::Deserialize;
+use crate::protocol::{Fault, Item};
 
-use super::live::{Kind, list};
+use super::live::Own;
 use super::{ConditionFacts, DeploymentFacts, Facts};
 
-pub(super) struct Deployment;
-
-#[derive(Default, Deserialize)]
-pub(super) struct Spec {
-    replicas: Option<u32>,
-    template: Option<Template>,
-}
-
-#[derive(Deserialize)]
-struct Template {
-    spec: Option<PodSpec>,
-}
-
-#[derive(Deserialize)]
-struct PodSpec {
-    #[serde(default, deserialize_with = "list")]
-    containers: Vec<Container>,
-}
-
-#[derive(Deserialize)]
-struct Container {
-    image: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Status {
-    observed_generation: Option<i64>,
-    replicas: Option<u32>,
-    available_replicas: Option<u32>,
-    updated_replicas: Option<u32>,
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<ConditionFacts>,
-}
-
-impl Kind for Deployment {
-    type Spec = Spec;
-    type Status = Status;
-
-    fn facts(Spec { replicas: spec_replicas, template }: Spec, status: Status) -> Facts {
-        let Status { observed_generation, replicas, available_replicas, updated_replicas, conditions } =
-            status;
-        let containers =
-            template.and_then(|template| template.spec).map(|pod| pod.containers).unwrap_or_default();
-        Facts::Deployment(DeploymentFacts {
-            spec_replicas,
-            image: containers.into_iter().next().and_then(|container| container.image),
-            observed_generation,
-            replicas,
-            available_replicas,
-            updated_replicas,
-            conditions,
-        })
-    }
+pub(super) fn own(spec: &Item<'_, '_>, status: &Item<'_, '_>) -> Result<Own, Fault> {
+    let [spec_replicas, template] = spec.fields(["replicas", "template"])?;
+    let [pod] = template.fields(["spec"])?;
+    let [containers] = pod.fields(["containers"])?;
+    let images = containers.each(|container| {
+        let [image] = container.fields(["image"])?;
+        image.owned()
+    })?;
+    let [observed_generation, replicas, available_replicas, updated_replicas, conditions] = status
+        .fields(["observedGeneration", "replicas", "availableReplicas", "updatedReplicas", "conditions"])?;
+    Ok(Facts::Deployment(DeploymentFacts {
+        spec_replicas: spec_replicas.number()?,
+        image: images.into_iter().next().flatten(),
+        observed_generation: observed_generation.integer()?,
+        replicas: replicas.number()?,
+        available_replicas: available_replicas.number()?,
+        updated_replicas: updated_replicas.number()?,
+        conditions: conditions.each(ConditionFacts::of)?,
+    })
+    .into())
 }

@@ -1,91 +1,77 @@
 //! A composed resource without an Object around it: what is observed is the live object.
 
-use serde::Deserialize;
-
 use crate::kinds::provider_kubernetes::{CLUSTER_GROUP, NAMESPACED_GROUP, OBJECT};
-use crate::protocol::{Deserializer, StructError, from_struct};
+use crate::protocol::{Fault, Item, look_into};
 
-use super::fault::Fault;
 use super::live::{Found, Interest};
-use super::object::{AskedManifest, asked};
+use super::object::asked;
 use super::{Asked, Form, ObservedObject, Synced};
 
 /// In whose name Crossplane applies what it composes, up to the composite that it does so for (crossplane v2.3.4,
 /// `ComposedFieldOwnerName`).
 const FIELD_MANAGER: &str = "apiextensions.crossplane.io/composed";
 
-/// What an object says of itself first.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Head<'a> {
-    api_version: Option<&'a str>,
-    kind: Option<&'a str>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    #[serde(default)]
-    metadata: Metadata,
-}
-
-#[derive(Default, Deserialize)]
-struct Metadata {
-    name: Option<String>,
-    namespace: Option<String>,
-}
-
 impl Form {
     /// What a composed resource is, by its kind and group. The version says nothing: Crossplane reads a resource in the
     /// one that it was last applied in.
-    pub(super) fn of(bytes: &[u8]) -> Result<Self, StructError> {
-        let Head { api_version, kind } = from_struct(bytes)?;
-        let api_version = api_version.unwrap_or_default();
+    pub(super) fn of(bytes: &[u8]) -> Result<Self, Fault> {
+        look_into(bytes, |object| {
+            let [api_version, kind] = object.fields(["apiVersion", "kind"])?;
+            Ok(Self::named(api_version.text()?.unwrap_or_default(), kind.text()?))
+        })
+    }
+
+    fn named(api_version: &str, kind: Option<&str>) -> Self {
         let is_in = |group: &str| api_version.split('/').next() == Some(group);
-        Ok(match kind {
+        match kind {
             Some(OBJECT) if is_in(NAMESPACED_GROUP) => Self::NamespacedObject,
             Some(OBJECT) if is_in(CLUSTER_GROUP) => Self::ClusterObject,
             Some(_) | None => Self::Direct,
-        })
+        }
     }
 }
 
 /// Namespace and name of an object, if it can be read.
 pub(super) fn place(bytes: &[u8]) -> Option<(Option<String>, Option<String>)> {
-    let Named { metadata: Metadata { name, namespace } } = from_struct(bytes).ok()?;
-    Some((namespace, name))
+    let look = |object: &Item<'_, '_>| {
+        let [metadata] = object.fields(["metadata"])?;
+        let [name, namespace] = metadata.fields(["name", "namespace"])?;
+        Ok((namespace.owned()?, name.owned()?))
+    };
+    look_into(bytes, look).ok()
 }
 
 /// An object that is there, of a kind of which that is of interest.
 ///
 /// What was last asked for is kept nowhere. Of the replica count its managers tell; the rest only this function writes.
 pub(super) fn found(bytes: &[u8], interest: Interest) -> Result<ObservedObject, Fault> {
-    let Named { metadata: Metadata { name, namespace } } = Fault::or(Deserializer::new(bytes))?;
-    // Whose it is Crossplane sees to.
-    let Found { marks: _, live, fault } = Found::read(Deserializer::new(bytes), interest);
-    let there = if interest.asked {
-        from_struct::<AskedManifest>(bytes).map(asked).unwrap_or_default()
-    } else {
-        Asked::default()
-    };
-    let is_ours = live
-        .as_ref()
-        .is_some_and(|live| live.replicas_managers.iter().any(|manager| manager.starts_with(FIELD_MANAGER)));
-    let asked = Asked {
-        name: name.clone(),
-        namespace,
-        replicas: there.replicas.filter(|_| is_ours),
-        ingress_host: there.ingress_host,
-        gateway: there.gateway,
-    };
-    Ok(ObservedObject {
-        name,
-        form: Form::Direct,
-        synced: Some(Synced::True),
-        provider_config: None,
-        only_looks: false,
-        asked,
-        live,
-        marks: None,
-        unreadable: fault.map(|fault| fault.to_string()),
+    look_into(bytes, |object| {
+        let [metadata] = object.fields(["metadata"])?;
+        let [name, namespace] = metadata.fields(["name", "namespace"])?;
+        let (name, namespace) = (name.owned()?, namespace.owned()?);
+        // Whose it is Crossplane sees to.
+        let Found { marks: _, live, fault } = Found::of(object, interest)?;
+        let there = if interest.asked { asked(object).unwrap_or_default() } else { Asked::default() };
+        let is_ours = live.as_ref().is_some_and(|live| {
+            live.replicas_managers.iter().any(|manager| manager.starts_with(FIELD_MANAGER))
+        });
+        let asked = Asked {
+            name: name.clone(),
+            namespace,
+            replicas: there.replicas.filter(|_| is_ours),
+            ingress_host: there.ingress_host,
+            gateway: there.gateway,
+        };
+        Ok(ObservedObject {
+            name,
+            form: Form::Direct,
+            synced: Some(Synced::True),
+            provider_config: None,
+            only_looks: false,
+            asked,
+            live,
+            marks: None,
+            unreadable: fault.map(|fault| fault.to_string()),
+        })
     })
 }

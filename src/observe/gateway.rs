@@ -1,41 +1,42 @@
-//! `gateway.networking.k8s.io/v1` `Gateway`.
+//! `gateway.networking.k8s.io/v1` `Gateway` and `GatewayClass`, and `AIGatewayRoute` of `aigateway.envoyproxy.io/v1alpha1`.
 
-use serde::Deserialize;
+use crate::protocol::{Fault, Item};
 
-use super::live::{Kind, list};
+use super::live::Own;
 use super::{ConditionFacts, Facts, GatewayFacts, Listener};
 
-pub(super) struct Gateway;
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Spec {
-    gateway_class_name: Option<String>,
-    #[serde(default, deserialize_with = "list")]
-    listeners: Vec<Listener>,
+pub(super) fn gateway(spec: &Item<'_, '_>, status: &Item<'_, '_>) -> Result<Own, Fault> {
+    let [class, listeners] = spec.fields(["gatewayClassName", "listeners"])?;
+    let [addresses, conditions] = status.fields(["addresses", "conditions"])?;
+    let addresses = addresses.each(|address| {
+        let [value] = address.fields(["value"])?;
+        value.owned()
+    })?;
+    Ok(Facts::Gateway(GatewayFacts {
+        class: class.owned()?,
+        listeners: listeners.each(listener)?,
+        addresses: addresses.into_iter().flatten().collect(),
+        conditions: conditions.each(ConditionFacts::of)?,
+    })
+    .into())
 }
 
-#[derive(Default, Deserialize)]
-pub(super) struct Status {
-    #[serde(default, deserialize_with = "list")]
-    addresses: Vec<Address>,
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<ConditionFacts>,
+fn listener(listener: &Item<'_, '_>) -> Result<Listener, Fault> {
+    let [name, hostname, port, protocol] = listener.fields(["name", "hostname", "port", "protocol"])?;
+    Ok(Listener {
+        name: name.owned()?.unwrap_or_default(),
+        hostname: hostname.owned()?,
+        port: port.number()?.unwrap_or_default(),
+        protocol: protocol.owned()?.unwrap_or_default(),
+    })
 }
 
-#[derive(Deserialize)]
-struct Address {
-    value: Option<String>,
+pub(super) fn class(spec: &Item<'_, '_>, _: &Item<'_, '_>) -> Result<Own, Fault> {
+    let [controller_name] = spec.fields(["controllerName"])?;
+    Ok(Facts::GatewayClass(controller_name.owned()?).into())
 }
 
-impl Kind for Gateway {
-    type Spec = Spec;
-    type Status = Status;
-
-    fn facts(spec: Spec, status: Status) -> Facts {
-        let Spec { gateway_class_name: class, listeners } = spec;
-        let Status { addresses, conditions } = status;
-        let addresses = addresses.into_iter().filter_map(|address| address.value).collect();
-        Facts::Gateway(GatewayFacts { class, listeners, addresses, conditions })
-    }
+pub(super) fn ai_gateway_route(_: &Item<'_, '_>, status: &Item<'_, '_>) -> Result<Own, Fault> {
+    let [conditions] = status.fields(["conditions"])?;
+    Ok(Facts::AiGatewayRoute(conditions.each(ConditionFacts::of)?).into())
 }

@@ -1,52 +1,27 @@
 //! `gateway.networking.k8s.io/v1` `HTTPRoute`.
 
-use serde::Deserialize;
-
 use crate::api::settings::GatewayRef;
+use crate::protocol::{Fault, Item};
 
-use super::Facts;
-use super::live::{Kind, list};
-use super::parents::Status;
+use super::live::Own;
+use super::parents;
 
-pub(super) struct HttpRoute;
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Spec {
-    #[serde(default, deserialize_with = "list")]
-    hostnames: Vec<String>,
-    #[serde(default, deserialize_with = "list")]
-    parent_refs: Vec<ParentRef>,
-}
-
-/// A Gateway; of other kinds our routes name none.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ParentRef {
-    #[serde(default)]
-    name: String,
-    namespace: Option<String>,
-    section_name: Option<String>,
-}
-
-impl Kind for HttpRoute {
-    type Spec = Spec;
-    type Status = Status;
-
-    fn facts(_: Spec, status: Status) -> Facts {
-        status.facts()
-    }
-
-    fn hostnames(spec: &Spec) -> Vec<String> {
-        spec.hostnames.clone()
-    }
-
-    fn gateways(spec: &Spec) -> Vec<GatewayRef> {
-        let named = |parent: &ParentRef| {
-            let ParentRef { name, namespace, section_name } = parent;
-            let namespace = namespace.clone()?;
-            Some(GatewayRef { name: name.clone(), namespace, section_name: section_name.clone() })
-        };
-        spec.parent_refs.iter().filter_map(named).collect()
-    }
+pub(super) fn own(spec: &Item<'_, '_>, status: &Item<'_, '_>) -> Result<Own, Fault> {
+    let [hostnames, parent_refs] = spec.fields(["hostnames", "parentRefs"])?;
+    let mut served = Vec::new();
+    hostnames.each_item(|hostname| {
+        served.extend(hostname.owned()?);
+        Ok(())
+    })?;
+    // Gateways; of other kinds our routes name none.
+    let gateways = parent_refs.each(|parent| {
+        let [name, namespace, section_name] = parent.fields(["name", "namespace", "sectionName"])?;
+        let (name, section_name) = (name.owned()?.unwrap_or_default(), section_name.owned()?);
+        Ok(namespace.owned()?.map(|namespace| GatewayRef { name, namespace, section_name }))
+    })?;
+    Ok(Own {
+        hostnames: served,
+        gateways: gateways.into_iter().flatten().collect(),
+        ..parents::of_a_route(spec, status)?
+    })
 }

@@ -6,13 +6,14 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::plan::names::{CLAIM_ANNOTATION_PREFIX, OWNER_ANNOTATION};
+use crate::protocol::{Fault, Item};
 
 /// Our own marks among the annotations; the others are not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
     /// Who wrote last.
     pub owner: Option<String>,
-    /// What composites claim it, in no order.
+    /// What composites claim it, the oldest first.
     pub claims: Vec<Claim>,
 }
 
@@ -41,6 +42,35 @@ impl fmt::Display for Claim {
     }
 }
 
+impl Marks {
+    /// Out of annotations.
+    pub(super) fn of(annotations: &Item<'_, '_>) -> Result<Self, Fault> {
+        let mut marks = Self::default();
+        annotations.each_field(|name, value| {
+            if is_mark(name)
+                && let Some(value) = value.text()?
+            {
+                marks.add(name, value);
+            }
+            Ok(())
+        })?;
+        marks.claims.sort();
+        Ok(marks)
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        if name == OWNER_ANNOTATION {
+            self.owner = Some(value.to_owned());
+        } else {
+            self.claims.extend(Claim::parse(value));
+        }
+    }
+}
+
+fn is_mark(name: &str) -> bool {
+    name == OWNER_ANNOTATION || name.starts_with(CLAIM_ANNOTATION_PREFIX)
+}
+
 impl<'de> Deserialize<'de> for Marks {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Annotations;
@@ -58,54 +88,18 @@ impl<'de> Deserialize<'de> for Marks {
 
             fn visit_map<A: MapAccess<'de>>(self, mut annotations: A) -> Result<Self::Value, A::Error> {
                 let mut marks = Marks::default();
-                while let Some(mark) = annotations.next_key()? {
-                    match mark {
-                        Mark::Owner => marks.owner = Some(annotations.next_value()?),
-                        Mark::Claim => {
-                            marks.claims.extend(Claim::parse(&annotations.next_value::<String>()?));
-                        }
-                        Mark::Other => {
-                            annotations.next_value::<IgnoredAny>()?;
-                        }
+                while let Some(name) = annotations.next_key::<&str>()? {
+                    if is_mark(name) {
+                        marks.add(name, annotations.next_value()?);
+                    } else {
+                        annotations.next_value::<IgnoredAny>()?;
                     }
                 }
+                marks.claims.sort();
                 Ok(marks)
             }
         }
 
         from.deserialize_any(Annotations)
-    }
-}
-
-/// An annotation's key, compared where it stands.
-enum Mark {
-    Owner,
-    Claim,
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Mark {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Name;
-
-        impl Visitor<'_> for Name {
-            type Value = Mark;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of an annotation")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-                Ok(if name == OWNER_ANNOTATION {
-                    Mark::Owner
-                } else if name.starts_with(CLAIM_ANNOTATION_PREFIX) {
-                    Mark::Claim
-                } else {
-                    Mark::Other
-                })
-            }
-        }
-
-        from.deserialize_str(Name)
     }
 }

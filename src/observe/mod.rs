@@ -6,20 +6,16 @@ use serde::Deserialize;
 
 use crate::api::settings::GatewayRef;
 use crate::plan::keys::Key;
+use crate::protocol::{Fault, Item};
 
-mod ai_gateway_route;
 mod composite;
 mod deployment;
 mod direct;
-mod extension_policy;
-mod fault;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod gateway;
-mod gateway_class;
 mod gateways;
 mod http_route;
-mod inference_pool;
 mod live;
 mod marks;
 mod object;
@@ -301,6 +297,20 @@ pub struct ConditionFacts {
     pub observed_generation: Option<i64>,
 }
 
+impl ConditionFacts {
+    fn of(condition: &Item<'_, '_>) -> Result<Self, Fault> {
+        let [kind, status, reason, message, observed_generation] =
+            condition.fields(["type", "status", "reason", "message", "observedGeneration"])?;
+        Ok(Self {
+            kind: kind.owned()?.unwrap_or_default(),
+            status: status.owned()?.unwrap_or_default(),
+            reason: reason.owned()?.unwrap_or_default(),
+            message: message.owned()?.unwrap_or_default(),
+            observed_generation: observed_generation.integer()?,
+        })
+    }
+}
+
 /// A condition of the observed composite.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedCondition {
@@ -327,8 +337,7 @@ pub struct GatewayFacts {
 }
 
 /// A Gateway's listener.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listener {
     /// Its name.
     pub name: String,

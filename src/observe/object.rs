@@ -3,158 +3,61 @@
 use serde::Deserialize;
 
 use crate::kinds::provider_kubernetes::OBSERVE;
-use crate::protocol::{Deserializer, Raw, from_struct};
+use crate::protocol::{Fault, Item, look_into};
 
-use super::fault::Fault;
 use super::live::{Found, Interest, list};
 use super::{Asked, Form, ObservedObject, Synced};
 
-/// An Object around a live object.
-#[derive(Deserialize)]
-pub(super) struct Object<'a> {
-    #[serde(default)]
-    metadata: Metadata,
-    #[serde(borrow)]
-    spec: Option<Spec<'a>>,
-    #[serde(borrow)]
-    status: Option<Status<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-struct Metadata {
-    name: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Spec<'a> {
-    provider_config_ref: Option<ProviderConfigRef>,
-    #[serde(borrow, default, deserialize_with = "list")]
-    management_policies: Vec<&'a str>,
-    #[serde(borrow)]
-    for_provider: Option<ForProvider<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ProviderConfigRef {
-    name: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct ForProvider<'a> {
-    #[serde(borrow, default)]
-    manifest: Raw<'a>,
-}
-
-/// What decisions hang on, of whichever kind.
-#[derive(Default, Deserialize)]
-pub(super) struct AskedManifest {
-    metadata: Option<AskedMetadata>,
-    spec: Option<AskedSpec>,
-}
-
-#[derive(Default, Deserialize)]
-struct AskedMetadata {
-    name: Option<String>,
-    namespace: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AskedSpec {
-    replicas: Option<u32>,
-    deployment_config: Option<DeploymentConfig>,
-    #[serde(default, deserialize_with = "list")]
-    rules: Vec<IngressRule>,
-    #[serde(default, deserialize_with = "list")]
-    parent_refs: Vec<ParentRef>,
-}
-
-#[derive(Deserialize)]
-struct ParentRef {
-    name: Option<String>,
-    namespace: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct DeploymentConfig {
-    replicas: Option<u32>,
-}
-
-/// An `HTTPRoute` has rules too; they have no host.
-#[derive(Deserialize)]
-struct IngressRule {
-    host: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Status<'a> {
-    #[serde(default)]
-    conditions: ObjectConditions,
-    #[serde(borrow)]
-    at_provider: Option<AtProvider<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-struct AtProvider<'a> {
-    #[serde(borrow, default)]
-    manifest: Raw<'a>,
-}
-
-impl Object<'_> {
-    /// The facts, of a kind of which that is of interest.
-    fn facts(self, form: Form, interest: Interest) -> Result<ObservedObject, Fault> {
-        let Spec { provider_config_ref, management_policies, for_provider } = self.spec.unwrap_or_default();
-        let Status { conditions: ObjectConditions { synced, .. }, at_provider } =
-            self.status.unwrap_or_default();
-        let AtProvider { manifest } = at_provider.unwrap_or_default();
+/// The facts of an Object, of a kind of which that is of interest.
+pub(super) fn found(bytes: &[u8], form: Form, interest: Interest) -> Result<ObservedObject, Fault> {
+    look_into(bytes, |object| {
+        let [metadata, spec, status] = object.fields(["metadata", "spec", "status"])?;
+        let [name] = metadata.fields(["name"])?;
+        let [reference, policies, for_provider] =
+            spec.fields(["providerConfigRef", "managementPolicies", "forProvider"])?;
+        let [provider_config] = reference.fields(["name"])?;
+        let [wanted] = for_provider.fields(["manifest"])?;
+        let [conditions, at_provider] = status.fields(["conditions", "atProvider"])?;
+        let [manifest] = at_provider.fields(["manifest"])?;
+        let ObjectConditions { synced, .. } = ObjectConditions::of(&conditions)?;
         // After NotFound, and while it cannot reach the cluster, the provider leaves the former manifest in place.
         let Found { marks, live, fault } = match synced {
-            Some(Synced::True) => Found::read(manifest.deserializer(), interest),
+            Some(Synced::True) => Found::of(&manifest, interest)?,
             Some(Synced::False(_) | Synced::Missing) | None => Found::default(),
         };
         Ok(ObservedObject {
-            name: self.metadata.name,
+            name: name.owned()?,
             form,
-            provider_config: provider_config_ref.and_then(|reference| reference.name),
-            only_looks: management_policies == [OBSERVE],
-            asked: match for_provider {
-                Some(ForProvider { manifest }) if interest.asked => {
-                    let read = Fault::or::<Option<AskedManifest>>(manifest.deserializer());
-                    read.map_err(|fault| fault.below("spec.forProvider.manifest"))?
-                        .map(asked)
-                        .unwrap_or_default()
-                }
-                Some(_) | None => Asked::default(),
-            },
+            provider_config: provider_config.owned()?,
+            only_looks: only_observe(&policies)?,
+            asked: if interest.asked { asked(&wanted)? } else { Asked::default() },
             live,
             marks,
             synced,
-            unreadable: fault.map(|fault| fault.below("status.atProvider.manifest").to_string()),
+            unreadable: fault.map(|fault| fault.to_string()),
         })
-    }
-}
-
-/// The facts of an Object.
-pub(super) fn found(bytes: &[u8], form: Form, interest: Interest) -> Result<ObservedObject, Fault> {
-    Fault::or::<Object<'_>>(Deserializer::new(bytes))?.facts(form, interest)
+    })
 }
 
 /// Whether an Object only looks, whatever else cannot be read of it.
 pub(super) fn only_looks(bytes: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Policed {
-        spec: Policies,
-    }
+    let look = |object: &Item<'_, '_>| {
+        let [spec] = object.fields(["spec"])?;
+        let [policies] = spec.fields(["managementPolicies"])?;
+        only_observe(&policies)
+    };
+    look_into(bytes, look).unwrap_or_default()
+}
 
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Policies {
-        management_policies: Vec<String>,
-    }
-
-    from_struct::<Policed>(bytes).is_ok_and(|object| object.spec.management_policies == [OBSERVE])
+/// Whether of all policies there is this one.
+fn only_observe(policies: &Item<'_, '_>) -> Result<bool, Fault> {
+    let (mut count, mut observe) = (0, false);
+    policies.each_item(|policy| {
+        count += 1;
+        observe = policy.text()? == Some(OBSERVE);
+        Ok(())
+    })?;
+    Ok(count == 1 && observe)
 }
 
 /// What an Object says of itself, or another managed resource of Crossplane's. A list of conditions that may be null.
@@ -166,38 +69,76 @@ pub(crate) struct ObjectConditions {
     pub(crate) ready: bool,
 }
 
-impl<'de> Deserialize<'de> for ObjectConditions {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Condition<'a> {
-            #[serde(rename = "type")]
-            kind: &'a str,
-            status: &'a str,
-            reason: &'a str,
-            message: &'a str,
-        }
+impl ObjectConditions {
+    /// Out of the list.
+    fn of(conditions: &Item<'_, '_>) -> Result<Self, Fault> {
+        let mut told = Self::default();
+        conditions.each_item(|condition| {
+            let [kind, status, reason, message] =
+                condition.fields(["type", "status", "reason", "message"])?;
+            told.add(&Condition {
+                kind: kind.text()?.unwrap_or_default(),
+                status: status.text()?.unwrap_or_default(),
+                reason: reason.text()?.unwrap_or_default(),
+                message: message.text()?.unwrap_or_default(),
+            });
+            Ok(())
+        })?;
+        Ok(told)
+    }
 
-        let conditions: Vec<Condition<'de>> = list(from)?;
-        let find = |kind: &str| conditions.iter().find(|condition| condition.kind == kind);
-        let synced = find("Synced").and_then(|&Condition { status, reason, message, .. }| match status {
-            "True" => Some(Synced::True),
-            "False" => Some(Synced::False(if message.is_empty() { reason } else { message }.to_owned())),
-            _ => None,
-        });
-        Ok(Self { synced, ready: find("Ready").is_some_and(|condition| condition.status == "True") })
+    fn add(&mut self, &Condition { kind, status, reason, message }: &Condition<'_>) {
+        match (kind, status) {
+            ("Synced", "True") => self.synced = Some(Synced::True),
+            ("Synced", "False") => {
+                self.synced =
+                    Some(Synced::False(if message.is_empty() { reason } else { message }.to_owned()));
+            }
+            ("Ready", "True") => self.ready = true,
+            _ => {}
+        }
     }
 }
 
-pub(super) fn asked(manifest: AskedManifest) -> Asked {
-    let AskedManifest { metadata, spec } = manifest;
-    let AskedMetadata { name, namespace } = metadata.unwrap_or_default();
-    let AskedSpec { replicas, deployment_config, rules, parent_refs } = spec.unwrap_or_default();
-    Asked {
-        name,
-        namespace,
-        replicas: replicas.or(deployment_config.and_then(|config| config.replicas)),
-        ingress_host: rules.into_iter().find_map(|rule| rule.host),
-        gateway: parent_refs.into_iter().find_map(|parent| parent.name.zip(parent.namespace)),
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Condition<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    status: &'a str,
+    reason: &'a str,
+    message: &'a str,
+}
+
+impl<'de> Deserialize<'de> for ObjectConditions {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut told = Self::default();
+        list(from)?.iter().for_each(|condition| told.add(condition));
+        Ok(told)
     }
+}
+
+/// What decisions hang on in a manifest, of whichever kind.
+pub(super) fn asked(manifest: &Item<'_, '_>) -> Result<Asked, Fault> {
+    let [metadata, spec] = manifest.fields(["metadata", "spec"])?;
+    let [name, namespace] = metadata.fields(["name", "namespace"])?;
+    let [replicas, config, rules, parent_refs] =
+        spec.fields(["replicas", "deploymentConfig", "rules", "parentRefs"])?;
+    let [config_replicas] = config.fields(["replicas"])?;
+    // An `HTTPRoute` has rules too; they have no host.
+    let hosts = rules.each(|rule| {
+        let [host] = rule.fields(["host"])?;
+        host.owned()
+    })?;
+    let gateways = parent_refs.each(|parent| {
+        let [name, namespace] = parent.fields(["name", "namespace"])?;
+        Ok(name.owned()?.zip(namespace.owned()?))
+    })?;
+    Ok(Asked {
+        name: name.owned()?,
+        namespace: namespace.owned()?,
+        replicas: replicas.number()?.or(config_replicas.number()?),
+        ingress_host: hosts.into_iter().flatten().next(),
+        gateway: gateways.into_iter().flatten().next(),
+    })
 }

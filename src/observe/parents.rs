@@ -1,66 +1,37 @@
 //! What Gateways say about a route or a pool.
 
-use serde::Deserialize;
-
 use crate::api::settings::GatewayRef;
+use crate::protocol::{Fault, Item};
 
-use super::live::list;
+use super::live::Own;
 use super::{ConditionFacts, Facts, Live, Parent};
 
-/// The status that routes and pools share.
-#[derive(Default, Deserialize)]
-pub(super) struct Status {
-    #[serde(default, deserialize_with = "list")]
-    parents: Vec<ParentStatus>,
+/// Of a route or a pool.
+pub(super) fn of_a_route(_: &Item<'_, '_>, status: &Item<'_, '_>) -> Result<Own, Fault> {
+    let [parents] = status.fields(["parents"])?;
+    Ok(Facts::Parents(parents.each(|entry| parent(entry, "parentRef"))?).into())
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ParentStatus {
-    #[serde(default)]
-    parent_ref: ParentRef,
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<ConditionFacts>,
+/// Of a policy, as Gateway API has it for all of them (`PolicyStatus`).
+pub(super) fn of_a_policy(_: &Item<'_, '_>, status: &Item<'_, '_>) -> Result<Own, Fault> {
+    let [ancestors] = status.fields(["ancestors"])?;
+    Ok(Facts::Parents(ancestors.each(|entry| parent(entry, "ancestorRef"))?).into())
 }
 
-#[derive(Default, Deserialize)]
-struct ParentRef {
-    kind: Option<String>,
-    #[serde(default)]
-    name: String,
-    namespace: Option<String>,
-}
-
-/// An entry of the status of a policy.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Ancestor {
-    #[serde(default)]
-    ancestor_ref: ParentRef,
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<ConditionFacts>,
-}
-
-impl Ancestor {
-    pub(super) fn parent(self) -> Parent {
-        let Self { ancestor_ref: ParentRef { kind, name, namespace }, conditions } = self;
-        Parent { kind, name, namespace, conditions }
-    }
+fn parent(entry: &Item<'_, '_>, reference: &'static str) -> Result<Parent, Fault> {
+    let [reference, conditions] = entry.fields([reference, "conditions"])?;
+    let [kind, name, namespace] = reference.fields(["kind", "name", "namespace"])?;
+    Ok(Parent {
+        kind: kind.owned()?,
+        name: name.owned()?.unwrap_or_default(),
+        namespace: namespace.owned()?,
+        conditions: conditions.each(ConditionFacts::of)?,
+    })
 }
 
 /// What has to hold of a route or pool, and of a policy, which refers to nothing that would have to be found.
 const OF_ROUTES: &[&str] = &["Accepted", "ResolvedRefs"];
 const OF_POLICIES: &[&str] = &["Accepted"];
-
-impl Status {
-    pub(super) fn facts(self) -> Facts {
-        let parents = self.parents.into_iter().map(|ParentStatus { parent_ref, conditions }| {
-            let ParentRef { kind, name, namespace } = parent_ref;
-            Parent { kind, name, namespace, conditions }
-        });
-        Facts::Parents(parents.collect())
-    }
-}
 
 /// A Gateway's word on a route or a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]

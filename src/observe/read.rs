@@ -8,20 +8,13 @@ use bytes::Bytes;
 use crate::plan::keys::Key;
 use crate::protocol::{StructError, from_struct};
 
-use super::ai_gateway_route::AiGatewayRoute;
 use super::composite::Composite;
-use super::deployment::Deployment;
-use super::extension_policy::ExtensionPolicy;
-use super::gateway::Gateway;
-use super::gateway_class::GatewayClass;
-use super::http_route::HttpRoute;
-use super::inference_pool::InferencePool;
-use super::live::{Interest, exists, own};
+use super::live::{Interest, exists};
 use super::object::only_looks;
-use super::replicas::Replicas;
-use super::scaled_object::ScaledObject;
-use super::vllm_runtime::VllmRuntime;
-use super::{Form, Observed, ObservedCondition, ObservedObject, Synced, direct, object};
+use super::{
+    Form, Observed, ObservedCondition, ObservedObject, Synced, deployment, direct, gateway, http_route,
+    object, parents, replicas, scaled_object, vllm_runtime,
+};
 
 /// Why what is observed cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,7 +94,7 @@ pub fn conditions(composite: &[u8]) -> Result<BTreeMap<String, ObservedCondition
 const DECIDING: [Key; 4] = [Key::VllmRuntime, Key::ModelDeployment, Key::ReplicasHandover, Key::Ingress];
 
 fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
-    let form = Form::of(bytes)?;
+    let form = Form::of(bytes).map_err(|fault| fault.why)?;
     let interest = interest(key);
     let read = match form {
         Form::Direct => direct::found(bytes, interest),
@@ -125,18 +118,18 @@ fn interest(key: Key) -> Interest {
     let asks = Interest { asked: true, ..looks };
     let runs = Interest { replicas_managers: true, ..asks };
     match key {
-        Key::VllmRuntime => Interest { own: own::<VllmRuntime>, ..runs },
-        Key::ModelDeployment => Interest { own: own::<Deployment>, ..runs },
-        Key::ReplicasHandover => Interest { own: own::<Replicas>, ..runs },
-        Key::HttpRoute | Key::AiGatewayHttpRoute => Interest { own: own::<HttpRoute>, ..asks },
-        Key::AiGatewayRoute => Interest { own: own::<AiGatewayRoute>, ..asks },
-        Key::GatewayClass => Interest { own: own::<GatewayClass>, ..asks },
+        Key::VllmRuntime => Interest { own: vllm_runtime::own, ..runs },
+        Key::ModelDeployment => Interest { own: deployment::own, ..runs },
+        Key::ReplicasHandover => Interest { own: replicas::own, ..runs },
+        Key::HttpRoute | Key::AiGatewayHttpRoute => Interest { own: http_route::own, ..asks },
+        Key::AiGatewayRoute => Interest { own: gateway::ai_gateway_route, ..asks },
+        Key::GatewayClass => Interest { own: gateway::class, ..asks },
         Key::Ingress => asks,
-        Key::EppDeployment => Interest { own: own::<Deployment>, ..looks },
-        Key::InferencePool => Interest { own: own::<InferencePool>, ..looks },
-        Key::GatewayExtensionPolicy => Interest { own: own::<ExtensionPolicy>, ..looks },
-        Key::ScaledObject => Interest { own: own::<ScaledObject>, ..looks },
-        Key::Gateway => Interest { own: own::<Gateway>, ..looks },
+        Key::EppDeployment => Interest { own: deployment::own, ..looks },
+        Key::InferencePool => Interest { own: parents::of_a_route, ..looks },
+        Key::GatewayExtensionPolicy => Interest { own: parents::of_a_policy, ..looks },
+        Key::ScaledObject => Interest { own: scaled_object::own, ..looks },
+        Key::Gateway => Interest { own: gateway::gateway, ..looks },
         Key::ModelService
         | Key::ModelMetricsService
         | Key::ModelPodDisruptionBudget

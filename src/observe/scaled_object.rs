@@ -1,27 +1,12 @@
 //! `keda.sh/v1alpha1` `ScaledObject`.
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use crate::protocol::{Fault, Item};
 
-use super::live::{Kind, list};
+use super::live::Own;
 use super::{ConditionFacts, Facts, ScaledObjectFacts};
 
-pub(super) struct ScaledObject;
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Status {
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<ConditionFacts>,
-    last_active_time: Option<String>,
-}
-
-impl Kind for ScaledObject {
-    type Spec = IgnoredAny;
-    type Status = Status;
-
-    fn facts(_: IgnoredAny, status: Status) -> Facts {
-        let Status { conditions, last_active_time: last_active } = status;
-        Facts::ScaledObject(ScaledObjectFacts { conditions, last_active })
-    }
+pub(super) fn own(_: &Item<'_, '_>, status: &Item<'_, '_>) -> Result<Own, Fault> {
+    let [conditions, last_active] = status.fields(["conditions", "lastActiveTime"])?;
+    let conditions = conditions.each(ConditionFacts::of)?;
+    Ok(Facts::ScaledObject(ScaledObjectFacts { conditions, last_active: last_active.owned()? }).into())
 }

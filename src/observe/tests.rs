@@ -471,22 +471,22 @@ fn a_live_object_of_unexpected_shape_is_not_yet_and_says_where() {
         (
             "vllm_runtime",
             json!({"status": {"availableReplicas": "one"}}),
-            "status.atProvider.manifest.status.availableReplicas: invalid type: string \"one\", expected u32",
+            "status.atProvider.manifest.status.availableReplicas: invalid type: string \"one\", expected an integer",
         ),
         (
             "gateway",
             json!({"spec": {"listeners": [{"name": "http", "port": 80}, {"name": "https", "port": 100_443}]}}),
-            "status.atProvider.manifest.spec.listeners[1].port: invalid value: integer `100443`, expected u16",
+            "status.atProvider.manifest.spec.listeners[1].port: invalid value: integer `100443`, expected an unsigned integer of 16 bits",
         ),
         (
             "vllm_runtime",
-            json!({"metadata": {"managedFields": [{"manager": 1}]}}),
-            "status.atProvider.manifest.metadata.managedFields[0].manager: invalid type: integer `1`, expected a borrowed string",
+            json!({"metadata": {"managedFields": [{"operation": 1}]}}),
+            "status.atProvider.manifest.metadata.managedFields[0].operation: invalid type: integer `1`, expected a string",
         ),
         (
             "http_route",
             json!("no object at all"),
-            "status.atProvider.manifest: invalid type: string \"no object at all\", expected struct Manifest",
+            "status.atProvider.manifest: invalid type: string \"no object at all\", expected an object",
         ),
     ];
     for (key, live, want) in cases {
@@ -504,10 +504,10 @@ fn an_object_that_cannot_be_read_is_an_error_with_its_key_where_it_decides_somet
     let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
     let object = |spec: Value| json!({"apiVersion": "kubernetes.crossplane.io/v1alpha2", "kind": "Object", "spec": spec});
     let cases = [
-        (object(json!("none")), "invalid type: string \"none\", expected struct Spec", "not an Object"),
+        (object(json!("none")), "invalid type: string \"none\", expected an object", "not an Object"),
         (
             object(json!({"forProvider": {"manifest": {"spec": {"deploymentConfig": {"replicas": -1}}}}})),
-            "invalid value: integer `-1`, expected u32",
+            "invalid value: integer `-1`, expected an unsigned integer of 32 bits",
             "what we asked for is not what we would ask for",
         ),
     ];
@@ -523,13 +523,11 @@ fn an_object_that_cannot_be_read_is_an_error_with_its_key_where_it_decides_somet
         assert!(observe(key, &unsure).is_err(), "{key}");
     }
     let read_all_the_same = only(observe("gateway", &unsure).unwrap());
-    let want =
-        "spec.providerConfigRef: invalid type: string \"gpu-cluster\", expected struct ProviderConfigRef";
+    let want = "spec.providerConfigRef: invalid type: string \"gpu-cluster\", expected an object";
     assert_eq!(read_all_the_same.unreadable.as_deref(), Some(want));
 
     let strange = object(json!({"forProvider": {"manifest": {"spec": {"parentRefs": "gateway"}}}}));
-    let want =
-        "spec.forProvider.manifest.spec.parentRefs: invalid type: string \"gateway\", expected a sequence";
+    let want = "spec.forProvider.manifest.spec.parentRefs: invalid type: string \"gateway\", expected a list";
     assert_eq!(only(observe("http_route", &strange).unwrap()).unreadable.as_deref(), Some(want));
     assert_eq!(
         only(observe("gateway", &strange).unwrap()).unreadable,

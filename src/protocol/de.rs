@@ -7,8 +7,6 @@
 //! one message that follow each other merge. Rules that are this project's: whole doubles read as integers, fields
 //! are visited in the order of their keys (see [`Object`]).
 
-use std::fmt::Write;
-
 use serde::de::{
     DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
     value::BorrowedStrDeserializer,
@@ -16,88 +14,13 @@ use serde::de::{
 use serde::{Deserialize, forward_to_deserialize_any};
 
 use super::error::{DEPTH_LIMIT, INTEGER_LIMIT, StructError};
-use super::raw::RAW;
 use super::value::{Kind, ObjectField, text};
 use super::wire::{Body, Fields, Payload};
 
 /// Reads a value from the encoding of a `Struct`. See [`join`](super::join) for one that arrived in parts.
 pub fn from_struct<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, StructError> {
-    T::deserialize(&mut Deserializer::new(bytes))
-}
-
-/// A serde deserializer over the encoding of a `Struct`, for those who want to know where something is wrong.
-pub struct Deserializer<'de> {
-    bytes: &'de [u8],
-    /// Whether that is a `Struct`; else it is a `Value`.
-    is_struct: bool,
-    reading: Reading<'de>,
-}
-
-/// What is kept while a value is read.
-#[derive(Default)]
-struct Reading<'de> {
-    /// Fields of the objects that are being read, the innermost last.
-    fields: Vec<ObjectField<'de>>,
-    /// The way to what is wrong, the innermost step first. Nothing is, as long as all goes well.
-    trail: Vec<Step<'de>>,
-}
-
-/// A step on the way into a value.
-enum Step<'de> {
-    Field(&'de [u8]),
-    Item(usize),
-}
-
-impl<'de> Reading<'de> {
-    /// Notes where a value is that could not be read. What was wrong inside of one that could has been got over.
-    fn note<T>(
-        &mut self,
-        read: Result<T, StructError>,
-        step: impl FnOnce(&Self) -> Option<Step<'de>>,
-    ) -> Result<T, StructError> {
-        match read {
-            Ok(_) => self.trail.clear(),
-            Err(_) => self.trail.extend(step(self)),
-        }
-        read
-    }
-}
-
-impl<'de> Deserializer<'de> {
-    /// Over these bytes.
-    pub fn new(bytes: &'de [u8]) -> Self {
-        Self { bytes, is_struct: true, reading: Reading::default() }
-    }
-
-    /// Over the encoding of a `Value`.
-    pub(super) fn of_value(bytes: &'de [u8]) -> Self {
-        Self { bytes, is_struct: false, reading: Reading::default() }
-    }
-
-    /// Where in the value the last error was: fields and indexes, as people write them. Empty for the whole.
-    pub fn place(&self) -> String {
-        let mut place = String::new();
-        for step in self.reading.trail.iter().rev() {
-            let _ = match step {
-                Step::Field(key) if place.is_empty() => write!(place, "{}", String::from_utf8_lossy(key)),
-                Step::Field(key) => write!(place, ".{}", String::from_utf8_lossy(key)),
-                Step::Item(index) => write!(place, "[{index}]"),
-            };
-        }
-        place
-    }
-
-    fn outermost(&mut self) -> Value<'_, 'de> {
-        // A use that ended in an error may have left some behind.
-        self.reading.fields.clear();
-        self.reading.trail.clear();
-        let body = Body::One(self.bytes);
-        Value {
-            source: if self.is_struct { Source::Kind(Kind::Object(body)) } else { Source::Value(body) },
-            depth: DEPTH_LIMIT,
-            reading: &mut self.reading,
-        }
-    }
+    let source = Source::Kind(Kind::Object(Body::One(bytes)));
+    T::deserialize(Value { source, depth: DEPTH_LIMIT, fields: &mut Vec::new() })
 }
 
 /// Where a value is read from.
@@ -113,7 +36,8 @@ struct Value<'a, 'de> {
     source: Source<'de>,
     /// Objects and lists that may still be entered.
     depth: u8,
-    reading: &'a mut Reading<'de>,
+    /// Fields of the objects that are being read, the innermost last.
+    fields: &'a mut Vec<ObjectField<'de>>,
 }
 
 impl<'de> Value<'_, 'de> {
@@ -132,11 +56,11 @@ impl<'de> Value<'_, 'de> {
             Kind::Bool(bit) => visitor.visit_bool(bit),
             Kind::Object(body) => {
                 let depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
-                Object::within(body, depth, self.reading, None, |object| visitor.visit_map(object))
+                Object::within(body, depth, self.fields, None, |object| visitor.visit_map(object))
             }
             Kind::List(body) => {
                 let depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
-                visitor.visit_seq(List { items: body.fields(), index: 0, depth, reading: self.reading })
+                visitor.visit_seq(List { items: body.fields(), depth, fields: self.fields })
             }
         }
     }
@@ -173,15 +97,10 @@ impl<'de> serde::Deserializer<'de> for Value<'_, 'de> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        name: &'static str,
+        _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, StructError> {
-        match self.source {
-            Source::Value(Body::One(encoding)) if name == RAW => visitor.visit_borrowed_bytes(encoding),
-            // Encodings that follow each other merge.
-            Source::Value(Body::Many(parts)) if name == RAW => visitor.visit_byte_buf(parts.concat()),
-            Source::Value(_) | Source::Kind(_) => visitor.visit_newtype_struct(self),
-        }
+        visitor.visit_newtype_struct(self)
     }
 
     /// What the struct does not know is skipped, not visited: a type that refuses unknown fields does not hear of them.
@@ -194,7 +113,7 @@ impl<'de> serde::Deserializer<'de> for Value<'_, 'de> {
         match self.kind()? {
             Kind::Object(body) => {
                 let depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
-                Object::within(body, depth, self.reading, Some(names), |object| visitor.visit_map(object))
+                Object::within(body, depth, self.fields, Some(names), |object| visitor.visit_map(object))
             }
             kind @ (Kind::Null | Kind::Number(_) | Kind::String(_) | Kind::Bool(_) | Kind::List(_)) => {
                 self.visit(kind, visitor)
@@ -213,7 +132,7 @@ impl<'de> serde::Deserializer<'de> for Value<'_, 'de> {
             Kind::String(bytes) => visitor.visit_enum(BorrowedStrDeserializer::new(text(bytes)?)),
             Kind::Object(body) => {
                 let depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
-                Object::within(body, depth, self.reading, None, |object| visitor.visit_enum(object))
+                Object::within(body, depth, self.fields, None, |object| visitor.visit_enum(object))
             }
             kind @ (Kind::Null | Kind::Number(_) | Kind::Bool(_) | Kind::List(_)) => {
                 self.visit(kind, visitor)
@@ -231,60 +150,13 @@ impl<'de> serde::Deserializer<'de> for Value<'_, 'de> {
     }
 }
 
-impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
-    type Error = StructError;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
-        self.outermost().deserialize_any(visitor)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
-        self.outermost().deserialize_option(visitor)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, StructError> {
-        self.outermost().deserialize_newtype_struct(name, visitor)
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, StructError> {
-        self.outermost().deserialize_struct(name, fields, visitor)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, StructError> {
-        self.outermost().deserialize_enum(name, variants, visitor)
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
-        self.outermost().deserialize_ignored_any(visitor)
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
-        tuple tuple_struct map identifier
-    }
-}
-
 /// An object that is being read.
 ///
 /// Protobuf leaves the order of a map to the sender, and Go shuffles it at every call. Fields are visited in the order
 /// of their keys, so that the first thing wrong with an object is the same at every call.
 struct Object<'a, 'de> {
     /// The object's fields are those from `next`, the rest belong to the objects around it.
-    reading: &'a mut Reading<'de>,
+    fields: &'a mut Vec<ObjectField<'de>>,
     next: usize,
     depth: u8,
 }
@@ -294,40 +166,35 @@ impl<'a, 'de> Object<'a, 'de> {
     fn within<T>(
         body: Body<'de>,
         depth: u8,
-        reading: &'a mut Reading<'de>,
+        fields: &'a mut Vec<ObjectField<'de>>,
         names: Option<&'static [&'static str]>,
         visit: impl FnOnce(Object<'_, 'de>) -> Result<T, StructError>,
     ) -> Result<T, StructError> {
-        let start = reading.fields.len();
-        let result = match collect(body, &mut reading.fields, names) {
-            Ok(()) => visit(Object { reading: &mut *reading, next: start, depth }),
+        let start = fields.len();
+        let result = match collect(body, fields, names) {
+            Ok(()) => visit(Object { fields: &mut *fields, next: start, depth }),
             Err(error) => Err(error),
         };
-        reading.fields.truncate(start);
+        fields.truncate(start);
         result
     }
 
     /// The next field, if there is one: of entries with the same key the last.
     fn next(&mut self) -> Option<&mut ObjectField<'de>> {
-        while let Some([this, following]) = self.reading.fields.get(self.next..self.next + 2)
+        while let Some([this, following]) = self.fields.get(self.next..self.next + 2)
             && this.key == following.key
         {
             self.next += 1;
         }
         self.next += 1;
-        self.reading.fields.get_mut(self.next - 1)
+        self.fields.get_mut(self.next - 1)
     }
 
-    /// Reads the value of the field that [`Self::next`] returned last.
-    fn value<T>(
-        &mut self,
-        read: impl FnOnce(Value<'_, 'de>) -> Result<T, StructError>,
-    ) -> Result<T, StructError> {
-        let at = self.next.wrapping_sub(1);
-        let body = self.reading.fields.get_mut(at).map(|field| std::mem::take(&mut field.value));
-        let source = Source::Value(body.unwrap_or_default());
-        let read = read(Value { source, depth: self.depth, reading: self.reading });
-        self.reading.note(read, |reading| Some(Step::Field(reading.fields.get(at)?.key)))
+    /// The value of the field that [`Self::next`] returned last.
+    fn value(&mut self) -> Value<'_, 'de> {
+        let body =
+            self.fields.get_mut(self.next.wrapping_sub(1)).map(|field| std::mem::take(&mut field.value));
+        Value { source: Source::Value(body.unwrap_or_default()), depth: self.depth, fields: self.fields }
     }
 }
 
@@ -380,11 +247,11 @@ impl<'de> MapAccess<'de> for Object<'_, 'de> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, StructError> {
-        self.value(|value| seed.deserialize(value))
+        seed.deserialize(self.value())
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.reading.fields.len().checked_sub(self.next)
+        self.fields.len().checked_sub(self.next)
     }
 }
 
@@ -396,7 +263,7 @@ impl<'de> EnumAccess<'de> for Object<'_, 'de> {
         let variant = self.next_key_seed(seed)?;
         // The key that comes next after the only one is none.
         match variant {
-            Some(variant) if self.next == self.reading.fields.len() => Ok((variant, self)),
+            Some(variant) if self.next == self.fields.len() => Ok((variant, self)),
             Some(_) | None => {
                 Err(serde::de::Error::invalid_type(Unexpected::Map, &"an object with one field"))
             }
@@ -408,15 +275,15 @@ impl<'de> VariantAccess<'de> for Object<'_, 'de> {
     type Error = StructError;
 
     fn unit_variant(mut self) -> Result<(), StructError> {
-        self.value(|value| <()>::deserialize(value))
+        Deserialize::deserialize(self.value())
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(mut self, seed: T) -> Result<T::Value, StructError> {
-        self.value(|value| seed.deserialize(value))
+        seed.deserialize(self.value())
     }
 
     fn tuple_variant<V: Visitor<'de>>(mut self, _len: usize, visitor: V) -> Result<V::Value, StructError> {
-        self.value(|value| value.deserialize_any(visitor))
+        self.value().deserialize_any(visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -424,17 +291,15 @@ impl<'de> VariantAccess<'de> for Object<'_, 'de> {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, StructError> {
-        self.value(|value| value.deserialize_any(visitor))
+        self.value().deserialize_any(visitor)
     }
 }
 
 /// A list that is being read.
 struct List<'a, 'de> {
     items: Fields<'de>,
-    /// Of the next item.
-    index: usize,
     depth: u8,
-    reading: &'a mut Reading<'de>,
+    fields: &'a mut Vec<ObjectField<'de>>,
 }
 
 impl<'de> List<'_, 'de> {
@@ -464,10 +329,7 @@ impl<'de> SeqAccess<'de> for List<'_, 'de> {
     ) -> Result<Option<T::Value>, StructError> {
         let Some(item) = self.next()? else { return Ok(None) };
         let source = Source::Value(Body::One(item));
-        let read = seed.deserialize(Value { source, depth: self.depth, reading: self.reading });
-        let index = self.index;
-        self.index += 1;
-        self.reading.note(read, |_| Some(Step::Item(index))).map(Some)
+        seed.deserialize(Value { source, depth: self.depth, fields: self.fields }).map(Some)
     }
 }
 
@@ -483,12 +345,12 @@ fn visit_number<'de, V: Visitor<'de>>(number: f64, visitor: V) -> Result<V::Valu
     }
 }
 
-fn finite(number: f64) -> Result<f64, StructError> {
+pub(super) fn finite(number: f64) -> Result<f64, StructError> {
     if number.is_finite() { Ok(number) } else { Err(StructError::NotFinite(number.to_string())) }
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "2^53 fits both ways")]
-fn whole(number: f64) -> Result<Option<i64>, StructError> {
+pub(super) fn whole(number: f64) -> Result<Option<i64>, StructError> {
     if number.fract() != 0.0 {
         return Ok(None);
     }

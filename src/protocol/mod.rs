@@ -1,7 +1,8 @@
 //! The protocol between Crossplane and a composition function, and nothing of what the function does with it.
 //!
-//! The only room that knows prost. It turns messages into typed values and back ([`from_struct`], [`to_struct`]),
-//! and hands back what the function has no opinion on byte for byte ([`desired`]). It takes no decision.
+//! The only room that knows prost. It turns messages into typed values and back ([`from_struct`], [`to_struct`]), lets
+//! them be looked into where they stand ([`look_into`]), and hands back what the function has no opinion on byte for byte
+//! ([`desired`]). It takes no decision.
 //!
 //! What stays bytes is a slice of the request's buffer: reading a request copies nothing of what others put into it.
 
@@ -9,9 +10,9 @@ pub mod caller;
 mod de;
 pub mod desired;
 mod error;
+mod item;
 mod messages;
 pub mod official;
-mod raw;
 mod ser;
 mod ser_key;
 pub mod service;
@@ -20,10 +21,10 @@ pub mod view;
 mod wire;
 mod writer;
 
-pub use de::{Deserializer, from_struct};
+pub use de::from_struct;
 pub use error::{DEPTH_LIMIT, INTEGER_LIMIT, StructError};
+pub use item::{Fault, Item, look_into};
 pub use messages::join;
-pub use raw::Raw;
 pub use ser::to_struct;
 
 /// The official protocol's file descriptor set, for reflection.

@@ -1,6 +1,6 @@
 //! The direct way between `Struct` wire bytes and typed values, against the way through prost's own types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use prost::Message;
@@ -8,8 +8,8 @@ use prost_types::Struct;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::testing::{Rng, entry, field, json_of, object, struct_of};
-use super::{DEPTH_LIMIT, Deserializer, Raw, StructError, from_struct, to_struct};
+use super::testing::{Rng, field, json_of, object, struct_of};
+use super::{DEPTH_LIMIT, Fault, Item, StructError, from_struct, look_into, to_struct};
 
 fn any_json() -> impl Strategy<Value = Json> {
     let whole = (-(1_i64 << 53)..=(1 << 53)).prop_map(Json::from);
@@ -53,24 +53,83 @@ fn whatever_prost_reads_reads_the_same() {
     }
 }
 
-/// What is kept to be read later reads as if it had been read at once, however it was written.
+/// What is looked at where it stands is what a deserializer reads, however it was written.
 #[test]
-fn what_is_kept_reads_later() {
-    #[derive(Deserialize)]
-    struct Kept<'a> {
-        #[serde(borrow, default)]
-        a: Raw<'a>,
-        b: Option<Json>,
+fn what_is_looked_at_is_what_is_read() {
+    fn check(item: &Item<'_, '_>, want: &Json) -> Result<(), Fault> {
+        assert_eq!(item.is_null()?, want.is_null());
+        match want {
+            Json::Object(object) => {
+                let mut keys = BTreeSet::new();
+                item.each_field(|key, _| {
+                    keys.insert(key.to_owned());
+                    Ok(())
+                })?;
+                assert_eq!(keys, object.keys().cloned().collect());
+                for name in ["a", "b", "status", "größe", ""] {
+                    let [field] = item.fields([name])?;
+                    check(&field, object.get(name).unwrap_or_default())?;
+                }
+            }
+            Json::Array(items) => {
+                let mut wanted = items.iter();
+                item.each_item(|item| check(item, wanted.next().unwrap()))?;
+                assert_eq!(wanted.next(), None);
+            }
+            Json::String(text) => assert_eq!(item.text()?, Some(text.as_str())),
+            Json::Number(number) if number.as_i64().is_some() => {
+                assert_eq!(item.integer()?, number.as_i64());
+            }
+            Json::Number(_) | Json::Bool(_) | Json::Null => {}
+        }
+        Ok(())
     }
     for seed in 0..20_000 {
         let bytes = object(&mut Rng(seed), 3);
         let want: Json = from_struct(&bytes).unwrap();
-        let kept: Kept<'_> = from_struct(&bytes).unwrap();
-        let now = |name: &str| want.get(name).cloned().unwrap_or_default();
-        assert_eq!((kept.a.read().unwrap(), kept.b.unwrap_or_default()), (now("a"), now("b")), "seed {seed}");
+        look_into(&bytes, |item| check(item, &want)).unwrap();
     }
-    let nothing = Kept { a: Raw::default(), b: None };
-    assert_eq!(nothing.a.read(), Ok(Json::Null));
+}
+
+#[test]
+fn what_is_not_what_it_should_be_is_told_with_its_place() {
+    type Look = fn(&Item<'_, '_>) -> Result<(), Fault>;
+
+    let bytes = to_struct(
+        &json!({ "spec": { "items": [{ "count": 1.5 }, "one"], "name": 7, "on": true, "large": 70000 } }),
+    )
+    .unwrap();
+    let told = |look: Look| {
+        let inside = |item: &Item<'_, '_>| {
+            let [spec] = item.fields(["spec"])?;
+            look(&spec)
+        };
+        look_into(&bytes, inside).unwrap_err().to_string()
+    };
+    let cases: [(Look, &str); 5] = [
+        (|spec| spec.text().map(drop), "spec: invalid type: map, expected a string"),
+        (
+            |spec| spec.fields(["name"])?[0].fields(["a"]).map(drop),
+            "spec.name: invalid type: integer `7`, expected an object",
+        ),
+        (
+            |spec| spec.fields(["on"])?[0].each_item(|_| Ok(())),
+            "spec.on: invalid type: boolean `true`, expected a list",
+        ),
+        (
+            |spec| {
+                spec.fields(["items"])?[0].each_item(|item| item.fields(["count"])?[0].integer().map(drop))
+            },
+            "spec.items[0].count: invalid type: floating point `1.5`, expected an integer",
+        ),
+        (
+            |spec| spec.fields(["large"])?[0].number::<u16>().map(drop),
+            "spec.large: invalid value: integer `70000`, expected an unsigned integer of 16 bits",
+        ),
+    ];
+    for (look, want) in cases {
+        assert_eq!(told(look), want);
+    }
 }
 
 #[test]
@@ -476,60 +535,6 @@ fn an_enum_wants_a_string_or_an_object_with_one_field() {
 }
 
 #[test]
-fn an_error_has_a_place() {
-    /// What cannot be read in it does not matter.
-    #[derive(Debug)]
-    struct Lenient;
-
-    impl<'de> Deserialize<'de> for Lenient {
-        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-            struct Fields;
-
-            impl<'de> serde::de::Visitor<'de> for Fields {
-                type Value = Lenient;
-
-                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                    f.write_str("an object")
-                }
-
-                fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Lenient, A::Error> {
-                    while map.next_key::<&str>()?.is_some() {
-                        let _ = map.next_value::<u32>();
-                    }
-                    Ok(Lenient)
-                }
-            }
-
-            from.deserialize_map(Fields)
-        }
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[allow(dead_code, reason = "it is never read whole")]
-    struct Outer {
-        one: Lenient,
-        spec: Option<Vec<Shared>>,
-    }
-    let place = |value: Json| {
-        let bytes = to_struct(&value).unwrap();
-        let mut deserializer = Deserializer::new(&bytes);
-        let error = Outer::deserialize(&mut deserializer).unwrap_err().to_string();
-        (deserializer.place(), error)
-    };
-    let lenient = json!({ "a": "not a number", "b": 1 });
-    let cases = [
-        (json!({ "one": lenient, "spec": [{ "min": 1 }, { "min": "one", "more": 1 }] }), "spec[1].min"),
-        (json!({ "one": lenient, "spec": [{ "min": 1 }, "two"] }), "spec[1]"),
-        (json!({ "one": lenient, "spec": "three" }), "spec"),
-        (json!({ "spec": [] }), ""),
-    ];
-    for (value, want) in cases {
-        let (place, error) = place(value);
-        assert_eq!(place, want, "{error}");
-    }
-}
-
-#[test]
 fn kubernetes_types_go_both_ways() {
     let deployment = json!({
         "apiVersion": "apps/v1",
@@ -553,14 +558,4 @@ fn kubernetes_types_go_both_ways() {
     // The type writes the template's metadata whether there is any or not.
     json["spec"]["template"].as_object_mut().unwrap().remove("metadata");
     assert_eq!(json, deployment);
-}
-
-#[test]
-fn a_deserializer_can_be_used_again_after_an_error() {
-    let bytes = [with("a", &field(5, &with("b", &field(3, b"text")))), entry(&mut Rng(1), |_| Vec::new(), 1)]
-        .concat();
-    let mut deserializer = Deserializer::new(&bytes);
-    BTreeMap::<String, BTreeMap<String, u32>>::deserialize(&mut deserializer).unwrap_err();
-    let json = Json::deserialize(&mut deserializer).unwrap();
-    assert_eq!(Some(json), through_prost(&bytes));
 }

@@ -79,14 +79,10 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The content of the next field, where that has number 1 and a length, as nearly all have in a `Struct` and in a
-    /// `ListValue`. Where it has not nothing is taken: whatever it is, the iterator has it.
+    /// The same as [`next_content`]. Where nothing is taken the iterator has it, whatever it is.
     #[inline]
     pub(super) fn next_content(&mut self) -> Option<&'a [u8]> {
-        let (&FIRST, mut left) = self.part.split_first()? else { return None };
-        let content = delimited(&mut left)?;
-        self.part = left;
-        Some(content)
+        next_content(&mut self.part)
     }
 }
 
@@ -162,12 +158,22 @@ fn delimited<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     take(rest, len)
 }
 
-/// A map entry as everybody writes it: the key, the value, and nothing else.
+/// The content of the next field, where that has number 1 and a length, as nearly all have in a `Struct` and in a
+/// `ListValue`. Where it has not, nothing is taken.
+#[inline]
+pub(super) fn next_content<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (&FIRST, mut left) = rest.split_first()? else { return None };
+    let content = delimited(&mut left)?;
+    *rest = left;
+    Some(content)
+}
+
+/// A map entry as everybody writes it: the key, unless that is empty, the value, and nothing else.
 #[inline]
 pub(super) fn entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     const VALUE: u8 = 2 << 3 | LENGTH;
-    let (&FIRST, mut rest) = bytes.split_first()? else { return None };
-    let key = delimited(&mut rest)?;
+    let mut rest = bytes;
+    let key = next_content(&mut rest).unwrap_or_default();
     let (&VALUE, mut rest) = rest.split_first()? else { return None };
     let value = delimited(&mut rest)?;
     rest.is_empty().then_some((key, value))

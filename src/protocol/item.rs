@@ -1,0 +1,248 @@
+//! A `Struct` that is looked into field by field, where a deserializer would build what it is asked for.
+//!
+//! Only encodings as everybody writes them are understood here. Any other is first written anew, so what is read of a
+//! value is the same however it arrived.
+
+use std::fmt;
+
+use serde::de::{Error, Unexpected};
+
+use super::de::{finite, from_struct, whole};
+use super::error::StructError;
+use super::ser::to_struct;
+use super::value::text;
+use super::wire::{entry, next_content, only};
+use super::writer::{BOOL, NULL, NUMBER};
+
+/// What is wrong with a value, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Fields and indexes, as people write them. Empty for the whole.
+    place: String,
+    /// What.
+    pub why: StructError,
+}
+
+impl Fault {
+    /// Whether the bytes are none that everybody would write.
+    pub fn is_malformed(&self) -> bool {
+        self.why == StructError::Malformed
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, why } = self;
+        if place.is_empty() { why.fmt(f) } else { write!(f, "{place}: {why}") }
+    }
+}
+
+/// Looks into the encoding of a `Struct`.
+pub fn look_into<T>(bytes: &[u8], look: impl Fn(&Item<'_, '_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    match look(&Item::whole(bytes)) {
+        Err(fault) if fault.is_malformed() => {
+            let rewritten = from_struct::<serde_json::Value>(bytes)
+                .and_then(|value| to_struct(&value))
+                .map_err(|why| Fault { place: String::new(), why })?;
+            look(&Item::whole(&rewritten))
+        }
+        looked => looked,
+    }
+}
+
+/// A value where it stands. What is not there is null.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'up, 'de> {
+    encoding: &'de [u8],
+    /// Whether that is a `Struct`; else it is a `Value`.
+    is_struct: bool,
+    /// What it is part of, and how.
+    up: Option<(&'up Self, Step<'de>)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step<'de> {
+    Field(&'de str),
+    Index(usize),
+}
+
+/// What a value holds.
+enum Kind<'de> {
+    Null,
+    Number(f64),
+    Text(&'de [u8]),
+    Bool(bool),
+    Object(&'de [u8]),
+    List(&'de [u8]),
+}
+
+impl<'de> Item<'_, 'de> {
+    const fn whole(encoding: &'de [u8]) -> Self {
+        Self { encoding, is_struct: true, up: None }
+    }
+
+    /// An object's fields of these names.
+    pub fn fields<const N: usize>(&self, names: [&'static str; N]) -> Result<[Item<'_, 'de>; N], Fault> {
+        let mut found =
+            names.map(|name| Item { encoding: &[], is_struct: false, up: Some((self, Step::Field(name))) });
+        let mut rest = self.entries()?;
+        while let Some(bytes) = next_content(&mut rest) {
+            let (key, value) = entry(bytes).ok_or_else(|| self.fault(StructError::Malformed))?;
+            // Of entries with the same key the last counts.
+            for (name, item) in names.iter().zip(&mut found) {
+                if name.as_bytes() == key {
+                    item.encoding = value;
+                }
+            }
+        }
+        if rest.is_empty() { Ok(found) } else { Err(self.fault(StructError::Malformed)) }
+    }
+
+    /// All fields of an object, in no order.
+    pub fn each_field(
+        &self,
+        mut each: impl FnMut(&'de str, &Item<'_, 'de>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut rest = self.entries()?;
+        while let Some(bytes) = next_content(&mut rest) {
+            let (key, encoding) = entry(bytes).ok_or_else(|| self.fault(StructError::Malformed))?;
+            let key = text(key).map_err(|why| self.fault(why))?;
+            each(key, &Item { encoding, is_struct: false, up: Some((self, Step::Field(key))) })?;
+        }
+        if rest.is_empty() { Ok(()) } else { Err(self.fault(StructError::Malformed)) }
+    }
+
+    /// All items of a list.
+    pub fn each_item(&self, mut each: impl FnMut(&Item<'_, 'de>) -> Result<(), Fault>) -> Result<(), Fault> {
+        let mut rest = match self.kind()? {
+            Kind::Null => return Ok(()),
+            Kind::List(items) => items,
+            other @ (Kind::Number(_) | Kind::Text(_) | Kind::Bool(_) | Kind::Object(_)) => {
+                return Err(self.not("a list", &other));
+            }
+        };
+        let mut index = 0;
+        while let Some(encoding) = next_content(&mut rest) {
+            each(&Item { encoding, is_struct: false, up: Some((self, Step::Index(index))) })?;
+            index += 1;
+        }
+        if rest.is_empty() { Ok(()) } else { Err(self.fault(StructError::Malformed)) }
+    }
+
+    /// What is read of each item of a list.
+    pub fn each<T>(&self, read: impl Fn(&Item<'_, 'de>) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
+        let mut all = Vec::new();
+        self.each_item(|item| {
+            all.push(read(item)?);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// A text, if it is not null.
+    pub fn text(&self) -> Result<Option<&'de str>, Fault> {
+        match self.kind()? {
+            Kind::Null => Ok(None),
+            Kind::Text(bytes) => text(bytes).map(Some).map_err(|why| self.fault(why)),
+            other @ (Kind::Number(_) | Kind::Bool(_) | Kind::Object(_) | Kind::List(_)) => {
+                Err(self.not("a string", &other))
+            }
+        }
+    }
+
+    /// The same, to keep.
+    pub fn owned(&self) -> Result<Option<String>, Fault> {
+        Ok(self.text()?.map(str::to_owned))
+    }
+
+    /// A whole number, if it is not null.
+    pub fn integer(&self) -> Result<Option<i64>, Fault> {
+        let number = match self.kind()? {
+            Kind::Null => return Ok(None),
+            Kind::Number(number) => number,
+            other @ (Kind::Text(_) | Kind::Bool(_) | Kind::Object(_) | Kind::List(_)) => {
+                return Err(self.not("an integer", &other));
+            }
+        };
+        match finite(number).and_then(whole) {
+            Ok(Some(integer)) => Ok(Some(integer)),
+            Ok(None) => Err(self.not("an integer", &Kind::Number(number))),
+            Err(why) => Err(self.fault(why)),
+        }
+    }
+
+    /// The same, of an unsigned type.
+    pub fn number<T: TryFrom<i64>>(&self) -> Result<Option<T>, Fault> {
+        let Some(integer) = self.integer()? else { return Ok(None) };
+        T::try_from(integer).map(Some).map_err(|_| {
+            let wanted = format!("an unsigned integer of {} bits", 8 * size_of::<T>());
+            self.fault(StructError::invalid_value(Unexpected::Signed(integer), &wanted.as_str()))
+        })
+    }
+
+    /// Whether it is null, or not there.
+    pub fn is_null(&self) -> Result<bool, Fault> {
+        Ok(matches!(self.kind()?, Kind::Null))
+    }
+
+    /// What an object holds; null holds nothing.
+    fn entries(&self) -> Result<&'de [u8], Fault> {
+        match self.kind()? {
+            Kind::Null => Ok(&[]),
+            Kind::Object(entries) => Ok(entries),
+            other @ (Kind::Number(_) | Kind::Text(_) | Kind::Bool(_) | Kind::List(_)) => {
+                Err(self.not("an object", &other))
+            }
+        }
+    }
+
+    fn kind(&self) -> Result<Kind<'de>, Fault> {
+        if self.is_struct {
+            return Ok(Kind::Object(self.encoding));
+        }
+        match (only(self.encoding), self.encoding) {
+            (Some((3, text)), _) => Ok(Kind::Text(text)),
+            (Some((5, entries)), _) => Ok(Kind::Object(entries)),
+            (Some((6, items)), _) => Ok(Kind::List(items)),
+            (None, [] | [NULL, 0]) => Ok(Kind::Null),
+            (None, [BOOL, bit @ (0 | 1)]) => Ok(Kind::Bool(*bit == 1)),
+            (None, [NUMBER, bits @ ..]) if let Ok(bits) = bits.try_into() => {
+                Ok(Kind::Number(f64::from_le_bytes(bits)))
+            }
+            _ => Err(self.fault(StructError::Malformed)),
+        }
+    }
+
+    fn not(&self, wanted: &'static str, kind: &Kind<'_>) -> Fault {
+        let shown;
+        let found = match kind {
+            Kind::Null => Unexpected::Unit,
+            Kind::Number(number) => match whole(*number) {
+                Ok(Some(integer)) => Unexpected::Signed(integer),
+                Ok(None) | Err(_) => Unexpected::Float(*number),
+            },
+            Kind::Text(bytes) => {
+                shown = String::from_utf8_lossy(bytes);
+                Unexpected::Str(&shown)
+            }
+            Kind::Bool(bit) => Unexpected::Bool(*bit),
+            Kind::Object(_) => Unexpected::Map,
+            Kind::List(_) => Unexpected::Seq,
+        };
+        self.fault(StructError::invalid_type(found, &wanted))
+    }
+
+    fn fault(&self, why: StructError) -> Fault {
+        Fault { place: self.place(), why }
+    }
+
+    fn place(&self) -> String {
+        let Some((up, step)) = self.up else { return String::new() };
+        let above = up.place();
+        match step {
+            Step::Field(name) if above.is_empty() => name.to_owned(),
+            Step::Field(name) => format!("{above}.{name}"),
+            Step::Index(index) => format!("{above}[{index}]"),
+        }
+    }
+}
