@@ -10,9 +10,8 @@ use serde::de::{Error, Unexpected};
 use super::de::{finite, from_struct, whole};
 use super::error::StructError;
 use super::ser::to_struct;
-use super::value::text;
-use super::wire::{entry, next_content, only};
-use super::writer::{BOOL, NULL, NUMBER};
+use super::value::{Kind, text};
+use super::wire::{Body, entry, next_content};
 
 /// What is wrong with a value, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,16 +65,6 @@ enum Step<'de> {
     Index(usize),
 }
 
-/// What a value holds.
-enum Kind<'de> {
-    Null,
-    Number(f64),
-    Text(&'de [u8]),
-    Bool(bool),
-    Object(&'de [u8]),
-    List(&'de [u8]),
-}
-
 impl<'de> Item<'_, 'de> {
     const fn whole(encoding: &'de [u8]) -> Self {
         Self { encoding, is_struct: true, up: None }
@@ -116,8 +105,8 @@ impl<'de> Item<'_, 'de> {
     pub fn each_item(&self, mut each: impl FnMut(&Item<'_, 'de>) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut rest = match self.kind()? {
             Kind::Null => return Ok(()),
-            Kind::List(items) => items,
-            other @ (Kind::Number(_) | Kind::Text(_) | Kind::Bool(_) | Kind::Object(_)) => {
+            Kind::List(items) => self.inside(&items)?,
+            other @ (Kind::Number(_) | Kind::String(_) | Kind::Bool(_) | Kind::Object(_)) => {
                 return Err(self.not("a list", &other));
             }
         };
@@ -143,7 +132,7 @@ impl<'de> Item<'_, 'de> {
     pub fn text(&self) -> Result<Option<&'de str>, Fault> {
         match self.kind()? {
             Kind::Null => Ok(None),
-            Kind::Text(bytes) => text(bytes).map(Some).map_err(|why| self.fault(why)),
+            Kind::String(bytes) => text(bytes).map(Some).map_err(|why| self.fault(why)),
             other @ (Kind::Number(_) | Kind::Bool(_) | Kind::Object(_) | Kind::List(_)) => {
                 Err(self.not("a string", &other))
             }
@@ -160,7 +149,7 @@ impl<'de> Item<'_, 'de> {
         let number = match self.kind()? {
             Kind::Null => return Ok(None),
             Kind::Number(number) => number,
-            other @ (Kind::Text(_) | Kind::Bool(_) | Kind::Object(_) | Kind::List(_)) => {
+            other @ (Kind::String(_) | Kind::Bool(_) | Kind::Object(_) | Kind::List(_)) => {
                 return Err(self.not("an integer", &other));
             }
         };
@@ -189,27 +178,23 @@ impl<'de> Item<'_, 'de> {
     fn entries(&self) -> Result<&'de [u8], Fault> {
         match self.kind()? {
             Kind::Null => Ok(&[]),
-            Kind::Object(entries) => Ok(entries),
-            other @ (Kind::Number(_) | Kind::Text(_) | Kind::Bool(_) | Kind::List(_)) => {
+            Kind::Object(entries) => self.inside(&entries),
+            other @ (Kind::Number(_) | Kind::String(_) | Kind::Bool(_) | Kind::List(_)) => {
                 Err(self.not("an object", &other))
             }
         }
     }
 
     fn kind(&self) -> Result<Kind<'de>, Fault> {
-        if self.is_struct {
-            return Ok(Kind::Object(self.encoding));
-        }
-        match (only(self.encoding), self.encoding) {
-            (Some((3, text)), _) => Ok(Kind::Text(text)),
-            (Some((5, entries)), _) => Ok(Kind::Object(entries)),
-            (Some((6, items)), _) => Ok(Kind::List(items)),
-            (None, [] | [NULL, 0]) => Ok(Kind::Null),
-            (None, [BOOL, bit @ (0 | 1)]) => Ok(Kind::Bool(*bit == 1)),
-            (None, [NUMBER, bits @ ..]) if let Ok(bits) = bits.try_into() => {
-                Ok(Kind::Number(f64::from_le_bytes(bits)))
-            }
-            _ => Err(self.fault(StructError::Malformed)),
+        let body = Body::One(self.encoding);
+        if self.is_struct { Ok(Kind::Object(body)) } else { Kind::of(body).map_err(|why| self.fault(why)) }
+    }
+
+    /// What is inside, if it stands in one place.
+    fn inside(&self, body: &Body<'de>) -> Result<&'de [u8], Fault> {
+        match body {
+            Body::One(encoding) => Ok(encoding),
+            Body::Many(_) => Err(self.fault(StructError::Malformed)),
         }
     }
 
@@ -221,7 +206,7 @@ impl<'de> Item<'_, 'de> {
                 Ok(Some(integer)) => Unexpected::Signed(integer),
                 Ok(None) | Err(_) => Unexpected::Float(*number),
             },
-            Kind::Text(bytes) => {
+            Kind::String(bytes) => {
                 shown = String::from_utf8_lossy(bytes);
                 Unexpected::Str(&shown)
             }

@@ -14,7 +14,7 @@ const VALUE: u8 = 0x12;
 const ITEM: u8 = 0x0a;
 /// The kinds of a `Value`.
 pub(super) const NULL: u8 = 0x08;
-pub(super) const NUMBER: u8 = 0x11;
+const NUMBER: u8 = 0x11;
 pub(super) const STRING: u8 = 0x1a;
 pub(super) const BOOL: u8 = 0x20;
 pub(super) const OBJECT: u8 = 0x2a;
