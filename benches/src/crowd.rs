@@ -1,6 +1,7 @@
 //! A hundred large calls at once, and one who asks for little beside them.
 
 use anyhow::{Result, ensure};
+use function_inference::server::limits::MEMORY_UNDER_LOAD;
 
 use crate::load::{Caller, Latencies};
 use crate::measure::Contender;
@@ -15,9 +16,8 @@ const SIZE: usize = 4 << 20;
 /// Calls of each.
 const CALLS: usize = 10;
 
-/// What the process may hold: two and a half times what it may work on, and what one connection may have waiting
-/// (`docs/serving.md`, Under load).
-const BOUND: u64 = (64 * 5 / 2 + 32) << 20;
+/// What the process may hold.
+const BOUND: u64 = MEMORY_UNDER_LOAD as u64;
 
 /// Loads the server, and tells what it held and how long calls took. Fails when one of them does, or when memory exceeds
 /// its bound.

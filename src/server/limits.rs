@@ -46,6 +46,10 @@ pub(super) const STREAM_WINDOW: u32 = 256 * 1024;
 /// that wait, and the call that they wait for would never get its request.
 pub(super) const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 
+/// What the process may hold with the default bound on what is worked on at once, in bytes: two and a half times that
+/// bound, and what one connection may have waiting (`docs/serving.md`, Under load).
+pub const MEMORY_UNDER_LOAD: usize = MessageSize::IN_FLIGHT.bytes / 2 * 5 + CONNECTION_WINDOW as usize;
+
 /// How long the head of a scrape may take. The Go SDK's metrics server waits as long (function-sdk-go v0.7.1, sdk.go).
 pub(super) const SCRAPE_HEAD: Duration = Duration::from_secs(30);
 
