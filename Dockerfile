@@ -13,8 +13,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     target="$(rustc --print host-tuple)" && \
     SOURCE_DATE_EPOCH=0 RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs" \
-      cargo build --release --locked --package function-inference --bin function-inference --target "$target" && \
-    cp "target/$target/release/function-inference" /function-inference
+      cargo build --profile dist --locked --package function-inference --bin function-inference --target "$target" && \
+    cp "target/$target/dist/function-inference" /function-inference
 
 FROM scratch
 COPY --from=build --chmod=755 /function-inference /function-inference

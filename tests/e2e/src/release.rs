@@ -16,6 +16,13 @@ const BUILD_LIMIT: Duration = Duration::from_mins(45);
 /// Whatever is not in cargo's home yet is downloaded.
 const FETCH_LIMIT: Duration = Duration::from_mins(10);
 
+/// The profile of what is shipped.
+const PROFILE: &str = "dist";
+
+/// What the compiler is told: to link without a dynamic loader, and to pack relocations. Where addresses have to be put
+/// right at the start then takes a bit each, and not 24 bytes; a static glibc can do that since 2.36.
+const FLAGS: [&str; 4] = ["-C", "target-feature=+crt-static", "-C", "link-arg=-Wl,-z,pack-relative-relocs"];
+
 /// Where the binary says that its dependencies' sources are, each in a folder of its name and version.
 pub const REGISTRY: &str = "/crates.io";
 
@@ -50,14 +57,11 @@ pub fn static_binary() -> Result<PathBuf> {
 /// The same from the sources in a folder: the same bytes, wherever they and cargo's home are.
 pub fn build(sources: &Path, target_dir: &Path) -> Result<PathBuf> {
     let target = Platform::host()?.target;
-    let mut flags = vec!["-C".to_owned(), "target-feature=+crt-static".to_owned()];
-    // A third of a megabyte less: where addresses have to be put right at the start takes a bit each, and not 24 bytes.
-    // A static glibc does that since 2.36.
-    flags.extend(["-C".to_owned(), "link-arg=-Wl,-z,pack-relative-relocs".to_owned()]);
+    let mut flags = FLAGS.map(str::to_owned).to_vec();
     flags.extend(without_places(sources, target, target_dir)?);
     let mut build = Command::new(workspace::CARGO);
     build
-        .args(["build", "--release", "--locked", "--package", "function-inference"])
+        .args(["build", "--profile", PROFILE, "--locked", "--package", "function-inference"])
         .args(["--bin", "function-inference", "--target", target, "--target-dir"])
         .arg(target_dir)
         // Unlike RUSTFLAGS, over which it wins, it takes paths with blanks.
@@ -67,7 +71,7 @@ pub fn build(sources: &Path, target_dir: &Path) -> Result<PathBuf> {
         .current_dir(sources);
     process::run(&mut build, BUILD_LIMIT)?.success("building the static binary")?;
 
-    let path = target_dir.join(target).join("release/function-inference");
+    let path = target_dir.join(target).join(PROFILE).join("function-inference");
     let binary = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     ensure!(!package::asks_for_a_loader(&binary)?, "{} is not statically linked", path.display());
     Ok(path)
@@ -93,4 +97,18 @@ fn without_places(sources: &Path, target: &str, target_dir: &Path) -> Result<Vec
         [(sources, "/sources")].into_iter().chain(registries.into_iter().map(|place| (place, REGISTRY)));
     let places = places.chain([(target_dir, "/target")]);
     Ok(places.map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FLAGS, PROFILE};
+    use crate::workspace;
+
+    #[test]
+    fn the_dockerfile_builds_the_same() {
+        let dockerfile = std::fs::read_to_string(workspace::root().join("Dockerfile")).unwrap();
+        for said in [format!("RUSTFLAGS=\"{}\"", FLAGS.join(" ")), format!("--profile {PROFILE} ")] {
+            assert!(dockerfile.contains(&said), "{said}");
+        }
+    }
 }
