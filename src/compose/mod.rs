@@ -57,7 +57,7 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
     let picker = plan.own_picker();
     let leader = picker.filter(|picker| picker.elects_leader());
     let shows_token = plan.shows_token();
-    let companion = routing.filter(|routing| routing.companions().contains(&key));
+    let companion = || routing.filter(|routing| routing.companions().contains(&key));
     Ok(match key {
         Key::VllmRuntime | Key::ModelDeployment | Key::ModelService => workload::model_servers(plan, key),
         Key::ReplicasHandover => plan.handover.map(|count| workload::replicas(plan, count).into()),
@@ -85,27 +85,26 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
             routing.filter(|_| plan.has(key)).map(|routing| route::ai_gateway_route(plan, routing).into())
         }
         Key::AiGatewayHttpRoute => plan.has(key).then(|| route::generated_route(plan).into()),
-        Key::AdaptersConfigMap => companion.map(|_| companions::adapters_config_map(plan).into()),
+        Key::AdaptersConfigMap => companion().map(|_| companions::adapters_config_map(plan).into()),
         Key::GatewayDestinationRule => {
-            companion.map(|routing| companions::destination_rule(plan, routing).into())
+            companion().map(|routing| companions::destination_rule(plan, routing).into())
         }
         Key::GatewayHealthCheckPolicy | Key::GatewayServiceHealthCheckPolicy => {
-            companion.map(|_| companions::health_check_policy(plan, key).into())
+            companion().map(|_| companions::health_check_policy(plan, key).into())
         }
         Key::GatewayBackendPolicy | Key::GatewayServiceBackendPolicy => {
-            companion.map(|routing| companions::backend_policy(plan, routing, key).into())
+            companion().map(|routing| companions::backend_policy(plan, routing, key).into())
         }
         Key::GatewayProxySettingsPolicy => {
-            companion.map(|routing| companions::proxy_settings_policy(plan, routing).into())
+            companion().map(|routing| companions::proxy_settings_policy(plan, routing).into())
         }
         Key::GatewayExtensionPolicy => {
-            let priority = companion.and_then(|routing| routing.priority.as_ref());
+            let priority = companion().and_then(|routing| routing.priority.as_ref());
             priority.map(|priority| companions::extension_policy(plan, priority).into())
         }
-        Key::EppConfigMap => match picker {
-            Some(picker) => Some(picker::config_map(plan, picker)?.into()),
-            None => None,
-        },
+        Key::EppConfigMap => {
+            picker.map(|picker| picker::config_map(plan, picker)).transpose()?.map(Into::into)
+        }
         Key::EppServiceAccount => picker.map(|_| picker::service_account(plan).into()),
         Key::EppRolePodReader => picker.map(|_| picker::role_pod_reader(plan).into()),
         Key::EppRolePoolReader => {
@@ -126,7 +125,9 @@ fn manifest(plan: &Plan, key: Key) -> Result<Option<Manifest>, ComposeError> {
         Key::EppMetricsClusterRoleBinding => {
             shows_token.then(|| picker_metrics::cluster_role_binding(plan).into())
         }
-        Key::EppDeployment => picker.map(|picker| picker::deployment(plan, picker).into()),
+        Key::EppDeployment => {
+            picker.map(|picker| picker::deployment(plan, picker)).transpose()?.map(Into::into)
+        }
         Key::EppService => picker.map(|picker| picker::service(plan, picker).into()),
         Key::EppExistingService => plan.has(key).then(|| picker::existing_service(plan).into()),
         Key::EppServiceMonitor => services

@@ -50,8 +50,7 @@ const READ: [&str; 3] = ["get", "list", "watch"];
 /// The picker's configuration.
 pub(super) fn config_map(plan: &Plan, picker: &OwnPicker) -> Result<ConfigMap, ComposeError> {
     let text = match &picker.config {
-        ConfigPlan::Composed(config) => serde_yaml::to_string(&picker_config::config(picker.family, config))
-            .map_err(ComposeError::PickerConfig)?,
+        ConfigPlan::Composed(config) => picker_config::file(picker.family, config)?.yaml.clone(),
         ConfigPlan::Written(text) => text.clone(),
     };
     Ok(ConfigMap {
@@ -185,9 +184,9 @@ pub(super) fn existing_service(plan: &Plan) -> Foreign {
 }
 
 /// The picker itself.
-pub(super) fn deployment(plan: &Plan, picker: &OwnPicker) -> Deployment {
+pub(super) fn deployment(plan: &Plan, picker: &OwnPicker) -> Result<Deployment, ComposeError> {
     let labels = plan.component_labels(ENDPOINT_PICKER);
-    Deployment {
+    Ok(Deployment {
         metadata: labelled(plan, Key::EppDeployment, labels.clone()),
         spec: Some(DeploymentSpec {
             replicas: Some(i32::from(picker.replicas)),
@@ -199,7 +198,7 @@ pub(super) fn deployment(plan: &Plan, picker: &OwnPicker) -> Deployment {
                     // The configuration is read once, at start.
                     annotations: Some(BTreeMap::from([(
                         CONFIG_HASH_ANNOTATION.to_owned(),
-                        config_hash(picker),
+                        config_hash(picker)?,
                     )])),
                     ..ObjectMeta::default()
                 }),
@@ -208,7 +207,7 @@ pub(super) fn deployment(plan: &Plan, picker: &OwnPicker) -> Deployment {
             ..DeploymentSpec::default()
         }),
         status: None,
-    }
+    })
 }
 
 /// The former picker goes once the next one answers. For a moment each of the two knows half of the requests, and holds
@@ -232,11 +231,11 @@ fn strategy(picker: &OwnPicker) -> DeploymentStrategy {
     }
 }
 
-fn config_hash(picker: &OwnPicker) -> String {
-    match &picker.config {
-        ConfigPlan::Composed(config) => digest(&picker_config::config(picker.family, config)),
+fn config_hash(picker: &OwnPicker) -> Result<String, ComposeError> {
+    Ok(match &picker.config {
+        ConfigPlan::Composed(config) => picker_config::file(picker.family, config)?.hash.clone(),
         ConfigPlan::Written(text) => digest(text),
-    }
+    })
 }
 
 fn pod(plan: &Plan, picker: &OwnPicker) -> PodSpec {

@@ -1,5 +1,10 @@
 //! The picker's configuration file, in the form that its release reads.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::digest::digest;
 use crate::kinds::picker_config::{
     Amount, ENDPOINT_PICKER_CONFIG, EndpointPickerConfig, FlowControl, Plugin, PluginRef, PriorityBand,
     Profile, ProfilePlugin, SaturationDetector, Thresholds,
@@ -8,8 +13,42 @@ use crate::plan::endpoint_picker::{
     ComposedConfig, FLOW_CONTROL_GATE, Family, FlowControlPlan, Queue, Saturation, UTILIZATION_DETECTOR,
 };
 
-/// The file.
-pub(super) fn config(family: Family, config: &ComposedConfig) -> EndpointPickerConfig {
+use super::ComposeError;
+
+/// The file as it is written.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) yaml: String,
+    /// Changes when the configuration does.
+    pub(super) hash: String,
+}
+
+/// The files that a thread remembers.
+const REMEMBERED: usize = 8;
+
+thread_local! {
+    /// The latest files, and what they say. There is nothing of a model in one but its bounds and scorers, so that the
+    /// models of a platform share a few, and to write one as YAML takes a twelfth of a call.
+    static FILES: RefCell<VecDeque<(Family, ComposedConfig, Rc<File>)>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// The file, written unless it is remembered.
+pub(super) fn file(family: Family, composed: &ComposedConfig) -> Result<Rc<File>, ComposeError> {
+    FILES.with_borrow_mut(|files| {
+        if let Some((.., file)) = files.iter().find(|(of, what, _)| *of == family && what == composed) {
+            return Ok(Rc::clone(file));
+        }
+        let config = config(family, composed);
+        let yaml = serde_yaml::to_string(&config).map_err(ComposeError::PickerConfig)?;
+        let file = Rc::new(File { yaml, hash: digest(&config) });
+        files.truncate(REMEMBERED - 1);
+        files.push_front((family, composed.clone(), Rc::clone(&file)));
+        Ok(file)
+    })
+}
+
+/// What it says.
+fn config(family: Family, config: &ComposedConfig) -> EndpointPickerConfig {
     let traits = family.traits();
     let ComposedConfig { metrics_staleness, flow_control: queue, scorers } = config;
     let staleness = Thresholds { metrics_staleness_threshold: metrics_staleness.to_string() };
@@ -71,9 +110,10 @@ fn flow_control(plan: &FlowControlPlan, form: Queue) -> Option<FlowControl> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::{Value, json};
 
-    use super::config;
     use crate::api::Duration;
     use crate::api::fixtures::llm;
     use crate::api::settings::{PickerFamily as Family, Settings, Toggle};
@@ -88,8 +128,7 @@ mod tests {
         let ConfigPlan::Composed(plan) = plan.own_picker().unwrap().config.clone() else {
             panic!("it is ours")
         };
-        let yaml = serde_yaml::to_string(&config(family, &plan)).unwrap();
-        serde_yaml::from_str(&yaml).unwrap()
+        serde_yaml::from_str(&super::file(family, &plan).unwrap().yaml).unwrap()
     }
 
     /// What each release reads, by its own `apix/config/v1alpha1/endpointpickerconfig_types.go`.
@@ -183,5 +222,31 @@ mod tests {
         enabled.routing.as_mut().unwrap().picker.flow_control = Toggle::Enabled;
         let want = json!({"maxBytes": "1000000000", "maxRequests": "5000"});
         assert_eq!(file(enabled, Family::Gie1_5)["flowControl"], want, "no hold time, no band");
+    }
+
+    #[test]
+    fn what_is_remembered_is_what_would_be_written() {
+        let asleep = llm().hosted("llama.example.com").scaled(0, 3);
+        let composed = |cold_start: u32| {
+            let settings = Settings { cold_start: Duration::from_seconds(cold_start), ..asleep.clone() };
+            let plan = plan(&settings, &Observed::default()).unwrap();
+            let ConfigPlan::Composed(composed) = plan.own_picker().unwrap().config.clone() else {
+                panic!("it is ours")
+            };
+            composed
+        };
+        let seconds = || 600..602 + u32::try_from(super::REMEMBERED).unwrap();
+        let mut hashes = BTreeSet::new();
+        // The second time half of them are forgotten, and the last ones remembered.
+        for seconds in seconds().chain(seconds().rev()) {
+            let composed = composed(seconds);
+            let file = super::file(Family::Gie1_5, &composed).unwrap();
+            let written = super::config(Family::Gie1_5, &composed);
+            assert_eq!(file.yaml, serde_yaml::to_string(&written).unwrap(), "{seconds}");
+            assert_eq!(file.hash, super::digest(&written), "{seconds}");
+            assert_ne!(super::file(Family::Gie1_4, &composed).unwrap().yaml, file.yaml, "{seconds}");
+            hashes.insert(file.hash.clone());
+        }
+        assert_eq!(hashes.len(), seconds().count());
     }
 }

@@ -377,7 +377,7 @@ impl Plan {
             | Key::GatewayProxySettingsPolicy
             | Key::GatewayExtensionPolicy
             | Key::ScaledObject
-            | Key::Ingress => model.to_string(),
+            | Key::Ingress => model.as_str().to_owned(),
             Key::AiGatewayRoute | Key::AiGatewayHttpRoute => model.route_by_name(),
             Key::AdaptersConfigMap => model.adapters(),
             Key::GatewayServiceHealthCheckPolicy | Key::GatewayServiceBackendPolicy => model.service_policy(),
@@ -413,7 +413,7 @@ impl Plan {
             }
             Key::GatewayClass => return (None, self.gateway_class().unwrap_or_default().to_owned()),
         };
-        (Some(self.namespace.to_string()), name)
+        (Some(self.namespace.as_str().to_owned()), name)
     }
 }
 

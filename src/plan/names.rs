@@ -70,39 +70,47 @@ pub fn component_labels(name: &ModelName, component: &str) -> BTreeMap<String, S
 impl ModelName {
     /// The picker, its Service, Deployment, `ServiceAccount`, configuration and monitor.
     pub fn picker(&self) -> String {
-        format!("{self}{}", Self::PICKER_SUFFIX)
+        self.picker_and("")
+    }
+
+    fn picker_and(&self, suffix: &str) -> String {
+        [self.as_str(), Self::PICKER_SUFFIX, suffix].concat()
+    }
+
+    fn and(&self, suffix: &str) -> String {
+        [self.as_str(), suffix].concat()
     }
 
     /// Lets the picker watch pods.
     pub fn picker_pod_reader(&self) -> String {
-        format!("{}-pod-reader", self.picker())
+        self.picker_and("-pod-reader")
     }
 
     /// Lets the picker watch its pool and objectives.
     pub fn picker_pool_reader(&self) -> String {
-        format!("{}-pool-reader", self.picker())
+        self.picker_and("-pool-reader")
     }
 
     /// Lets the picker's replicas elect a leader.
     pub fn picker_leader_election(&self) -> String {
-        format!("{}-leader-election", self.picker())
+        self.picker_and("-leader-election")
     }
 
     /// Envoy AI Gateway's own route, and the `HTTPRoute` that it makes of it under the same name. Not the plain name: it
     /// would write over a route that is there, and lose it when that one goes (envoyproxy/ai-gateway v1.0.0,
     /// `internal/controller/ai_gateway_route.go`).
     pub fn route_by_name(&self) -> String {
-        format!("{self}-by-name")
+        self.and("-by-name")
     }
 
     /// What body-based routers read.
     pub fn adapters(&self) -> String {
-        format!("{self}-adapters")
+        self.and("-adapters")
     }
 
     /// Whoever reads the picker's metrics: `ServiceAccount` and its token.
     pub fn picker_metrics(&self) -> String {
-        format!("{}-metrics", self.picker())
+        self.picker_and("-metrics")
     }
 
     /// Lets somebody read metrics. Of the whole cluster, as the next one: a dot is in no namespace and in no model's
@@ -118,22 +126,22 @@ impl ModelName {
 
     /// What a gateway is told about the model servers' Service.
     pub fn service_policy(&self) -> String {
-        format!("{self}-service")
+        self.and("-service")
     }
 
     /// The objective, which requests name to get the model's priority.
     pub fn objective(&self) -> String {
-        self.to_string()
+        self.as_str().to_owned()
     }
 
     /// The model servers' Deployment and Service, where no operator makes them: the operator owns the plain name.
     pub fn model_server(&self) -> String {
-        format!("{self}{}", Self::MODEL_SERVER_SUFFIX)
+        self.and(Self::MODEL_SERVER_SUFFIX)
     }
 
     /// The headless Service for scraping the engines.
     pub fn metrics_service(&self) -> String {
-        format!("{self}{}", Self::METRICS_SUFFIX)
+        self.and(Self::METRICS_SUFFIX)
     }
 
     /// The `HorizontalPodAutoscaler` below the `ScaledObject`, which KEDA would call `keda-hpa-<name>`.
@@ -141,7 +149,7 @@ impl ModelName {
     /// KEDA writes the name in a label, so it refuses one above 63 characters (kedacore/keda v2.20.2,
     /// `apis/keda/v1alpha1/scaledobject_webhook.go`, `verifyName`), and a model's name may have as many itself.
     pub fn autoscaler(&self) -> String {
-        self.to_string()
+        self.as_str().to_owned()
     }
 }
 
