@@ -19,7 +19,7 @@ use crate::plan::plan;
 use crate::protocol::view::{
     Condition, Ready, ResponseMeta, Result as Outcome, RunFunctionRequest, RunFunctionResponse, Status,
 };
-use crate::protocol::{StructError, desired, from_struct, join};
+use crate::protocol::{Fault, StructError, desired, join, look_into};
 use crate::report::{self, ConditionType, Event, Report, Severity, Truth, report};
 
 /// What Crossplane's client receives at most, and no flag of it changes that (crossplane v2.3, grpc-go's default).
@@ -40,7 +40,7 @@ pub enum FunctionError {
         /// Which part.
         what: &'static str,
         /// Why.
-        source: StructError,
+        source: Fault,
     },
     /// What somebody wrote.
     #[error("{}", sentences(.0))]
@@ -283,14 +283,32 @@ fn meta(request: &RunFunctionRequest, ttl: Ttl, settled: bool) -> ResponseMeta {
 }
 
 fn document(what: &'static str, bytes: &[u8]) -> Result<api::Document, FunctionError> {
-    from_struct(bytes).map_err(|source| FunctionError::Read { what, source })
+    let read = look_into(bytes, |document| {
+        let [api_version, kind, metadata, spec] =
+            document.fields(["apiVersion", "kind", "metadata", "spec"])?;
+        let [name, namespace, creation_timestamp] =
+            metadata.fields(["name", "namespace", "creationTimestamp"])?;
+        Ok(api::Document {
+            api_version: api_version.json()?,
+            kind: kind.json()?,
+            metadata: api::Metadata {
+                name: name.json()?,
+                namespace: namespace.json()?,
+                creation_timestamp: creation_timestamp.json()?,
+            },
+            spec: spec.json()?,
+        })
+    });
+    read.map_err(|source| FunctionError::Read { what, source })
 }
 
 /// Merging ours into theirs would replace what another step wants, and would not look like it.
 fn refuse_taken_keys(desired: &[Bytes], ours: fn(&str) -> Option<&'static str>) -> Result<(), FunctionError> {
     for key in desired::keys(desired) {
-        let key =
-            key.map_err(|source| FunctionError::Read { what: "the desired state of other steps", source })?;
+        let key = key.map_err(|why| FunctionError::Read {
+            what: "the desired state of other steps",
+            source: why.into(),
+        })?;
         if let Some(key) = ours(key) {
             return Err(FunctionError::KeyTaken(key));
         }

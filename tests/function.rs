@@ -347,7 +347,7 @@ fn ten_thousand_nested_lists_are_fatal_and_nothing_worse() {
     let response = answer(&request(nested_lists("spec", 10_000)));
     assert_eq!(
         fatal(&response),
-        "cannot read the composite resource: nested too deep: more than 100 objects and lists in each other"
+        "cannot read the composite resource: spec: nested too deep: more than 100 objects and lists in each other"
     );
 
     let object = bytes(&json!({"apiVersion": "kubernetes.m.crossplane.io/v1alpha1", "kind": "Object"}));

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::body_based_router::{self, BodyBasedRouter, ExtensionGateway};
 use super::model_stack::{GROUP, Ttl, VERSION};
 use super::problem::{Path, Problem, Problems, Source, shown};
-use super::read::{Document, Metadata, fields_at};
+use super::read::{Document, fields_at};
 use super::reading::{List, Node, Read, choice, object};
 use super::resolve::{Identity, settle_ttl};
 use super::settings::{
@@ -199,8 +199,7 @@ fn settle(
         ttl,
     } = spec;
     let discovery = discovery.unwrap_or(false);
-    let absent = Metadata::default();
-    let metadata = composite.metadata.as_ref().unwrap_or(&absent);
+    let metadata = &composite.metadata;
     let name = metadata.name.as_str().unwrap_or_default();
     let namespace = metadata.namespace.as_str().filter(|text| !text.is_empty());
     let mut extension = Extension {

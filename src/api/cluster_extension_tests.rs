@@ -8,7 +8,7 @@ use super::settings::{
 use super::{Document, composite_fields, problems, read_input};
 
 fn document(value: Value) -> Document {
-    serde_json::from_value(value).unwrap()
+    value.into()
 }
 
 fn input(spec: &Value) -> Document {

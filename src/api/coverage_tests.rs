@@ -225,7 +225,7 @@ fn base(source: Source, path: &str) -> (Value, Value) {
 }
 
 fn verdict(xr: &Value, input: &Value) -> Result<Settings, Vec<String>> {
-    let document = |value: &Value| serde_json::from_value::<Document>(value.clone()).unwrap();
+    let document = |value: &Value| Document::from(value.clone());
     read(&document(xr), Some(&document(input)))
         .map_err(|found| found.iter().map(ToString::to_string).collect())
 }

@@ -1,6 +1,5 @@
 //! From what people wrote to `Settings`, or to everything that is wrong with it.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::cluster_extension;
@@ -14,22 +13,20 @@ use super::shape::Shape;
 use super::values::{ModelName, Namespace};
 
 /// What is read of a Kubernetes object; the rest may be large, and is skipped.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Document {
     /// Group and version.
     pub api_version: Value,
     /// Kind.
     pub kind: Value,
     /// Name and namespace.
-    pub metadata: Option<Metadata>,
+    pub metadata: Metadata,
     /// What was asked for.
     pub spec: Value,
 }
 
 /// What is read of an object's metadata.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metadata {
     /// Its name.
     pub name: Value,
@@ -37,6 +34,26 @@ pub struct Metadata {
     pub namespace: Value,
     /// When it was created; none for a manifest that never was applied.
     pub creation_timestamp: Value,
+}
+
+/// Metadata that is no object reads as none, and is reported by what is missing in it.
+impl From<Value> for Document {
+    fn from(mut whole: Value) -> Self {
+        fn take(object: &mut Value, field: &str) -> Value {
+            object.get_mut(field).map(Value::take).unwrap_or_default()
+        }
+        let mut metadata = take(&mut whole, "metadata");
+        Self {
+            api_version: take(&mut whole, "apiVersion"),
+            kind: take(&mut whole, "kind"),
+            metadata: Metadata {
+                name: take(&mut metadata, "name"),
+                namespace: take(&mut metadata, "namespace"),
+                creation_timestamp: take(&mut metadata, "creationTimestamp"),
+            },
+            spec: take(&mut whole, "spec"),
+        }
+    }
 }
 
 impl Document {
@@ -157,8 +174,7 @@ fn read_identity(composite: &Document, spec_path_is_set: bool, problems: &mut Pr
         }
     }
 
-    let absent = Metadata::default();
-    let metadata = composite.metadata.as_ref().unwrap_or(&absent);
+    let metadata = &composite.metadata;
     let name = metadata.name.as_str().and_then(ModelName::parse);
     if name.is_none() {
         let too_long = metadata.name.as_str().is_some_and(|name| name.len() > ModelName::MAX);

@@ -7,7 +7,7 @@ use super::settings::{RouteBy, Settings, Target, Transport};
 use super::{Document, Host, read};
 
 fn document(value: Value) -> Document {
-    serde_json::from_value(value).unwrap()
+    value.into()
 }
 
 /// A composite with the least that is needed, and these fields.

@@ -210,7 +210,7 @@ fn steps(document: &yaml::Document) -> impl Iterator<Item = &Node> {
 fn input<'a>(document: &'a yaml::Document, root: &'a Node) -> Option<Input<'a>> {
     let value = root.to_json_without_nulls();
     let group = value.get("apiVersion")?.as_str()?.split('/').next()?;
-    (group == model_stack::GROUP).then(|| Input { document, root, value: api_document(value) })
+    (group == model_stack::GROUP).then(|| Input { document, root, value: api::Document::from(value) })
 }
 
 /// A composite as the API server would hand it to the function.
@@ -232,23 +232,7 @@ fn composite(root: &Node, is_llm_inference: bool) -> api::Document {
             metadata.entry("namespace").or_insert_with(|| json!(NAMESPACE));
         }
     }
-    api_document(value)
-}
-
-/// Metadata that is no object reads as none, and is reported by what is missing in it.
-fn api_document(mut value: Value) -> api::Document {
-    let mut take = |field: &str| value.get_mut(field).map(Value::take).unwrap_or_default();
-    api::Document {
-        api_version: take("apiVersion"),
-        kind: take("kind"),
-        metadata: take("metadata").as_object_mut().map(|metadata| api::Metadata {
-            name: metadata.remove("name").unwrap_or_default(),
-            namespace: metadata.remove("namespace").unwrap_or_default(),
-            // Nothing that is checked hangs on it.
-            creation_timestamp: Value::Null,
-        }),
-        spec: take("spec"),
-    }
+    api::Document::from(value)
 }
 
 const ROOT_OF_COMPOSITE: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::crds::Bundle;
@@ -14,7 +13,7 @@ use crate::api::settings::{
     Ttl, Wanted,
 };
 use crate::observe::Synced;
-use crate::protocol::{from_struct, to_struct};
+use crate::protocol::{Fault, Item, look_into, to_struct};
 
 pub(super) const OWNER: &str = "clusters/gpu";
 
@@ -95,6 +94,6 @@ pub(super) fn observed(keys: &[Key]) -> Observed {
 }
 
 /// What is read of a resource that arrives so.
-pub(super) fn arrived<T: DeserializeOwned>(resource: &Value) -> T {
-    from_struct(&to_struct(resource).unwrap()).unwrap()
+pub(super) fn arrived<T>(resource: &Value, read: fn(&Item<'_, '_>) -> Result<T, Fault>) -> T {
+    look_into(&to_struct(resource).unwrap(), read).unwrap()
 }

@@ -13,7 +13,7 @@ use crate::deliver;
 use crate::kinds::provider_helm::Release;
 use crate::kinds::provider_kubernetes::{Object, ObservedObjectCollection};
 use crate::observe::ObservedCondition;
-use crate::protocol::{StructError, from_struct};
+use crate::protocol::{Fault, look_into};
 use crate::report::Event;
 
 pub mod crds;
@@ -110,15 +110,15 @@ pub struct Observed {
 
 impl Observed {
     /// Reads one composed resource.
-    pub fn take(&mut self, key: Key, resource: &[u8]) -> Result<(), StructError> {
+    pub fn take(&mut self, key: Key, resource: &[u8]) -> Result<(), Fault> {
         if let Some(definition) = Definition::of(key) {
-            self.crds.insert(definition, from_struct(resource)?);
+            self.crds.insert(definition, look_into(resource, ObservedCrd::of)?);
         } else if key == Key::BodyBasedRouter {
-            self.router = Some(from_struct(resource)?);
+            self.router = Some(look_into(resource, ObservedRelease::of)?);
         } else if key == Key::Gateways {
-            self.gateways = Some(from_struct(resource)?);
+            self.gateways = Some(look_into(resource, ObservedCollection::of)?);
         } else {
-            self.objects.insert(key, from_struct(resource)?);
+            self.objects.insert(key, look_into(resource, ObservedObject::of)?);
         }
         Ok(())
     }

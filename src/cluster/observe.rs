@@ -1,13 +1,8 @@
 //! What the Objects of an extension say, and the Release of its router.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
-use crate::kinds::provider_kubernetes::OBSERVE;
-use crate::observe::{ConditionFacts, Marks, ObjectConditions, Synced, is_missing, list};
+use crate::observe::{Marks, ObjectConditions, Synced, is_missing, only_observe};
 use crate::plan::names::OWNER_ANNOTATION;
+use crate::protocol::{Fault, Item};
 
 use super::crds::{BUNDLE_ANNOTATION, Bundle};
 
@@ -96,213 +91,83 @@ pub struct ObservedCollection {
     pub ready: bool,
 }
 
-#[derive(Deserialize)]
-struct Object {
-    spec: Option<Spec>,
-    status: Option<Status>,
-}
+/// What Helm calls an installation that failed (helm.sh/helm/v3, `pkg/release/status.go`).
+const FAILED: &str = "failed";
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Spec {
-    #[serde(default, deserialize_with = "list")]
-    management_policies: Vec<String>,
-    for_provider: Option<ForProvider>,
-}
-
-#[derive(Deserialize)]
-struct ForProvider {
-    manifest: Option<Written>,
-}
-
-#[derive(Deserialize)]
-struct Written {
-    spec: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Status {
-    #[serde(default)]
-    conditions: ObjectConditions,
-    at_provider: Option<AtProvider>,
-}
-
-#[derive(Deserialize)]
-struct AtProvider {
-    manifest: Option<Manifest>,
-}
-
-#[derive(Deserialize)]
-struct Manifest {
-    metadata: Option<Metadata>,
-    status: Option<CrdStatus>,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    annotations: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Deserialize)]
-struct CrdStatus {
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<ConditionFacts>,
-}
-
-#[derive(Deserialize)]
-struct Release {
-    status: Option<ReleaseStatus>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ReleaseStatus {
-    #[serde(default)]
-    conditions: ObjectConditions,
-    at_provider: Option<Installed>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Installed {
-    state: Option<String>,
-    release_description: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Collection {
-    status: Option<CollectionStatus>,
-}
-
-#[derive(Deserialize)]
-struct CollectionStatus {
-    #[serde(default)]
-    conditions: ObjectConditions,
-}
-
-/// The Object around anything that has replicas, or nothing to tell.
-#[derive(Deserialize)]
-struct Wrapper {
-    spec: Option<WrapperSpec>,
-    status: Option<WrapperStatus>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WrapperSpec {
-    #[serde(default, deserialize_with = "list")]
-    management_policies: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WrapperStatus {
-    #[serde(default)]
-    conditions: ObjectConditions,
-    at_provider: Option<Seen>,
-}
-
-#[derive(Deserialize)]
-struct Seen {
-    manifest: Option<Live>,
-}
-
-#[derive(Deserialize)]
-struct Live {
-    #[serde(default)]
-    metadata: LiveMetadata,
-    status: Option<LiveStatus>,
-}
-
-#[derive(Default, Deserialize)]
-struct LiveMetadata {
-    #[serde(default)]
-    annotations: Marks,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LiveStatus {
-    available_replicas: Option<u32>,
-}
-
-impl<'de> Deserialize<'de> for ObservedObject {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let Wrapper { spec, status } = Wrapper::deserialize(from)?;
-        let only_looks = spec.is_some_and(|spec| spec.management_policies == [OBSERVE]);
-        let Some(WrapperStatus { conditions, at_provider }) = status else {
-            return Ok(Self { only_looks, ..Self::default() });
-        };
-        let ObjectConditions { synced, .. } = conditions;
-        let (marks, status) = at_provider
-            .and_then(|seen| seen.manifest)
-            .map(|Live { metadata, status }| (metadata.annotations, status))
-            .unzip();
+impl ObservedCrd {
+    pub(super) fn of(object: &Item<'_, '_>) -> Result<Self, Fault> {
+        let [spec, status] = object.fields(["spec", "status"])?;
+        let [policies, for_provider] = spec.fields(["managementPolicies", "forProvider"])?;
+        let [written] = for_provider.fields(["manifest"])?;
+        let [definition] = written.fields(["spec"])?;
+        let [conditions, at_provider] = status.fields(["conditions", "atProvider"])?;
+        let [manifest] = at_provider.fields(["manifest"])?;
+        let mut managed = false;
+        policies.each_item(|policy| {
+            managed |= policy.is("Create")?;
+            Ok(())
+        })?;
         Ok(Self {
-            available_replicas: status
-                .flatten()
-                .and_then(|LiveStatus { available_replicas }| available_replicas),
-            only_looks,
-            marks: marks.filter(|_| synced == Some(Synced::True)),
+            synced: ObjectConditions::of(&conditions)?.synced,
+            managed,
+            whole: !definition.is_null()?,
+            last_seen: if manifest.is_null()? { None } else { Some(LiveCrd::of(&manifest)?) },
+        })
+    }
+}
+
+impl LiveCrd {
+    fn of(manifest: &Item<'_, '_>) -> Result<Self, Fault> {
+        let [metadata, status] = manifest.fields(["metadata", "status"])?;
+        let [annotations] = metadata.fields(["annotations"])?;
+        let [owner, bundle] = annotations.fields([OWNER_ANNOTATION, BUNDLE_ANNOTATION])?;
+        let [conditions] = status.fields(["conditions"])?;
+        let mut established = false;
+        conditions.each_item(|condition| {
+            let [kind, status] = condition.fields(["type", "status"])?;
+            established |= kind.is("Established")? && status.is("True")?;
+            Ok(())
+        })?;
+        Ok(Self { owner: owner.owned()?, bundle: bundle.text()?.and_then(Bundle::parse), established })
+    }
+}
+
+impl ObservedObject {
+    pub(super) fn of(object: &Item<'_, '_>) -> Result<Self, Fault> {
+        let [spec, status] = object.fields(["spec", "status"])?;
+        let [policies] = spec.fields(["managementPolicies"])?;
+        let [conditions, at_provider] = status.fields(["conditions", "atProvider"])?;
+        let [manifest] = at_provider.fields(["manifest"])?;
+        let [metadata, live] = manifest.fields(["metadata", "status"])?;
+        let [annotations] = metadata.fields(["annotations"])?;
+        let [available_replicas] = live.fields(["availableReplicas"])?;
+        let ObjectConditions { synced, .. } = ObjectConditions::of(&conditions)?;
+        let is_seen = synced == Some(Synced::True) && !manifest.is_null()?;
+        Ok(Self {
+            available_replicas: available_replicas.number()?,
+            only_looks: only_observe(&policies)?,
+            marks: if is_seen { Some(Marks::of(&annotations)?) } else { None },
             synced,
         })
     }
 }
 
-/// What Helm calls an installation that failed (helm.sh/helm/v3, `pkg/release/status.go`).
-const FAILED: &str = "failed";
-
-impl<'de> Deserialize<'de> for ObservedRelease {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let Some(ReleaseStatus { conditions, at_provider }) = Release::deserialize(from)?.status else {
-            return Ok(Self::default());
-        };
-        let failed = at_provider.filter(|installed| installed.state.as_deref() == Some(FAILED));
-        Ok(Self {
-            synced: conditions.synced,
-            ready: conditions.ready,
-            failure: failed.map(|installed| installed.release_description.unwrap_or_default()),
-        })
+impl ObservedRelease {
+    pub(super) fn of(release: &Item<'_, '_>) -> Result<Self, Fault> {
+        let [status] = release.fields(["status"])?;
+        let [conditions, at_provider] = status.fields(["conditions", "atProvider"])?;
+        let [state, description] = at_provider.fields(["state", "releaseDescription"])?;
+        let ObjectConditions { synced, ready } = ObjectConditions::of(&conditions)?;
+        let failure = if state.is(FAILED)? { Some(description.owned()?.unwrap_or_default()) } else { None };
+        Ok(Self { synced, ready, failure })
     }
 }
 
-impl<'de> Deserialize<'de> for ObservedCollection {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let status = Collection::deserialize(from)?.status;
-        let ObjectConditions { synced, ready } = status.map(|status| status.conditions).unwrap_or_default();
+impl ObservedCollection {
+    pub(super) fn of(collection: &Item<'_, '_>) -> Result<Self, Fault> {
+        let [status] = collection.fields(["status"])?;
+        let [conditions] = status.fields(["conditions"])?;
+        let ObjectConditions { synced, ready } = ObjectConditions::of(&conditions)?;
         Ok(Self { synced, ready })
-    }
-}
-
-impl<'de> Deserialize<'de> for ObservedCrd {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let Object { spec, status } = Object::deserialize(from)?;
-        let (policies, written) = spec.map_or_else(
-            || (Vec::new(), None),
-            |spec| (spec.management_policies, spec.for_provider.and_then(|it| it.manifest)),
-        );
-        let (conditions, manifest) = status.map_or_else(
-            || (ObjectConditions::default(), None),
-            |status| (status.conditions, status.at_provider.and_then(|at_provider| at_provider.manifest)),
-        );
-        Ok(Self {
-            synced: conditions.synced,
-            managed: policies.iter().any(|policy| policy == "Create"),
-            whole: written.is_some_and(|written| written.spec.is_some()),
-            last_seen: manifest.map(live),
-        })
-    }
-}
-
-fn live(Manifest { metadata, status }: Manifest) -> LiveCrd {
-    let mut annotations = metadata.and_then(|metadata| metadata.annotations).unwrap_or_default();
-    let conditions = status.map(|status| status.conditions).unwrap_or_default();
-    LiveCrd {
-        owner: annotations.remove(OWNER_ANNOTATION),
-        bundle: annotations.remove(BUNDLE_ANNOTATION).and_then(|version| Bundle::parse(&version)),
-        established: conditions
-            .iter()
-            .any(|condition| condition.kind == "Established" && condition.status == "True"),
     }
 }

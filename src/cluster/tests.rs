@@ -294,24 +294,27 @@ fn the_documented_catalogue_is_this_one() {
 
 #[test]
 fn an_observed_object_is_read_as_provider_kubernetes_writes_it() {
-    let crd: ObservedCrd = arrived(&json!({
-        "apiVersion": "kubernetes.m.crossplane.io/v1alpha1", "kind": "Object",
-        "spec": {
-            "managementPolicies": ["Observe", "Create", "Update"],
-            "forProvider": {"manifest": {"spec": {"group": "inference.networking.k8s.io"}}},
-        },
-        "status": {
-            "conditions": [{"type": "Synced", "status": "True", "reason": "ReconcileSuccess"}],
-            "atProvider": {"manifest": {
-                "metadata": {"annotations": {
-                    "inference.networking.k8s.io/bundle-version": "v1.3.1",
-                    "inference.devopstoolkit.ai/owner": OWNER,
+    let crd = arrived(
+        &json!({
+            "apiVersion": "kubernetes.m.crossplane.io/v1alpha1", "kind": "Object",
+            "spec": {
+                "managementPolicies": ["Observe", "Create", "Update"],
+                "forProvider": {"manifest": {"spec": {"group": "inference.networking.k8s.io"}}},
+            },
+            "status": {
+                "conditions": [{"type": "Synced", "status": "True", "reason": "ReconcileSuccess"}],
+                "atProvider": {"manifest": {
+                    "metadata": {"annotations": {
+                        "inference.networking.k8s.io/bundle-version": "v1.3.1",
+                        "inference.devopstoolkit.ai/owner": OWNER,
+                    }},
+                    "status": {"conditions": [{"type": "Established", "status": "True"}]},
                 }},
-                "status": {"conditions": [{"type": "Established", "status": "True"}]},
-            }},
-        },
-    }));
+            },
+        }),
+        ObservedCrd::of,
+    );
     assert_eq!(crd, ObservedCrd { managed: true, whole: true, ..live(Some("v1.3.1"), Some(OWNER)) });
-    let new: ObservedCrd = arrived(&json!({"spec": {}}));
+    let new = arrived(&json!({"spec": {}}), ObservedCrd::of);
     assert_eq!(new, ObservedCrd::default(), "just created");
 }

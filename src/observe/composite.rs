@@ -2,64 +2,50 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use crate::protocol::{Fault, Item, look_into};
 
 use super::ObservedCondition;
-use super::live::list;
 
-#[derive(Deserialize)]
+/// What the status says.
 pub(super) struct Composite {
-    status: Option<Status>,
-}
-
-#[derive(Deserialize)]
-struct Status {
-    #[serde(default, deserialize_with = "list")]
-    conditions: Vec<Condition>,
-    gateway: Option<Either<Gateway>>,
-}
-
-/// In composites of other kinds the field may be anything.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Either<T> {
-    Ours(T),
-    Theirs(IgnoredAny),
-}
-
-#[derive(Deserialize)]
-struct Gateway {
-    implementation: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[derive(Default)]
-struct Condition {
-    #[serde(rename = "type")]
-    kind: String,
-    status: String,
-    reason: String,
-    last_transition_time: Option<String>,
+    /// `status.gateway.implementation`. In composites of other kinds the field may be anything.
+    pub(super) implementation: Option<String>,
+    /// By type.
+    pub(super) conditions: BTreeMap<String, ObservedCondition>,
 }
 
 impl Composite {
-    /// `status.gateway.implementation`.
-    pub(super) fn implementation(&self) -> Option<String> {
-        match self.status.as_ref()?.gateway.as_ref()? {
-            Either::Ours(Gateway { implementation }) => implementation.clone(),
-            Either::Theirs(IgnoredAny) => None,
-        }
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Fault> {
+        look_into(bytes, |composite| {
+            let [status] = composite.fields(["status"])?;
+            let [conditions, gateway] = status.fields(["conditions", "gateway"])?;
+            let implementation = match implementation(&gateway) {
+                Err(fault) if !fault.is_malformed() => None,
+                read => read?,
+            };
+            let mut by_type = BTreeMap::new();
+            conditions.each_item(|item| {
+                let (kind, condition) = condition(item)?;
+                by_type.insert(kind, condition);
+                Ok(())
+            })?;
+            Ok(Self { implementation, conditions: by_type })
+        })
     }
+}
 
-    pub(super) fn conditions(self) -> BTreeMap<String, ObservedCondition> {
-        let conditions = self.status.map(|status| status.conditions).unwrap_or_default();
-        conditions
-            .into_iter()
-            .map(|Condition { kind, status, reason, last_transition_time: since }| {
-                (kind, ObservedCondition { status, reason, since })
-            })
-            .collect()
-    }
+fn implementation(gateway: &Item<'_, '_>) -> Result<Option<String>, Fault> {
+    let [implementation] = gateway.fields(["implementation"])?;
+    implementation.owned()
+}
+
+fn condition(condition: &Item<'_, '_>) -> Result<(String, ObservedCondition), Fault> {
+    let [kind, status, reason, since] =
+        condition.fields(["type", "status", "reason", "lastTransitionTime"])?;
+    let condition = ObservedCondition {
+        status: status.owned()?.unwrap_or_default(),
+        reason: reason.owned()?.unwrap_or_default(),
+        since: since.owned()?,
+    };
+    Ok((kind.owned()?.unwrap_or_default(), condition))
 }

@@ -3,144 +3,84 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::Deserialize;
 
 use crate::api::settings::{Delivery, ProviderConfigKind, Target, Transport};
 use crate::kinds::gateway_api::{GATEWAY, GROUP};
-use crate::protocol::from_struct;
+use crate::protocol::{Fault, Item, look_into};
 
 use super::{FoundGateway, ObjectConditions, Observed, Synced, is_missing};
-
-/// A Gateway, as far as it is told from others.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Gateway {
-    api_version: Option<String>,
-    kind: Option<String>,
-    #[serde(default)]
-    metadata: Metadata,
-    spec: Option<GatewaySpec>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct GatewaySpec {
-    gateway_class_name: Option<String>,
-}
-
-/// A `GatewayClass`, as far as it says who implements it.
-#[derive(Deserialize)]
-struct Class {
-    #[serde(default)]
-    metadata: Metadata,
-    spec: Option<ClassSpec>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ClassSpec {
-    controller_name: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Metadata {
-    name: Option<String>,
-    namespace: Option<String>,
-    labels: Option<BTreeMap<String, String>>,
-}
-
-/// A member of an `ObservedObjectCollection`: an Object that only observes.
-#[derive(Deserialize)]
-struct Member {
-    spec: Option<MemberSpec>,
-    status: Option<MemberStatus>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MemberSpec {
-    provider_config_ref: Option<ProviderConfigRef>,
-    for_provider: Option<Holds>,
-}
-
-#[derive(Deserialize)]
-struct ProviderConfigRef {
-    kind: Option<String>,
-    name: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MemberStatus {
-    #[serde(default)]
-    conditions: ObjectConditions,
-    at_provider: Option<Holds>,
-}
-
-#[derive(Deserialize)]
-struct Holds {
-    manifest: Option<Gateway>,
-}
 
 impl Observed {
     /// Adds the Gateways that Crossplane has found. What cannot be read is none: it is not for this model to mend.
     pub fn find_gateways(&mut self, transport: &Transport, resources: &[Bytes]) {
-        let read = |resource: &Bytes| match transport {
-            Transport::Direct => from_struct(resource).ok().and_then(found),
-            Transport::Objects(delivery) => {
-                from_struct(resource).ok().and_then(|member: Member| member.found(delivery))
-            }
+        let read = |resource: &Bytes| {
+            let read = look_into(resource, |resource| match transport {
+                Transport::Direct => gateway(resource),
+                Transport::Objects(delivery) => member(resource, delivery),
+            });
+            read.ok().flatten()
         };
         self.gateways = Some(resources.iter().filter_map(read).collect());
     }
 
     /// Adds the classes that Crossplane has found.
     pub fn find_classes(&mut self, resources: &[Bytes]) {
-        let read = |resource: &Bytes| {
-            let Class { metadata, spec } = from_struct(resource).ok()?;
-            Some((metadata.name?, spec.and_then(|spec| spec.controller_name)))
-        };
+        let read = |resource: &Bytes| look_into(resource, class).ok().flatten();
         self.classes = Some(resources.iter().filter_map(read).collect());
     }
 }
 
-impl Member {
-    /// The Gateway that it is about, if the Object observes the cluster that is meant: who may label an Object may not say
-    /// of which cluster it is.
-    ///
-    /// The collection knows that there is one before the Object has seen it: one that has not been seen is none that may
-    /// be forgotten, or a model would take the only one of several. One that is gone is none.
-    fn found(self, delivery: &Delivery) -> Option<FoundGateway> {
-        let Self { spec, status } = self;
-        let MemberSpec { provider_config_ref, for_provider } = spec?;
-        let MemberStatus { conditions, at_provider } = status.unwrap_or_default();
-        let reference = provider_config_ref?;
-        let is_of_kind = match (delivery.target, delivery.provider_config_kind) {
-            (Target::ClusterObject, _) => true,
-            (Target::NamespacedObject, ProviderConfigKind::ProviderConfig) => {
-                reference.kind.as_deref() == Some("ProviderConfig")
-            }
-            (Target::NamespacedObject, ProviderConfigKind::ClusterProviderConfig) => {
-                reference.kind.as_deref().is_none_or(|kind| kind == "ClusterProviderConfig")
-            }
-        };
-        let is_gone = matches!(conditions.synced, Some(Synced::False(why)) if is_missing(&why));
-        if !is_of_kind || reference.name.as_deref() != Some(delivery.provider_config_name.as_str()) || is_gone
-        {
-            return None;
+/// The Gateway that a member of an `ObservedObjectCollection` is about, if the Object observes the cluster that is meant:
+/// who may label an Object may not say of which cluster it is.
+///
+/// The collection knows that there is one before the Object has seen it: one that has not been seen is none that may
+/// be forgotten, or a model would take the only one of several. One that is gone is none.
+fn member(object: &Item<'_, '_>, delivery: &Delivery) -> Result<Option<FoundGateway>, Fault> {
+    let [spec, status] = object.fields(["spec", "status"])?;
+    let [reference, for_provider] = spec.fields(["providerConfigRef", "forProvider"])?;
+    let [kind, name] = reference.fields(["kind", "name"])?;
+    let [conditions, at_provider] = status.fields(["conditions", "atProvider"])?;
+    let is_of_kind = match (delivery.target, delivery.provider_config_kind) {
+        (Target::ClusterObject, _) => true,
+        (Target::NamespacedObject, ProviderConfigKind::ProviderConfig) => kind.is("ProviderConfig")?,
+        (Target::NamespacedObject, ProviderConfigKind::ClusterProviderConfig) => {
+            kind.is_null()? || kind.is("ClusterProviderConfig")?
         }
-        let seen = at_provider.and_then(|at_provider| at_provider.manifest).and_then(found);
-        seen.or_else(|| for_provider?.manifest.and_then(found))
+    };
+    let ObjectConditions { synced, .. } = ObjectConditions::of(&conditions)?;
+    let is_gone = matches!(synced, Some(Synced::False(why)) if is_missing(&why));
+    if !is_of_kind || !name.is(&delivery.provider_config_name)? || is_gone {
+        return Ok(None);
     }
+    let ([seen], [asked]) = (at_provider.fields(["manifest"])?, for_provider.fields(["manifest"])?);
+    let seen = gateway(&seen)?;
+    if seen.is_some() { Ok(seen) } else { gateway(&asked) }
 }
 
-fn found(gateway: Gateway) -> Option<FoundGateway> {
-    let Gateway { api_version, kind, metadata: Metadata { name, namespace, labels }, spec } = gateway;
-    let is_gateway = kind.as_deref() == Some(GATEWAY)
-        && api_version.is_some_and(|version| version.split('/').next() == Some(GROUP));
-    let (name, namespace) = name.zip(namespace).filter(|_| is_gateway)?;
-    let class = spec.and_then(|spec| spec.gateway_class_name);
-    Some(FoundGateway { name, namespace, labels: labels.unwrap_or_default(), class })
+/// A Gateway, as far as it is told from others.
+fn gateway(gateway: &Item<'_, '_>) -> Result<Option<FoundGateway>, Fault> {
+    let [api_version, kind, metadata, spec] = gateway.fields(["apiVersion", "kind", "metadata", "spec"])?;
+    let [name, namespace, labels] = metadata.fields(["name", "namespace", "labels"])?;
+    let [class] = spec.fields(["gatewayClassName"])?;
+    let group = api_version.text()?.unwrap_or_default().split('/').next();
+    let (Some(name), Some(namespace)) = (name.owned()?, namespace.owned()?) else { return Ok(None) };
+    if group != Some(GROUP) || !kind.is(GATEWAY)? {
+        return Ok(None);
+    }
+    let mut found = FoundGateway { name, namespace, labels: BTreeMap::new(), class: class.owned()? };
+    labels.each_field(|key, value| {
+        found.labels.insert(key.to_owned(), value.owned()?.unwrap_or_default());
+        Ok(())
+    })?;
+    Ok(Some(found))
+}
+
+/// A `GatewayClass`, as far as it says who implements it: its name, and `spec.controllerName`.
+fn class(class: &Item<'_, '_>) -> Result<Option<(String, Option<String>)>, Fault> {
+    let [metadata, spec] = class.fields(["metadata", "spec"])?;
+    let [name] = metadata.fields(["name"])?;
+    let [controller_name] = spec.fields(["controllerName"])?;
+    Ok(name.owned()?.zip(Some(controller_name.owned()?)))
 }
 
 #[cfg(test)]

@@ -1,9 +1,5 @@
 //! What all live objects have in common, and how a kind adds its own.
 
-use std::collections::BTreeSet;
-
-use serde::{Deserialize, Deserializer};
-
 use crate::api::settings::GatewayRef;
 use crate::protocol::{Fault, Item};
 
@@ -35,8 +31,8 @@ pub(super) struct Interest {
     pub(super) own: ReadOwn,
     /// What was asked for.
     pub(super) asked: bool,
-    /// Who holds its replica count.
-    pub(super) replicas_managers: bool,
+    /// Which one it is, and who holds its replica count: of what runs the model.
+    pub(super) runs: bool,
 }
 
 /// Of a kind that only exists.
@@ -77,37 +73,28 @@ impl Found {
 /// Whose a live object is, and what else can be told of it.
 fn read(manifest: &Item<'_, '_>, interest: Interest) -> Result<(Marks, Result<Live, Fault>), Fault> {
     let [metadata, spec, status, data] = manifest.fields(["metadata", "spec", "status", "data"])?;
-    let [generation, resource_version, created, annotations, managed_fields] = metadata.fields([
-        "generation",
-        "resourceVersion",
-        "creationTimestamp",
-        "annotations",
-        "managedFields",
-    ])?;
+    let [generation, annotations] = metadata.fields(["generation", "annotations"])?;
     let marks = Marks::of(&annotations)?;
     let live = || {
         let Own { facts, hostnames, gateways } = (interest.own)(&spec, &status)?;
         // Of a Secret.
         let [token] = data.fields(["token"])?;
-        Ok(Live {
+        let mut live = Live {
             generation: generation.integer()?,
-            resource_version: resource_version.owned()?,
-            created: created.owned()?,
-            replicas_managers: if interest.replicas_managers {
-                managers(&managed_fields)?
-            } else {
-                BTreeSet::new()
-            },
             shows_token: !token.is_null()?,
             hostnames,
             gateways,
             facts,
-        })
+            ..Live::default()
+        };
+        if interest.runs {
+            let [resource_version, created, managed_fields] =
+                metadata.fields(["resourceVersion", "creationTimestamp", "managedFields"])?;
+            live.resource_version = resource_version.owned()?;
+            live.created = created.owned()?;
+            live.replicas_managers = managers(&managed_fields)?;
+        }
+        Ok(live)
     };
     Ok((marks, live()))
-}
-
-/// A list that may be null.
-pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or_default())
 }

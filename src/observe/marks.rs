@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-
 use crate::plan::names::{CLAIM_ANNOTATION_PREFIX, OWNER_ANNOTATION};
 use crate::protocol::{Fault, Item};
 
@@ -44,7 +41,7 @@ impl fmt::Display for Claim {
 
 impl Marks {
     /// Out of annotations.
-    pub(super) fn of(annotations: &Item<'_, '_>) -> Result<Self, Fault> {
+    pub(crate) fn of(annotations: &Item<'_, '_>) -> Result<Self, Fault> {
         let mut marks = Self::default();
         annotations.each_field(|name, value| {
             if is_mark(name)
@@ -69,37 +66,4 @@ impl Marks {
 
 fn is_mark(name: &str) -> bool {
     name == OWNER_ANNOTATION || name.starts_with(CLAIM_ANNOTATION_PREFIX)
-}
-
-impl<'de> Deserialize<'de> for Marks {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Annotations;
-
-        impl<'de> Visitor<'de> for Annotations {
-            type Value = Marks;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("annotations")
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Marks::default())
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut annotations: A) -> Result<Self::Value, A::Error> {
-                let mut marks = Marks::default();
-                while let Some(name) = annotations.next_key::<&str>()? {
-                    if is_mark(name) {
-                        marks.add(name, annotations.next_value()?);
-                    } else {
-                        annotations.next_value::<IgnoredAny>()?;
-                    }
-                }
-                marks.claims.sort();
-                Ok(marks)
-            }
-        }
-
-        from.deserialize_any(Annotations)
-    }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-
 use crate::api::settings::GatewayRef;
 use crate::plan::keys::Key;
 use crate::protocol::{Fault, Item};
@@ -31,8 +29,7 @@ pub use marks::{Claim, Marks};
 pub use parents::Acceptance;
 pub use read::{ReadError, conditions, read};
 
-pub(crate) use live::list;
-pub(crate) use object::ObjectConditions;
+pub(crate) use object::{ObjectConditions, only_observe};
 
 /// Everything observed of our own composed resources in one call.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -94,13 +91,14 @@ impl Live {
 /// One of our composed resources: an Object with the live object inside, or the live object itself.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ObservedObject {
-    /// `metadata.name` of the composed resource itself, which is in the name of the provider's field manager.
+    /// `metadata.name` of the composed resource itself, which is in the name of the provider's field manager. Of an Object
+    /// it is not asked unless that runs the model.
     pub name: Option<String>,
     /// What it is.
     pub form: Form,
     /// The Object's own Synced condition: `None` = not yet said.
     pub synced: Option<Synced>,
-    /// `spec.providerConfigRef.name`.
+    /// `spec.providerConfigRef.name`. It is not asked unless the Object runs the model.
     pub provider_config: Option<String>,
     /// Whether it was only to look: `spec.managementPolicies` is `Observe` alone.
     pub only_looks: bool,
@@ -171,11 +169,11 @@ pub struct Asked {
 pub struct Live {
     /// `metadata.generation`.
     pub generation: Option<i64>,
-    /// `metadata.resourceVersion`.
+    /// `metadata.resourceVersion`, of what runs the model.
     pub resource_version: Option<String>,
-    /// `metadata.creationTimestamp`.
+    /// `metadata.creationTimestamp`, of what runs the model.
     pub created: Option<String>,
-    /// Who else would keep the replica count where it is, were one of them to let go of it.
+    /// Who else would keep the replica count where it is, were one of them to let go of it; of what runs the model.
     pub replicas_managers: BTreeSet<String>,
     /// Whether a Secret shows its token: `data.token`. What it is nobody here reads.
     pub shows_token: bool,
@@ -281,11 +279,9 @@ pub struct Parent {
 }
 
 /// A condition.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConditionFacts {
     /// `type`.
-    #[serde(rename = "type")]
     pub kind: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,

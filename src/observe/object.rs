@@ -1,41 +1,44 @@
 //! provider-kubernetes' `Object`, namespaced or not: what we asked for, and the live object inside.
 
-use serde::Deserialize;
-
 use crate::kinds::provider_kubernetes::OBSERVE;
 use crate::protocol::{Fault, Item, look_into};
 
-use super::live::{Found, Interest, list};
+use super::live::{Found, Interest};
 use super::{Asked, Form, ObservedObject, Synced};
 
 /// The facts of an Object, of a kind of which that is of interest.
-pub(super) fn found(bytes: &[u8], form: Form, interest: Interest) -> Result<ObservedObject, Fault> {
-    look_into(bytes, |object| {
-        let [metadata, spec, status] = object.fields(["metadata", "spec", "status"])?;
-        let [name] = metadata.fields(["name"])?;
-        let [reference, policies, for_provider] =
-            spec.fields(["providerConfigRef", "managementPolicies", "forProvider"])?;
-        let [provider_config] = reference.fields(["name"])?;
-        let [wanted] = for_provider.fields(["manifest"])?;
-        let [conditions, at_provider] = status.fields(["conditions", "atProvider"])?;
-        let [manifest] = at_provider.fields(["manifest"])?;
-        let ObjectConditions { synced, .. } = ObjectConditions::of(&conditions)?;
-        // After NotFound, and while it cannot reach the cluster, the provider leaves the former manifest in place.
-        let Found { marks, live, fault } = match synced {
-            Some(Synced::True) => Found::of(&manifest, interest)?,
-            Some(Synced::False(_) | Synced::Missing) | None => Found::default(),
-        };
-        Ok(ObservedObject {
-            name: name.owned()?,
-            form,
-            provider_config: provider_config.owned()?,
-            only_looks: only_observe(&policies)?,
-            asked: if interest.asked { asked(&wanted)? } else { Asked::default() },
-            live,
-            marks,
-            synced,
-            unreadable: fault.map(|fault| fault.to_string()),
-        })
+pub(super) fn found(
+    form: Form,
+    [metadata, spec, status]: [&Item<'_, '_>; 3],
+    interest: Interest,
+) -> Result<ObservedObject, Fault> {
+    let [reference, policies, for_provider] =
+        spec.fields(["providerConfigRef", "managementPolicies", "forProvider"])?;
+    let [wanted] = for_provider.fields(["manifest"])?;
+    let [conditions, at_provider] = status.fields(["conditions", "atProvider"])?;
+    let [manifest] = at_provider.fields(["manifest"])?;
+    let ObjectConditions { synced, .. } = ObjectConditions::of(&conditions)?;
+    // After NotFound, and while it cannot reach the cluster, the provider leaves the former manifest in place.
+    let Found { marks, live, fault } = match synced {
+        Some(Synced::True) => Found::of(&manifest, interest)?,
+        Some(Synced::False(_) | Synced::Missing) | None => Found::default(),
+    };
+    let (name, provider_config) = if interest.runs {
+        let ([name], [provider_config]) = (metadata.fields(["name"])?, reference.fields(["name"])?);
+        (name.owned()?, provider_config.owned()?)
+    } else {
+        (None, None)
+    };
+    Ok(ObservedObject {
+        name,
+        form,
+        provider_config,
+        only_looks: only_observe(&policies)?,
+        asked: if interest.asked { asked(&wanted)? } else { Asked::default() },
+        live,
+        marks,
+        synced,
+        unreadable: fault.map(|fault| fault.to_string()),
     })
 }
 
@@ -50,11 +53,11 @@ pub(super) fn only_looks(bytes: &[u8]) -> bool {
 }
 
 /// Whether of all policies there is this one.
-fn only_observe(policies: &Item<'_, '_>) -> Result<bool, Fault> {
+pub(crate) fn only_observe(policies: &Item<'_, '_>) -> Result<bool, Fault> {
     let (mut count, mut observe) = (0, false);
     policies.each_item(|policy| {
         count += 1;
-        observe = policy.text()? == Some(OBSERVE);
+        observe = policy.is(OBSERVE)?;
         Ok(())
     })?;
     Ok(count == 1 && observe)
@@ -71,49 +74,25 @@ pub(crate) struct ObjectConditions {
 
 impl ObjectConditions {
     /// Out of the list.
-    fn of(conditions: &Item<'_, '_>) -> Result<Self, Fault> {
+    pub(crate) fn of(conditions: &Item<'_, '_>) -> Result<Self, Fault> {
         let mut told = Self::default();
         conditions.each_item(|condition| {
             let [kind, status, reason, message] =
                 condition.fields(["type", "status", "reason", "message"])?;
-            told.add(&Condition {
-                kind: kind.text()?.unwrap_or_default(),
-                status: status.text()?.unwrap_or_default(),
-                reason: reason.text()?.unwrap_or_default(),
-                message: message.text()?.unwrap_or_default(),
-            });
+            if kind.is("Ready")? {
+                told.ready = status.is("True")?;
+            } else if kind.is("Synced")? {
+                told.synced = if status.is("True")? {
+                    Some(Synced::True)
+                } else if status.is("False")? {
+                    let message = message.text()?.filter(|message| !message.is_empty());
+                    Some(Synced::False(message.or(reason.text()?).unwrap_or_default().to_owned()))
+                } else {
+                    None
+                };
+            }
             Ok(())
         })?;
-        Ok(told)
-    }
-
-    fn add(&mut self, &Condition { kind, status, reason, message }: &Condition<'_>) {
-        match (kind, status) {
-            ("Synced", "True") => self.synced = Some(Synced::True),
-            ("Synced", "False") => {
-                self.synced =
-                    Some(Synced::False(if message.is_empty() { reason } else { message }.to_owned()));
-            }
-            ("Ready", "True") => self.ready = true,
-            _ => {}
-        }
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Condition<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    status: &'a str,
-    reason: &'a str,
-    message: &'a str,
-}
-
-impl<'de> Deserialize<'de> for ObjectConditions {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let mut told = Self::default();
-        list(from)?.iter().for_each(|condition| told.add(condition));
         Ok(told)
     }
 }

@@ -6,7 +6,7 @@ use crate::api::settings::GatewayRef;
 use bytes::Bytes;
 
 use crate::plan::keys::Key;
-use crate::protocol::{StructError, from_struct};
+use crate::protocol::{Fault, look_into};
 
 use super::composite::Composite;
 use super::live::{Interest, exists};
@@ -21,14 +21,14 @@ use super::{
 pub enum ReadError {
     /// The composite resource.
     #[error("cannot read the conditions of the observed composite resource")]
-    Composite(#[source] StructError),
+    Composite(#[source] Fault),
     /// One of our Objects.
     #[error("cannot read the observed resource {key:?}")]
     Object {
         /// Its composition-resource name.
         key: &'static str,
         /// What is wrong with it.
-        source: StructError,
+        source: Fault,
     },
 }
 
@@ -41,12 +41,9 @@ pub fn read<'a>(
     composite: &[u8],
     resources: impl IntoIterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<Observed, ReadError> {
-    let composite: Composite = from_struct(composite).map_err(ReadError::Composite)?;
-    let mut observed = Observed {
-        implementation: composite.implementation(),
-        conditions: composite.conditions(),
-        ..Observed::default()
-    };
+    let Composite { implementation, conditions } =
+        Composite::read(composite).map_err(ReadError::Composite)?;
+    let mut observed = Observed { conditions, implementation, ..Observed::default() };
     for (name, bytes) in resources {
         let Some(key) = Key::parse(name) else { continue };
         observed.objects.insert(key, object(key, bytes).map_err(|source| failed(key, source))?);
@@ -80,43 +77,46 @@ impl Observed {
     }
 }
 
-fn failed(key: Key, source: StructError) -> ReadError {
+fn failed(key: Key, source: Fault) -> ReadError {
     ReadError::Object { key: key.as_str(), source }
 }
 
 /// The conditions that the observed composite carries, by type.
 pub fn conditions(composite: &[u8]) -> Result<BTreeMap<String, ObservedCondition>, ReadError> {
-    let composite: Composite = from_struct(composite).map_err(ReadError::Composite)?;
-    Ok(composite.conditions())
+    Composite::read(composite).map(|composite| composite.conditions).map_err(ReadError::Composite)
 }
 
 /// Where the model runs, who writes its replica count, and the host of an Ingress that is to stay.
 const DECIDING: [Key; 4] = [Key::VllmRuntime, Key::ModelDeployment, Key::ReplicasHandover, Key::Ingress];
 
-fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, StructError> {
-    let form = Form::of(bytes).map_err(|fault| fault.why)?;
-    let interest = interest(key);
-    let read = match form {
-        Form::Direct => direct::found(bytes, interest),
-        Form::NamespacedObject | Form::ClusterObject => object::found(bytes, form, interest),
-    };
+fn object(key: Key, bytes: &[u8]) -> Result<ObservedObject, Fault> {
+    let read = look_into(bytes, |resource| {
+        let [api_version, kind, metadata, spec, status] =
+            resource.fields(["apiVersion", "kind", "metadata", "spec", "status"])?;
+        match Form::of(&api_version, &kind)? {
+            Form::Direct => direct::found(resource, interest(key)),
+            form @ (Form::NamespacedObject | Form::ClusterObject) => {
+                object::found(form, [&metadata, &spec, &status], interest(key))
+            }
+        }
+    });
     match read {
         Err(fault) if !DECIDING.contains(&key) => Ok(ObservedObject {
-            form,
+            form: Form::of_resource(bytes)?,
             synced: Some(Synced::True),
             only_looks: only_looks(bytes),
             unreadable: Some(fault.to_string()),
             ..ObservedObject::default()
         }),
-        read => read.map_err(|fault| fault.why),
+        read => read,
     }
 }
 
 /// What is of interest of a key's objects.
 fn interest(key: Key) -> Interest {
-    let looks = Interest { own: exists, asked: false, replicas_managers: false };
+    let looks = Interest { own: exists, asked: false, runs: false };
     let asks = Interest { asked: true, ..looks };
-    let runs = Interest { replicas_managers: true, ..asks };
+    let runs = Interest { runs: true, ..asks };
     match key {
         Key::VllmRuntime => Interest { own: vllm_runtime::own, ..runs },
         Key::ModelDeployment => Interest { own: deployment::own, ..runs },

@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
-use prost::Message;
 use serde::Serialize;
 
 use super::error::StructError;
-use super::ser::to_struct;
+use super::ser::{to_struct, write};
 use super::value::{Kind, ObjectField, text};
-use super::view::{DesiredEntry, DesiredResource, DesiredState, Ready};
-use super::wire::{Body, Payload, put_field};
+use super::view::Ready;
+use super::wire::{Body, LENGTH, Payload, put_field};
+use super::writer::{VALUE, Writer};
 
 /// The fields of a `Value` that say what it holds.
 const VALUE_KINDS: RangeInclusive<u32> = 1..=6;
@@ -45,10 +45,24 @@ fn key(entry: &[u8]) -> Result<&str, StructError> {
     text(key)
 }
 
-/// What this step wants.
-#[derive(Debug, Default)]
+/// The fields of a `State` and of a `Resource`.
+const COMPOSITE: u8 = 1 << 3 | LENGTH;
+const RESOURCES: u8 = 2 << 3 | LENGTH;
+const OBJECT: u8 = 1 << 3 | LENGTH;
+const READY: u8 = 3 << 3;
+
+/// What this step wants: a `State`, written front to back.
+#[derive(Debug)]
 pub struct Part {
-    state: DesiredState,
+    writer: Writer,
+    is_unready: bool,
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        // A full stack fits.
+        Self { writer: Writer::with_room(32 * 1024), is_unready: false }
+    }
 }
 
 impl Part {
@@ -70,36 +84,56 @@ impl Part {
         let mut value = Vec::new();
         merge_value(status_of_composite(theirs)?, Body::One(&ours), &mut value)?;
         put_entry(&mut composite, b"status", &value);
-        self.state.composite = Some(resource(composite, Ready::Unspecified));
+        let resource = self.writer.message(COMPOSITE);
+        self.writer.field(OBJECT, &composite);
+        self.writer.fill(resource);
         Ok(())
     }
 
     /// The composite is not ready, whatever it is composed of: Crossplane takes readiness from what is composed alone, and
     /// knows nothing of what is still to come.
     pub fn unready(&mut self) {
-        self.state.composite.get_or_insert_default().ready = Ready::False.into();
+        self.is_unready = true;
     }
 
-    /// Wants a composed resource.
+    /// Wants a composed resource. After an error the part is of no use.
     pub fn resource<T: Serialize + ?Sized>(
         &mut self,
-        key: impl Into<String>,
+        key: &str,
         object: &T,
         ready: Ready,
     ) -> Result<(), StructError> {
-        let value = Some(resource(to_struct(object)?, ready));
-        self.state.resources.push(DesiredEntry { key: key.into(), value });
+        let entry = self.writer.message(RESOURCES);
+        self.writer.key(key);
+        let resource = self.writer.message(VALUE);
+        let whole = self.writer.message(OBJECT);
+        write(object, &mut self.writer)?;
+        self.writer.fill(whole);
+        self.ready(ready);
+        self.writer.fill(resource);
+        self.writer.fill(entry);
         Ok(())
     }
 
-    /// The part of a `State` to append to the request's.
-    pub fn encode(&self) -> Bytes {
-        self.state.encode_to_vec().into()
+    /// As everybody writes it: what is not said is left out.
+    fn ready(&mut self, ready: Ready) {
+        match ready {
+            Ready::Unspecified => {}
+            Ready::True => self.writer.small(READY, 1),
+            Ready::False => self.writer.small(READY, 2),
+        }
     }
-}
 
-fn resource(object: Vec<u8>, ready: Ready) -> DesiredResource {
-    DesiredResource { resource: Some(object.into()), ready: ready.into() }
+    /// The part of a `State` to append to the request's.
+    pub fn encode(mut self) -> Bytes {
+        if self.is_unready {
+            // Merged with what else is said of the composite.
+            let composite = self.writer.message(COMPOSITE);
+            self.ready(Ready::False);
+            self.writer.fill(composite);
+        }
+        self.writer.finish().into()
+    }
 }
 
 /// The `Value` of the composite's status, null where there is none.

@@ -7,11 +7,12 @@ use std::fmt;
 
 use serde::de::{Error, Unexpected};
 
-use super::de::{finite, from_struct, whole};
-use super::error::StructError;
+use super::error::{DEPTH_LIMIT, StructError};
+use super::json::{self, finite, from_struct, whole};
 use super::ser::to_struct;
 use super::value::{Kind, text};
-use super::wire::{Body, entry, next_content};
+use super::wire::{Body, next_content, next_entry, only};
+use super::writer::{LIST, OBJECT, STRING};
 
 /// What is wrong with a value, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,13 +37,20 @@ impl fmt::Display for Fault {
     }
 }
 
+impl std::error::Error for Fault {}
+
+/// Of the whole.
+impl From<StructError> for Fault {
+    fn from(why: StructError) -> Self {
+        Self { place: String::new(), why }
+    }
+}
+
 /// Looks into the encoding of a `Struct`.
 pub fn look_into<T>(bytes: &[u8], look: impl Fn(&Item<'_, '_>) -> Result<T, Fault>) -> Result<T, Fault> {
     match look(&Item::whole(bytes)) {
         Err(fault) if fault.is_malformed() => {
-            let rewritten = from_struct::<serde_json::Value>(bytes)
-                .and_then(|value| to_struct(&value))
-                .map_err(|why| Fault { place: String::new(), why })?;
+            let rewritten = to_struct(&from_struct(bytes)?)?;
             look(&Item::whole(&rewritten))
         }
         looked => looked,
@@ -52,10 +60,9 @@ pub fn look_into<T>(bytes: &[u8], look: impl Fn(&Item<'_, '_>) -> Result<T, Faul
 /// A value where it stands. What is not there is null.
 #[derive(Debug, Clone, Copy)]
 pub struct Item<'up, 'de> {
+    /// A `Value`; of the whole, a `Struct`.
     encoding: &'de [u8],
-    /// Whether that is a `Struct`; else it is a `Value`.
-    is_struct: bool,
-    /// What it is part of, and how.
+    /// What it is part of, and how; the whole is part of nothing.
     up: Option<(&'up Self, Step<'de>)>,
 }
 
@@ -67,21 +74,19 @@ enum Step<'de> {
 
 impl<'de> Item<'_, 'de> {
     const fn whole(encoding: &'de [u8]) -> Self {
-        Self { encoding, is_struct: true, up: None }
+        Self { encoding, up: None }
     }
 
     /// An object's fields of these names.
+    #[inline]
     pub fn fields<const N: usize>(&self, names: [&'static str; N]) -> Result<[Item<'_, 'de>; N], Fault> {
-        let mut found =
-            names.map(|name| Item { encoding: &[], is_struct: false, up: Some((self, Step::Field(name))) });
+        let mut found = names.map(|name| Item { encoding: &[], up: Some((self, Step::Field(name))) });
         let mut rest = self.entries()?;
-        while let Some(bytes) = next_content(&mut rest) {
-            let (key, value) = entry(bytes).ok_or_else(|| self.fault(StructError::Malformed))?;
+        while let Some((key, value)) = next_entry(&mut rest) {
             // Of entries with the same key the last counts.
-            for (name, item) in names.iter().zip(&mut found) {
-                if name.as_bytes() == key {
-                    item.encoding = value;
-                }
+            let index = names.iter().position(|name| name.as_bytes() == key);
+            if let Some(item) = index.and_then(|index| found.get_mut(index)) {
+                item.encoding = value;
             }
         }
         if rest.is_empty() { Ok(found) } else { Err(self.fault(StructError::Malformed)) }
@@ -93,26 +98,19 @@ impl<'de> Item<'_, 'de> {
         mut each: impl FnMut(&'de str, &Item<'_, 'de>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let mut rest = self.entries()?;
-        while let Some(bytes) = next_content(&mut rest) {
-            let (key, encoding) = entry(bytes).ok_or_else(|| self.fault(StructError::Malformed))?;
+        while let Some((key, encoding)) = next_entry(&mut rest) {
             let key = text(key).map_err(|why| self.fault(why))?;
-            each(key, &Item { encoding, is_struct: false, up: Some((self, Step::Field(key))) })?;
+            each(key, &Item { encoding, up: Some((self, Step::Field(key))) })?;
         }
         if rest.is_empty() { Ok(()) } else { Err(self.fault(StructError::Malformed)) }
     }
 
     /// All items of a list.
     pub fn each_item(&self, mut each: impl FnMut(&Item<'_, 'de>) -> Result<(), Fault>) -> Result<(), Fault> {
-        let mut rest = match self.kind()? {
-            Kind::Null => return Ok(()),
-            Kind::List(items) => self.inside(&items)?,
-            other @ (Kind::Number(_) | Kind::String(_) | Kind::Bool(_) | Kind::Object(_)) => {
-                return Err(self.not("a list", &other));
-            }
-        };
+        let mut rest = self.items()?;
         let mut index = 0;
         while let Some(encoding) = next_content(&mut rest) {
-            each(&Item { encoding, is_struct: false, up: Some((self, Step::Index(index))) })?;
+            each(&Item { encoding, up: Some((self, Step::Index(index))) })?;
             index += 1;
         }
         if rest.is_empty() { Ok(()) } else { Err(self.fault(StructError::Malformed)) }
@@ -130,13 +128,13 @@ impl<'de> Item<'_, 'de> {
 
     /// A text, if it is not null.
     pub fn text(&self) -> Result<Option<&'de str>, Fault> {
-        match self.kind()? {
-            Kind::Null => Ok(None),
-            Kind::String(bytes) => text(bytes).map(Some).map_err(|why| self.fault(why)),
-            other @ (Kind::Number(_) | Kind::Bool(_) | Kind::Object(_) | Kind::List(_)) => {
-                Err(self.not("a string", &other))
-            }
-        }
+        self.string()?.map(text).transpose().map_err(|why| self.fault(why))
+    }
+
+    /// Whether it is this text.
+    #[inline]
+    pub fn is(&self, text: &str) -> Result<bool, Fault> {
+        Ok(self.string()? == Some(text.as_bytes()))
     }
 
     /// The same, to keep.
@@ -174,20 +172,68 @@ impl<'de> Item<'_, 'de> {
         Ok(matches!(self.kind()?, Kind::Null))
     }
 
+    /// All of it, as JSON.
+    pub fn json(&self) -> Result<serde_json::Value, Fault> {
+        json::value(self.kind()?, DEPTH_LIMIT.saturating_sub(self.depth())).map_err(|why| self.fault(why))
+    }
+
     /// What an object holds; null holds nothing.
+    #[inline]
     fn entries(&self) -> Result<&'de [u8], Fault> {
-        match self.kind()? {
-            Kind::Null => Ok(&[]),
-            Kind::Object(entries) => self.inside(&entries),
-            other @ (Kind::Number(_) | Kind::String(_) | Kind::Bool(_) | Kind::List(_)) => {
-                Err(self.not("an object", &other))
-            }
+        match self.usual(OBJECT) {
+            Some(entries) => Ok(entries),
+            None => match self.kind()? {
+                Kind::Null => Ok(&[]),
+                Kind::Object(entries) => self.inside(&entries),
+                other @ (Kind::Number(_) | Kind::String(_) | Kind::Bool(_) | Kind::List(_)) => {
+                    Err(self.not("an object", &other))
+                }
+            },
+        }
+    }
+
+    /// What a list holds; null holds nothing.
+    #[inline]
+    fn items(&self) -> Result<&'de [u8], Fault> {
+        match self.usual(LIST) {
+            Some(items) => Ok(items),
+            None => match self.kind()? {
+                Kind::Null => Ok(&[]),
+                Kind::List(items) => self.inside(&items),
+                other @ (Kind::Number(_) | Kind::String(_) | Kind::Bool(_) | Kind::Object(_)) => {
+                    Err(self.not("a list", &other))
+                }
+            },
+        }
+    }
+
+    /// The bytes of a text, if it is not null.
+    #[inline]
+    fn string(&self) -> Result<Option<&'de [u8]>, Fault> {
+        match self.usual(STRING) {
+            Some(bytes) => Ok(Some(bytes)),
+            None => match self.kind()? {
+                Kind::Null => Ok(None),
+                Kind::String(bytes) => Ok(Some(bytes)),
+                other @ (Kind::Number(_) | Kind::Bool(_) | Kind::Object(_) | Kind::List(_)) => {
+                    Err(self.not("a string", &other))
+                }
+            },
+        }
+    }
+
+    /// What is inside, where that is of this kind, as nearly all are that are asked for it.
+    #[inline]
+    fn usual(&self, kind: u8) -> Option<&'de [u8]> {
+        match self.up {
+            Some(_) => only(kind, self.encoding),
+            None => (kind == OBJECT).then_some(self.encoding),
         }
     }
 
     fn kind(&self) -> Result<Kind<'de>, Fault> {
         let body = Body::One(self.encoding);
-        if self.is_struct { Ok(Kind::Object(body)) } else { Kind::of(body).map_err(|why| self.fault(why)) }
+        if self.up.is_none() { Ok(Kind::Object(body)) } else { Kind::of(body).map_err(|why| self.fault(why)) }
     }
 
     /// What is inside, if it stands in one place.
@@ -219,6 +265,11 @@ impl<'de> Item<'_, 'de> {
 
     fn fault(&self, why: StructError) -> Fault {
         Fault { place: self.place(), why }
+    }
+
+    /// How many objects and lists it is in.
+    fn depth(&self) -> u8 {
+        self.up.map_or(0, |(up, _)| up.depth().saturating_add(1))
     }
 
     fn place(&self) -> String {

@@ -1,16 +1,16 @@
 //! The protocol between Crossplane and a composition function, and nothing of what the function does with it.
 //!
-//! The only room that knows prost. It turns messages into typed values and back ([`from_struct`], [`to_struct`]), lets
-//! them be looked into where they stand ([`look_into`]), and hands back what the function has no opinion on byte for byte
+//! The only room that knows prost. It lets messages be looked into where they stand ([`look_into`]), reads them as JSON
+//! ([`from_struct`]), writes typed values ([`to_struct`]), and hands back what the function has no opinion on byte for byte
 //! ([`desired`]). It takes no decision.
 //!
 //! What stays bytes is a slice of the request's buffer: reading a request copies nothing of what others put into it.
 
 pub mod caller;
-mod de;
 pub mod desired;
 mod error;
 mod item;
+mod json;
 mod messages;
 pub mod official;
 mod ser;
@@ -21,9 +21,9 @@ pub mod view;
 mod wire;
 mod writer;
 
-pub use de::from_struct;
 pub use error::{DEPTH_LIMIT, INTEGER_LIMIT, StructError};
 pub use item::{Fault, Item, look_into};
+pub use json::from_struct;
 pub use messages::join;
 pub use ser::to_struct;
 

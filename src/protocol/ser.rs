@@ -13,8 +13,13 @@ use super::writer::{BOOL, LIST, NULL, OBJECT, Open, Place, STRING, Writer};
 /// Writes a value as the encoding of a `Struct`.
 pub fn to_struct<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StructError> {
     let mut writer = Writer::default();
-    value.serialize(Slot { writer: &mut writer, place: Place::Outermost })?;
+    write(value, &mut writer)?;
     Ok(writer.finish())
+}
+
+/// The same after what is written already.
+pub(super) fn write<T: Serialize + ?Sized>(value: &T, writer: &mut Writer) -> Result<(), StructError> {
+    value.serialize(Slot { writer, place: Place::Outermost })
 }
 
 /// A serializer for one value.

@@ -2,13 +2,12 @@
 
 use super::error::StructError;
 use super::wire::{Body, Payload, entry, only};
+use super::writer::{LIST, OBJECT, STRING};
 
 /// One field of an object: the key is not checked before it is visited.
 #[derive(Debug, Default)]
 pub(super) struct ObjectField<'de> {
     pub(super) key: &'de [u8],
-    /// The key, where it is one that was looked for.
-    pub(super) name: Option<&'static str>,
     /// A `Value`.
     pub(super) value: Body<'de>,
 }
@@ -18,16 +17,8 @@ impl<'de> ObjectField<'de> {
     #[inline]
     pub(super) fn read(bytes: &'de [u8]) -> Result<Self, StructError> {
         match entry(bytes) {
-            Some((key, value)) => Ok(Self { key, name: None, value: Body::One(value) }),
+            Some((key, value)) => Ok(Self { key, value: Body::One(value) }),
             None => Self::read_any(bytes),
-        }
-    }
-
-    /// The key.
-    pub(super) fn text(&self) -> Result<&'de str, StructError> {
-        match self.name {
-            Some(name) => Ok(name),
-            None => text(self.key),
         }
     }
 
@@ -65,11 +56,14 @@ impl<'de> Kind<'de> {
     #[inline]
     pub(super) fn of(value: Body<'de>) -> Result<Self, StructError> {
         if let Body::One(bytes) = value {
-            match only(bytes) {
-                Some((3, text)) => return Ok(Self::String(text)),
-                Some((5, object)) => return Ok(Self::Object(Body::One(object))),
-                Some((6, list)) => return Ok(Self::List(Body::One(list))),
-                Some(_) | None => {}
+            if let Some(text) = only(STRING, bytes) {
+                return Ok(Self::String(text));
+            }
+            if let Some(object) = only(OBJECT, bytes) {
+                return Ok(Self::Object(Body::One(object)));
+            }
+            if let Some(list) = only(LIST, bytes) {
+                return Ok(Self::List(Body::One(list)));
             }
         }
         Self::of_any(value)

@@ -6,7 +6,7 @@ use super::error::StructError;
 const GROUP_DEPTH: u8 = 100;
 
 /// The wire type of what follows its length.
-const LENGTH: u8 = 2;
+pub(super) const LENGTH: u8 = 2;
 
 /// The tag of a field with number 1 and a length.
 const FIRST: u8 = 1 << 3 | LENGTH;
@@ -76,14 +76,6 @@ pub(super) struct Field<'a> {
 pub(super) struct Fields<'a> {
     part: &'a [u8],
     parts: std::vec::IntoIter<&'a [u8]>,
-}
-
-impl<'a> Fields<'a> {
-    /// The same as [`next_content`]. Where nothing is taken the iterator has it, whatever it is.
-    #[inline]
-    pub(super) fn next_content(&mut self) -> Option<&'a [u8]> {
-        next_content(&mut self.part)
-    }
 }
 
 impl<'a> Iterator for Fields<'a> {
@@ -158,33 +150,67 @@ fn delimited<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     take(rest, len)
 }
 
+/// The content of the field that a message begins with, where that has this tag and a length, and what follows it.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "a quarter of a call is spent in finding fields")]
+fn split_field(tag: u8, message: &[u8]) -> Option<(&[u8], &[u8])> {
+    match message {
+        [first, len @ 0..0x80, rest @ ..] if *first == tag => rest.split_at_checked(usize::from(*len)),
+        [first, low, high @ 0..0x80, rest @ ..] if *first == tag => {
+            rest.split_at_checked(usize::from(*high) << 7 | usize::from(low & 0x7f))
+        }
+        [first, rest @ ..] if *first == tag => split_long(rest),
+        _ => None,
+    }
+}
+
+/// The same after the tag, where the length has more than two bytes.
+#[cold]
+fn split_long(mut rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let content = delimited(&mut rest)?;
+    Some((content, rest))
+}
+
 /// The content of the next field, where that has number 1 and a length, as nearly all have in a `Struct` and in a
 /// `ListValue`. Where it has not, nothing is taken.
 #[inline]
 pub(super) fn next_content<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (&FIRST, mut left) = rest.split_first()? else { return None };
-    let content = delimited(&mut left)?;
+    let (content, left) = split_field(FIRST, rest)?;
     *rest = left;
     Some(content)
 }
 
 /// A map entry as everybody writes it: the key, unless that is empty, the value, and nothing else.
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as above")]
 pub(super) fn entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     const VALUE: u8 = 2 << 3 | LENGTH;
-    let mut rest = bytes;
-    let key = next_content(&mut rest).unwrap_or_default();
-    let (&VALUE, mut rest) = rest.split_first()? else { return None };
-    let value = delimited(&mut rest)?;
+    let (key, rest) = match bytes {
+        [FIRST, ..] => split_field(FIRST, bytes)?,
+        _ => (&[][..], bytes),
+    };
+    let (value, rest) = split_field(VALUE, rest)?;
     rest.is_empty().then_some((key, value))
 }
 
-/// A message that is one field with a length, as everybody writes a oneof: the field's number and content.
-#[inline]
-pub(super) fn only(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let (&tag, mut rest) = bytes.split_first()?;
-    let content = delimited(&mut rest)?;
-    (tag < 0x80 && tag & 7 == LENGTH && rest.is_empty()).then_some((tag >> 3, content))
+/// The same of the next field, where that is such a content. Where it is not, nothing is taken.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as above")]
+pub(super) fn next_entry<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let (content, left) = split_field(FIRST, rest)?;
+    let entry = entry(content)?;
+    *rest = left;
+    Some(entry)
+}
+
+/// The content of a message that is one field with this tag and a length, as everybody writes a oneof.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as above")]
+pub(super) fn only(tag: u8, message: &[u8]) -> Option<&[u8]> {
+    match split_field(tag, message) {
+        Some((content, [])) => Some(content),
+        Some(_) | None => None,
+    }
 }
 
 #[inline]
@@ -229,6 +255,7 @@ fn long_varint(rest: &mut &[u8]) -> Option<u64> {
 }
 
 /// Writes a length as a varint.
+#[inline]
 pub(super) fn put_len(out: &mut Vec<u8>, len: usize) {
     let mut left = len;
     while left >= 0x80 {
@@ -236,6 +263,16 @@ pub(super) fn put_len(out: &mut Vec<u8>, len: usize) {
         left >>= 7;
     }
     out.push(low_seven_bits(left));
+}
+
+/// The same over the bytes that are there, as many as [`len_len`] says.
+#[inline]
+pub(super) fn put_len_at(out: &mut [u8], at: usize, len: usize) {
+    let mut left = len;
+    for byte in out.iter_mut().skip(at).take(len_len(len)) {
+        *byte = low_seven_bits(left) | if left >= 0x80 { 0x80 } else { 0 };
+        left >>= 7;
+    }
 }
 
 /// Writes a field that is a message, a map entry, a string or bytes.

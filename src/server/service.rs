@@ -4,13 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use serde::Deserialize;
 use tokio::task::JoinSet;
 use tonic::{Request, Response, Status};
 
 use super::metrics::Metrics;
-use crate::protocol;
+use crate::protocol::look_into;
 use crate::protocol::service::function_runner_service_server::FunctionRunnerService;
 use crate::protocol::view::{RunFunctionRequest, RunFunctionResponse};
 
@@ -66,13 +64,13 @@ impl FunctionRunnerService for Runner {
             tracing::error!(tag, "the function panicked");
             return Err(Status::internal("the function panicked: its log says where"));
         };
-        let composite = Identity::of(composite.as_ref());
+        let composite = composite.map(|composite| Identity::of(&composite)).unwrap_or_default();
         tracing::debug!(
             tag,
             "xr-version" = composite.api_version,
             "xr-kind" = composite.kind,
-            "xr-namespace" = composite.metadata.namespace,
-            "xr-name" = composite.metadata.name,
+            "xr-namespace" = composite.namespace,
+            "xr-name" = composite.name,
             ?duration,
             results = response.results.len(),
             "ran"
@@ -83,25 +81,27 @@ impl FunctionRunnerService for Runner {
 
 /// Whose call it is. No more of a request is ever logged, under the keys that other functions use
 /// (crossplane-contrib/function-patch-and-transform, `fn.go`).
-#[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Identity<'a> {
-    api_version: Option<&'a str>,
-    kind: Option<&'a str>,
-    #[serde(borrow)]
-    metadata: Metadata<'a>,
+#[derive(Debug, Default, PartialEq)]
+struct Identity {
+    api_version: Option<String>,
+    kind: Option<String>,
+    namespace: Option<String>,
+    name: Option<String>,
 }
 
-#[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-struct Metadata<'a> {
-    namespace: Option<&'a str>,
-    name: Option<&'a str>,
-}
-
-impl<'a> Identity<'a> {
+impl Identity {
     /// Empty where it cannot be read: to say so is for the function.
-    fn of(composite: Option<&'a Bytes>) -> Self {
-        composite.and_then(|composite| protocol::from_struct(composite).ok()).unwrap_or_default()
+    fn of(composite: &[u8]) -> Self {
+        let read = look_into(composite, |composite| {
+            let [api_version, kind, metadata] = composite.fields(["apiVersion", "kind", "metadata"])?;
+            let [namespace, name] = metadata.fields(["namespace", "name"])?;
+            Ok(Self {
+                api_version: api_version.owned()?,
+                kind: kind.owned()?,
+                namespace: namespace.owned()?,
+                name: name.owned()?,
+            })
+        });
+        read.unwrap_or_default()
     }
 }

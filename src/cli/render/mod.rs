@@ -175,13 +175,9 @@ impl Preview {
     ///
     /// A function can name fields; only here it is known where they stand.
     pub fn problems(&self) -> Vec<String> {
-        let composite: api::Document =
-            serde_json::from_value(self.composite.object.clone()).unwrap_or_default();
+        let composite = api::Document::from(self.composite.object.clone());
         let problems = self.steps.iter().map(|step| {
-            let input: Option<api::Document> = step
-                .input
-                .as_ref()
-                .map(|input| serde_json::from_value(input.root.to_json()).unwrap_or_default());
+            let input = step.input.as_ref().map(|input| api::Document::from(input.root.to_json()));
             let problems = api::problems(&composite, input.as_ref());
             let places = problems.into_iter().map(|problem| {
                 let document = match (problem.source, &step.input) {

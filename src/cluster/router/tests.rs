@@ -385,17 +385,20 @@ fn the_condition_follows_the_router() {
 #[test]
 fn a_release_is_read_as_provider_helm_writes_it() {
     let read = |state: &str, ready: &str| -> ObservedRelease {
-        arrived(&json!({
-            "apiVersion": "helm.m.crossplane.io/v1beta1", "kind": "Release",
-            "spec": {"forProvider": {}},
-            "status": {
-                "conditions": [
-                    {"type": "Ready", "status": ready, "reason": "Available"},
-                    {"type": "Synced", "status": "True", "reason": "ReconcileSuccess"},
-                ],
-                "atProvider": {"state": state, "releaseDescription": "Install complete", "revision": 1},
-            },
-        }))
+        arrived(
+            &json!({
+                "apiVersion": "helm.m.crossplane.io/v1beta1", "kind": "Release",
+                "spec": {"forProvider": {}},
+                "status": {
+                    "conditions": [
+                        {"type": "Ready", "status": ready, "reason": "Available"},
+                        {"type": "Synced", "status": "True", "reason": "ReconcileSuccess"},
+                    ],
+                    "atProvider": {"state": state, "releaseDescription": "Install complete", "revision": 1},
+                },
+            }),
+            ObservedRelease::of,
+        )
     };
     let failure = Some("Install complete".to_owned());
     assert_eq!(
@@ -406,6 +409,6 @@ fn a_release_is_read_as_provider_helm_writes_it() {
         read("failed", "False"),
         ObservedRelease { synced: Some(Synced::True), ready: false, failure }
     );
-    let new: ObservedRelease = arrived(&json!({"spec": {}}));
+    let new = arrived(&json!({"spec": {}}), ObservedRelease::of);
     assert_eq!(new, ObservedRelease::default(), "just created");
 }

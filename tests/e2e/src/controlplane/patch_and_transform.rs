@@ -37,7 +37,7 @@ fn desired(request: &RunFunctionRequest) -> Result<Part> {
         let object = made_of(template, &composite).with_context(|| format!("resource {name:?}"))?;
         let live = observed.get(name).and_then(|observed| observed.object()).unwrap_or_default();
         // Where no readinessChecks are written, it is the condition Ready that counts.
-        let is_ready = condition(&from_struct::<Value>(&live)?, "Ready") == "True";
+        let is_ready = condition(&from_struct(&live)?, "Ready") == "True";
         part.resource(name, &object, if is_ready { Ready::True } else { Ready::False })?;
     }
     Ok(part)

@@ -60,7 +60,7 @@ fn desired(request: &RunFunctionRequest) -> Result<Part, StructError> {
     let mut part = Part::default();
     for (key, object) in composed(&xr) {
         let live = observed.get(key).and_then(|observed| observed.object()).unwrap_or_default();
-        let is_ready = condition(&from_struct::<Value>(&live)?, "Ready") == "True";
+        let is_ready = condition(&from_struct(&live)?, "Ready") == "True";
         part.resource(key, &object, if is_ready { Ready::True } else { Ready::False })?;
     }
     Ok(part)
