@@ -26,14 +26,12 @@ pub async fn crowd(contender: &Contender<'_>) -> Result<String> {
     let server = Server::start(&contender.start)?;
     let (callers, beside) = (Caller::connect(server.address).await?, Caller::connect(server.address).await?);
     let alone = beside.calls(&small, CALLS, 1).await?;
-    let mut crowd = tokio::spawn(async move { callers.calls(&large, CALLERS * CALLS, CALLERS).await });
+    let crowd = tokio::spawn(async move { callers.calls(&large, CALLERS * CALLS, CALLERS).await });
     let mut among = Latencies::default();
-    let crowd = loop {
-        tokio::select! {
-            ended = &mut crowd => break ended??,
-            taken = beside.calls(&small, 1, 1) => among.add(taken?),
-        }
-    };
+    while !crowd.is_finished() {
+        among.add(beside.calls(&small, 1, 1).await?);
+    }
+    let crowd = crowd.await??;
     let peak = server.used()?.peak;
     ensure!(peak <= BOUND, "{} at the most, above {}", table::bytes(peak), table::bytes(BOUND));
     let row = |name: &str, latencies: &Latencies| {

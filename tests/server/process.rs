@@ -258,15 +258,13 @@ async fn a_hundred_calls_of_4_mib_at_once_take_the_memory_that_the_docs_say_and_
     }
     let mut small = process.client();
     let mut turns = 0;
-    while !callers.is_empty() {
-        tokio::select! {
-            ended = callers.join_next() => ended.unwrap().unwrap(),
-            answer = soon(small.run_function(request("small"))) => {
-                assert_eq!(answer.unwrap().into_inner().meta.unwrap().tag, "small");
-                turns += 1;
-            }
-        }
+    let callers = tokio::spawn(callers.join_all());
+    while !callers.is_finished() {
+        let answer = soon(small.run_function(request("small"))).await;
+        assert_eq!(answer.unwrap().into_inner().meta.unwrap().tag, "small");
+        turns += 1;
     }
+    callers.await.unwrap();
     // Calls wait in the order of their arrival: behind a hundred others at most, of three hundred.
     assert!(turns >= 2, "{turns} small calls had their turn meanwhile");
     let peak = peak_memory(&process);
