@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use e2e::acceptance;
 use e2e::controlplane::cluster::{Cluster, condition, describe, text};
-use e2e::controlplane::model::{APPLICATION, GATEWAY, Model, all_become_ready, asked_often};
+use e2e::controlplane::model::{
+    APPLICATION, GATEWAY, Model, all_become_ready, asked_often, is_synced_and_ready,
+};
 use e2e::controlplane::platform::{self, cluster_scoped_xrd, install_xrd};
 use e2e::controlplane::provider::{self, ConfigKind};
 use e2e::controlplane::stage::{Settings, Stage, Target};
@@ -231,17 +233,15 @@ async fn live_and_rest(stage: &Stage) -> Result<String> {
 }
 
 /// What the schema does not know would have been pruned in silence, and a Ready model can be called.
-/// A model that has just become Ready may say once more what it said before that: Crossplane calls again at once, and
-/// what it read for that call may be older than what it wrote after the one before.
+/// Whenever a model is Ready it says what is promised, at the same look. Once it said `Creating` a moment after it had been
+/// seen Ready, as one does that is not: then the next look at which it is Ready counts.
 async fn keeps_its_promise(cluster: &Cluster, model: &Model, example: &str) -> Result<()> {
-    until("what is promised is said", LIMIT, async || {
+    let live = until("it is Ready still, or again", LIMIT, async || {
         let live = model.live(cluster).await?;
-        Ok(match says_what_it_promises(&live, model, example) {
-            Ok(()) => Look::Ok(()),
-            Err(error) => Look::Err(format!("{error:#}")),
-        })
+        Ok(if is_synced_and_ready(&live) { Look::Ok(live) } else { Look::Err(describe(&live)) })
     })
-    .await
+    .await?;
+    says_what_it_promises(&live, model, example)
 }
 
 fn says_what_it_promises(live: &Value, model: &Model, example: &str) -> Result<()> {
