@@ -26,9 +26,12 @@ pub(super) struct Writer {
     depth: u8,
 }
 
-/// A value that is being written: where the lengths of the messages around it are to be, the innermost first.
+/// An object or a list that is being written: where the lengths of the messages around its content are to be.
 pub(super) struct Open {
-    lengths: [Option<usize>; 3],
+    /// Of the map's entry that it is in.
+    entry: Option<usize>,
+    /// Of its content. That of the `Value` around it is right before. The outermost has neither.
+    content: Option<usize>,
 }
 
 impl Default for Writer {
@@ -52,15 +55,24 @@ impl Writer {
         content: &[u8],
         name: &'static str,
     ) -> Result<(), StructError> {
-        let Some([entry, value]) = self.value(place) else { return Err(StructError::NotAnObject(name)) };
         // Only a string's content is preceded by a length.
+        let len = if kind == STRING { field_len(content) } else { 1 + content.len() };
+        match place {
+            Place::Outermost => return Err(StructError::NotAnObject(name)),
+            Place::Field(key) => {
+                let key_len = if key.is_empty() { 0 } else { field_len(key.as_bytes()) };
+                self.begin(ENTRY, key_len + 1 + len_len(len) + len);
+                self.key(key);
+                self.begin(VALUE, len);
+            }
+            Place::Item => self.begin(ITEM, len),
+        }
         if kind == STRING {
             self.field(kind, content);
         } else {
             self.out.push(kind);
             self.out.extend_from_slice(content);
         }
-        self.end(&Open { lengths: [None, value, entry] });
         Ok(())
     }
 
@@ -73,29 +85,31 @@ impl Writer {
 
     pub(super) fn open(&mut self, place: Place<'_>, kind: u8) -> Result<Open, StructError> {
         self.depth = self.depth.checked_sub(1).ok_or(StructError::TooDeep)?;
-        match self.value(place) {
-            Some([entry, value]) => Ok(Open { lengths: [Some(self.message(kind)), value, entry] }),
-            None if kind == OBJECT => Ok(Open { lengths: [None; 3] }),
-            None => Err(StructError::NotAnObject("a list")),
-        }
+        let entry = match place {
+            Place::Outermost if kind == OBJECT => return Ok(Open { entry: None, content: None }),
+            Place::Outermost => return Err(StructError::NotAnObject("a list")),
+            Place::Field(key) => {
+                let entry = self.message(ENTRY);
+                self.key(key);
+                self.message(VALUE);
+                Some(entry)
+            }
+            Place::Item => {
+                self.message(ITEM);
+                None
+            }
+        };
+        Ok(Open { entry, content: Some(self.message(kind)) })
     }
 
     pub(super) fn close(&mut self, open: &Open) {
         self.depth += 1;
-        self.end(open);
-    }
-
-    /// Begins a value, and tells where the lengths of its entry, if it is in one, and of itself are to be; the outermost
-    /// value has none.
-    fn value(&mut self, place: Place<'_>) -> Option<[Option<usize>; 2]> {
-        match place {
-            Place::Outermost => None,
-            Place::Field(key) => {
-                let entry = self.message(ENTRY);
-                self.key(key);
-                Some([Some(entry), Some(self.message(VALUE))])
-            }
-            Place::Item => Some([None, Some(self.message(ITEM))]),
+        if let Some(content) = open.content {
+            self.fill(content);
+            self.fill(content - 2);
+        }
+        if let Some(entry) = open.entry {
+            self.fill(entry);
         }
     }
 
@@ -114,19 +128,22 @@ impl Writer {
 
     /// A field that is there as a whole.
     pub(super) fn field(&mut self, tag: u8, content: &[u8]) {
-        self.out.push(tag);
-        put_len(&mut self.out, content.len());
+        self.begin(tag, content.len());
         self.out.extend_from_slice(content);
     }
 
-    /// Begins a message, and tells where its length is to be.
-    pub(super) fn message(&mut self, tag: u8) -> usize {
-        self.out.extend_from_slice(&[tag, 0]);
-        self.out.len() - 1
+    /// Begins a field whose content has this length.
+    #[inline]
+    fn begin(&mut self, tag: u8, len: usize) {
+        self.out.push(tag);
+        put_len(&mut self.out, len);
     }
 
-    fn end(&mut self, open: &Open) {
-        open.lengths.iter().flatten().for_each(|at| self.fill(*at));
+    /// Begins a message, and tells where its length is to be.
+    #[inline]
+    pub(super) fn message(&mut self, tag: u8) -> usize {
+        self.begin(tag, 0);
+        self.out.len() - 1
     }
 
     /// Writes the length of what was written since one byte was left for it.
@@ -150,6 +167,11 @@ impl Writer {
     pub(super) fn finish(self) -> Vec<u8> {
         self.out
     }
+}
+
+/// How many bytes a field is that is there as a whole.
+const fn field_len(content: &[u8]) -> usize {
+    1 + len_len(content.len()) + content.len()
 }
 
 /// Where a value goes.
