@@ -13,7 +13,7 @@ use function_inference::cli::check;
 use function_inference::cli::render::Preview;
 use function_inference::cli::render::pipeline::Pipeline;
 use function_inference::cli::yaml;
-use function_inference::function;
+use function_inference::function::{self, Memory};
 use function_inference::protocol::caller;
 use function_inference::protocol::official::{Resource, RunFunctionRequest, RunFunctionResponse, State};
 use function_inference::protocol::view;
@@ -96,6 +96,9 @@ static COMPOSITE: LazyLock<Value> = LazyLock::new(|| {
     })
 });
 
+/// What was answered before.
+static MEMORY: LazyLock<Memory> = LazyLock::new(|| Memory::of(1024 * 1024));
+
 fn call(request: &RunFunctionRequest) {
     let request = view::RunFunctionRequest::from_official(request).expect("what was encoded can be decoded");
     answered(&request);
@@ -108,6 +111,8 @@ const JOBS: [&[&str]; 2] =
 /// Whatever was asked, the answer is one that Crossplane can read, with all conditions of one job.
 fn answered(request: &view::RunFunctionRequest) {
     let response = function::run(request).encode_to_vec();
+    let (remembered, _) = function::run_again(request, &MEMORY);
+    assert_eq!(response, remembered.encode_to_vec(), "what is remembered is what would be decided");
     let parts_are_whole = RunFunctionResponse::decode(response.as_slice());
     // Others' parts are handed on unread, so only what was whole comes back whole.
     let request_is_whole = RunFunctionRequest::decode(request.encode_to_vec().as_slice()).is_ok();

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use function_inference::function::{RESPONSE_LIMIT, run};
+use function_inference::function::{Memory, RESPONSE_LIMIT, run, run_again};
 use function_inference::protocol::official as wire;
 use function_inference::protocol::{caller, from_struct, to_struct, view};
 use prost::Message;
@@ -48,10 +48,15 @@ fn request(composite: Bytes) -> view::RunFunctionRequest {
     }
 }
 
-/// The answer as Crossplane reads it, which must be the same twice.
+/// The answer as Crossplane reads it, which must be the same twice, remembered or not.
 fn answer(request: &view::RunFunctionRequest) -> wire::RunFunctionResponse {
     let bytes = run(request).encode_to_vec();
     assert_eq!(bytes, run(request).encode_to_vec(), "the same request gives the same bytes");
+    let memory = Memory::of(1024 * 1024);
+    for call in ["first", "second"] {
+        let (response, _) = run_again(request, &memory);
+        assert_eq!(bytes, response.encode_to_vec(), "the {call} of many gives the same bytes");
+    }
     wire::RunFunctionResponse::decode(bytes.as_slice()).unwrap()
 }
 

@@ -22,7 +22,7 @@ const BOUND: u64 = MEMORY_UNDER_LOAD as u64;
 /// Loads the server, and tells what it held and how long calls took. Fails when one of them does, or when memory exceeds
 /// its bound.
 pub async fn crowd(contender: &Contender<'_>) -> Result<String> {
-    let (large, small) = (Workload::with_neighbours(SIZE, 8 << 10)?.wire(), Workload::base()?.wire());
+    let (large, small) = ([Workload::with_neighbours(SIZE, 8 << 10)?.wire()], [Workload::base()?.wire()]);
     let server = Server::start(&contender.start)?;
     let (callers, beside) = (Caller::connect(server.address).await?, Caller::connect(server.address).await?);
     let alone = beside.calls(&small, CALLS, 1).await?;

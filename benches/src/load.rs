@@ -81,15 +81,18 @@ impl Caller {
         Ok(response.into_inner())
     }
 
-    /// That many calls, no more than `concurrency` at a time.
-    pub async fn calls(&self, request: &Bytes, count: usize, concurrency: usize) -> Result<Latencies> {
+    /// That many calls, with these requests in turn, no more than `concurrency` at a time.
+    pub async fn calls(&self, requests: &[Bytes], count: usize, concurrency: usize) -> Result<Latencies> {
+        let requests: Arc<[Bytes]> = requests.into();
         let next = Arc::new(AtomicUsize::new(0));
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..concurrency {
-            let (caller, request, next) = (self.clone(), request.clone(), Arc::clone(&next));
+            let (caller, requests, next) = (self.clone(), Arc::clone(&requests), Arc::clone(&next));
             tasks.spawn(async move {
                 let mut taken = Vec::new();
-                while next.fetch_add(1, Ordering::Relaxed) < count {
+                let numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+                for (_, request) in numbers.take_while(|number| *number < count).zip(requests.iter().cycle())
+                {
                     let started = Instant::now();
                     caller.call(request.clone()).await?;
                     taken.push(started.elapsed());

@@ -111,9 +111,11 @@ async fn report(function: &Contender<'_>, size: u64, fewer: usize) -> Result<Str
     let (few, many) = (CALLS.1 / fewer, CALLS.0 / fewer);
 
     let contenders = [&bytes, function, &decoding];
-    let alone = measure(&contenders, &base.wire(), many).await?;
+    let alone = measure(&contenders, &[base.wire()], many).await?;
+    let scaled = Workload::scaled()?;
+    let changing = measure(&contenders, &[base.wire(), scaled.wire()], many).await?;
     let neighbours = Workload::with_neighbours(NEIGHBOURS, NEIGHBOUR)?;
-    let among = measure(&contenders, &neighbours.wire(), few).await?;
+    let among = measure(&contenders, &[neighbours.wire()], few).await?;
     let started = first_answer(function, &base.wire()).await?;
 
     let pair = [&bytes, function];
@@ -121,21 +123,22 @@ async fn report(function: &Contender<'_>, size: u64, fewer: usize) -> Result<Str
     for quarters in 0..=4 {
         let workload = Workload::with_neighbours(NEIGHBOURS * quarters / 4, NEIGHBOUR)?;
         let calls = if quarters == 0 { many } else { few };
-        sizes.push((table::bytes(workload.size()), measure(&pair, &workload.wire(), calls).await?));
+        sizes.push((table::bytes(workload.size()), measure(&pair, &[workload.wire()], calls).await?));
     }
     for neighbour in [64 * 1024, 16 * 1024, 4 * 1024] {
         let workload = Workload::with_neighbours(NEIGHBOURS, neighbour)?;
         let count = (NEIGHBOURS / neighbour).to_string();
-        numbers.push((count, measure(&pair, &workload.wire(), few).await?));
+        numbers.push((count, measure(&pair, &[workload.wire()], few).await?));
     }
     for managers in [1, 2, 4, 8, 16] {
         let workload = Workload::with_managers(managers)?;
-        own.push((table::bytes(workload.size()), measure(&pair, &workload.wire(), many).await?));
+        own.push((table::bytes(workload.size()), measure(&pair, &[workload.wire()], many).await?));
     }
     Ok([
-        table::targets(&alone, &among, started, size),
+        table::targets(&alone, &changing, &among, started, size),
         table::workload("base", &base, &alone),
         table::chart("base", &alone),
+        table::workload("changing", &scaled, &changing),
         table::workload("neighbours", &neighbours, &among),
         table::chart("neighbours", &among),
         table::curve("request, by others' state in it", &sizes),

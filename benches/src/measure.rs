@@ -64,14 +64,18 @@ impl Measured {
     }
 }
 
-/// Calls every server, `calls` times in each round.
-pub async fn measure(contenders: &[&Contender<'_>], request: &Bytes, calls: usize) -> Result<Vec<Measured>> {
+/// Calls every server with these requests in turn, `calls` times in each round.
+pub async fn measure(
+    contenders: &[&Contender<'_>],
+    requests: &[Bytes],
+    calls: usize,
+) -> Result<Vec<Measured>> {
     let mut running = Vec::new();
     for contender in contenders {
         let server = Server::start(&contender.start)?;
         let idle = server.used()?.resident;
         let caller = Caller::connect(server.address).await?;
-        caller.calls(request, WARM_UP, 1).await?;
+        caller.calls(requests, WARM_UP, 1).await?;
         let measured = Measured { name: contender.name, idle, ..Measured::default() };
         running.push((server, caller, measured));
     }
@@ -79,7 +83,7 @@ pub async fn measure(contenders: &[&Contender<'_>], request: &Bytes, calls: usiz
         for (server, caller, measured) in &mut running {
             for (concurrency, latencies) in CONCURRENCY.into_iter().zip(&mut measured.latencies) {
                 let before = server.used()?.cpu;
-                latencies.add(caller.calls(request, calls, concurrency).await?);
+                latencies.add(caller.calls(requests, calls, concurrency).await?);
                 let spent = server.used()?.cpu.saturating_sub(before);
                 if concurrency == 1 {
                     measured.cpu.push(spent / u32::try_from(calls)?);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -22,6 +22,9 @@ const LOOKS: u32 = 20;
 /// Callers of each kind.
 const CALLERS: usize = 4;
 
+/// How many models there are: more than are remembered.
+const MODELS: usize = 2_000;
+
 /// How much more there may be in the last third than in the one before: what an allocator keeps moves about.
 const GROWTH: f64 = 1.1;
 
@@ -30,6 +33,8 @@ const GROWTH: f64 = 1.1;
 enum Load {
     /// A stack at rest.
     Base,
+    /// One of many models, each at rest.
+    Models,
     /// The same among 3 MiB of others' state.
     Neighbours,
     /// Bytes that are no request.
@@ -41,23 +46,27 @@ enum Load {
 }
 
 impl Load {
-    const ALL: [Self; 5] = [Self::Base, Self::Neighbours, Self::Damaged, Self::GivenUp, Self::Connections];
+    const ALL: [Self; 6] =
+        [Self::Base, Self::Models, Self::Neighbours, Self::Damaged, Self::GivenUp, Self::Connections];
 }
 
 /// What the load is made of.
 struct Requests {
     base: Bytes,
+    models: Vec<Bytes>,
     neighbours: Bytes,
     damaged: Bytes,
 }
 
 /// Loads the server for so long, and tells what it held. Fails when memory grows, or a call fails that should not.
 pub async fn soak(contender: &Contender<'_>, length: Duration) -> Result<String> {
-    let base = Workload::base()?.wire();
+    let workload = Workload::base()?;
+    let base = workload.wire();
     let requests = Arc::new(Requests {
         // Cut off in the middle of a field.
         damaged: base.slice(..base.len() / 2),
         base,
+        models: (0..MODELS).map(|number| workload.wire_about(number)).collect::<Result<_>>()?,
         neighbours: Workload::with_neighbours(3 << 20, 8 << 10)?.wire(),
     });
     let server = Server::start(&contender.start)?;
@@ -116,10 +125,15 @@ fn growth(resident: &[u64]) -> f64 {
 async fn call(load: Load, caller: Caller, requests: Arc<Requests>, calls: Arc<AtomicU64>) -> Result<()> {
     /// What others need to have a turn, too.
     const PAUSE: Duration = Duration::from_millis(2);
+    let mut models = requests.models.iter().cycle();
     loop {
         match load {
             Load::Base => {
                 caller.call(requests.base.clone()).await?;
+            }
+            Load::Models => {
+                let model = models.next().context("there are models")?;
+                caller.call(model.clone()).await?;
             }
             Load::Neighbours => {
                 caller.call(requests.neighbours.clone()).await?;

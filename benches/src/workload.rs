@@ -29,13 +29,18 @@ impl Workload {
     /// The base with that many field managers of each of our live objects: so many times do `managedFields` name its
     /// fields.
     pub fn with_managers(managers: usize) -> Result<Self> {
-        Self::answered(full_stack(managers)?)
+        Self::answered(full_stack(managers, REPLICAS)?)
+    }
+
+    /// The base after the autoscaler has added a replica.
+    pub fn scaled() -> Result<Self> {
+        Self::answered(full_stack(1, REPLICAS + 1)?)
     }
 
     /// The base among other steps' observed and desired resources and context, of about so many bytes, each of about so
     /// many.
     pub fn with_neighbours(bytes: usize, each: usize) -> Result<Self> {
-        let mut request = full_stack(1)?;
+        let mut request = full_stack(1, REPLICAS)?;
         let count = bytes / each;
         let (observed, desired) =
             (request.observed.get_or_insert_default(), request.desired.get_or_insert_default());
@@ -59,6 +64,21 @@ impl Workload {
         caller::encode(&self.request).into()
     }
 
+    /// The same about another model, whose name is as long.
+    pub fn wire_about(&self, number: usize) -> Result<Bytes> {
+        let (name, other) = (NAME.as_bytes(), format!("m-{number:05}"));
+        ensure!(other.len() == name.len(), "{other} is not as long as {NAME}");
+        let mut wire = caller::encode(&self.request);
+        let mut at = 0;
+        while let Some(rest) = wire.get_mut(at..).filter(|rest| rest.len() >= name.len()) {
+            if rest.starts_with(name) {
+                rest.get_mut(..name.len()).unwrap_or_default().copy_from_slice(other.as_bytes());
+            }
+            at += 1;
+        }
+        Ok(wire.into())
+    }
+
     /// How many bytes that has.
     pub fn size(&self) -> u64 {
         self.request.encoded_len() as u64
@@ -76,8 +96,14 @@ impl Workload {
     }
 }
 
+/// The model in `examples/full-stack`.
+const NAME: &str = "llama-3";
+
+/// How many of it run there.
+const REPLICAS: u32 = 2;
+
 /// What Crossplane sends about `examples/full-stack`.
-fn full_stack(managers: usize) -> Result<RunFunctionRequest> {
+fn full_stack(managers: usize, replicas: u32) -> Result<RunFunctionRequest> {
     let folder = root().join("examples/full-stack");
     let mut preview = Preview::read(&Args {
         composite: folder.join("xr.yaml"),
@@ -90,6 +116,13 @@ fn full_stack(managers: usize) -> Result<RunFunctionRequest> {
     })?;
     for object in preview.observed.values_mut() {
         if let Some(live) = object.pointer_mut("/status/atProvider/manifest") {
+            if live.pointer("/status/availableReplicas").is_some() {
+                for at in ["/spec/deploymentConfig/replicas", "/status/replicas", "/status/availableReplicas"]
+                {
+                    *live.pointer_mut(at).context("the model server says nothing of its replicas")? =
+                        json!(replicas);
+                }
+            }
             manage(live, "provider-kubernetes", managers);
         }
     }

@@ -57,7 +57,7 @@ pub struct Settings {
 }
 
 /// The composite resource's identity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Composite {
     /// As observed.
     pub api_version: String,

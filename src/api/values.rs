@@ -12,7 +12,7 @@ pub(crate) const LABEL_VALUE_MAX: usize = 63;
 pub(super) const DNS_NAME_MAX: usize = 253;
 
 /// The model's name: the stem of every composed name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModelName(String);
 
 impl ModelName {

@@ -11,8 +11,11 @@ use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::function;
-use crate::server::{Address, MessageSize, Options, Server, Transport, limits, shutdown};
+use crate::function::{self, Memory};
+use crate::server::{Address, Answered, MessageSize, Options, Server, Transport, limits, shutdown};
+
+/// What the answers that are remembered may take together: those for some four hundred models.
+const REMEMBERED: usize = 16 * 1024 * 1024;
 
 /// How to serve.
 #[derive(Debug, Clone, clap::Args)]
@@ -64,7 +67,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     let result = runtime.block_on(async {
         // Before binding: see there.
         let shutdown = shutdown::on_signals().context("cannot listen to signals")?;
-        let server = Server::bind(Arc::new(|request| function::run(&request)), &options).await?;
+        let memory = Memory::of(REMEMBERED);
+        let function = move |request| {
+            let (response, is_known) = function::run_again(&request, &memory);
+            Answered { response, is_known }
+        };
+        let server = Server::bind(Arc::new(function), &options).await?;
         Ok(server.serve(shutdown).await?)
     });
     // Calls that did not end in time are not waited for here either.

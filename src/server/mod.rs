@@ -36,7 +36,7 @@ mod tls;
 
 pub use address::{Address, AddressError};
 pub use limits::{MessageSize, MessageSizeError};
-pub use service::Function;
+pub use service::{Answered, Function};
 pub use shutdown::Shutdown;
 pub use tls::TlsError;
 

@@ -12,8 +12,23 @@ use crate::protocol::look_into;
 use crate::protocol::service::function_runner_service_server::FunctionRunnerService;
 use crate::protocol::view::{RunFunctionRequest, RunFunctionResponse};
 
-/// What is served: a pure function of the request.
-pub type Function = Arc<dyn Fn(RunFunctionRequest) -> RunFunctionResponse + Send + Sync>;
+/// What is served. What it says depends on the request alone.
+pub type Function = Arc<dyn Fn(RunFunctionRequest) -> Answered + Send + Sync>;
+
+/// What a call comes to.
+#[derive(Debug, Default)]
+pub struct Answered {
+    /// What is sent.
+    pub response: RunFunctionResponse,
+    /// Whether it was decided for an earlier call, by which nothing has changed since.
+    pub is_known: bool,
+}
+
+impl From<RunFunctionResponse> for Answered {
+    fn from(response: RunFunctionResponse) -> Self {
+        Self { response, is_known: false }
+    }
+}
 
 /// Calls the function.
 pub(super) struct Runner {
@@ -25,16 +40,16 @@ pub(super) struct Runner {
 
 impl Runner {
     /// What the function says, and how long it took; `None` where it panicked.
-    async fn run(&self, request: RunFunctionRequest) -> Option<(RunFunctionResponse, Duration)> {
+    async fn run(&self, request: RunFunctionRequest) -> Option<(Answered, Duration)> {
         let function = Arc::clone(&self.function);
         let metrics = self.metrics.clone();
         let small = request.size() <= self.at_once;
         let run = move || {
             let begin = Instant::now();
-            let response = function(request);
+            let answered = function(request);
             let duration = begin.elapsed();
-            metrics.ran(duration, &response);
-            (response, duration)
+            metrics.ran(duration, &answered);
+            (answered, duration)
         };
         if small {
             // Nothing that a panic may leave half done is used again: the request goes with it.
@@ -60,7 +75,7 @@ impl FunctionRunnerService for Runner {
         let tag = request.tag().to_owned();
         let composite =
             tracing::enabled!(tracing::Level::DEBUG).then(|| request.observed_composite()).flatten();
-        let Some((response, duration)) = self.run(request).await else {
+        let Some((Answered { response, is_known }, duration)) = self.run(request).await else {
             tracing::error!(tag, "the function panicked");
             return Err(Status::internal("the function panicked: its log says where"));
         };
@@ -72,6 +87,7 @@ impl FunctionRunnerService for Runner {
             "xr-namespace" = composite.namespace,
             "xr-name" = composite.name,
             ?duration,
+            known = is_known,
             results = response.results.len(),
             "ran"
         );

@@ -10,13 +10,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use function_inference::cli::render::call::{self, Scene as Call};
 use function_inference::cli::render::crossplane::Outcome;
 use function_inference::cli::render::pipeline::Pipeline;
 use function_inference::cli::render::{Preview, print};
 use function_inference::cli::yaml::{self, Document};
-use function_inference::function;
+use function_inference::function::{self, Memory};
 use function_inference::protocol::caller;
 use function_inference::protocol::official::{RunFunctionResponse, Severity, Status};
 use serde::Deserialize;
@@ -254,6 +255,9 @@ fn document(value: &Value) -> Document {
     yaml::parse(Path::new("scene.yaml"), &stream).unwrap().remove(0)
 }
 
+/// What was answered in all scenes.
+static MEMORY: LazyLock<Memory> = LazyLock::new(|| Memory::of(1024 * 1024));
+
 /// Calls the function as `render` does, twice.
 fn answer(preview: &Preview) -> Answer {
     let scene = Call {
@@ -270,6 +274,11 @@ fn answer(preview: &Preview) -> Answer {
             &scene,
             &mut |request| {
                 let response = caller::call(request, function::run)?;
+                // Whatever was asked before by this test and others, often of the same name: it is the same answer.
+                for _ in 0..2 {
+                    let remembered = caller::call(request, |it| function::run_again(it, &MEMORY).0)?;
+                    assert_eq!(remembered, response, "what is remembered is what would be decided");
+                }
                 last = Some(response.clone());
                 Ok(response)
             },

@@ -39,7 +39,7 @@ fn counting() -> (Arc<AtomicUsize>, Function) {
         std::thread::yield_now();
         let meta = ResponseMeta { tag: request.tag().to_owned(), ttl: None };
         *running.lock().unwrap() -= 1;
-        RunFunctionResponse { meta: Some(meta), ..RunFunctionResponse::default() }
+        RunFunctionResponse { meta: Some(meta), ..RunFunctionResponse::default() }.into()
     });
     (most, function)
 }

@@ -24,7 +24,7 @@ fn meeting(size: usize) -> Function {
         let (count, _) = changed.wait_timeout_while(count, BOUND, |count| *count < size).unwrap();
         assert_eq!(*count, size, "the others did not come");
         let meta = ResponseMeta { tag: request.tag().to_owned(), ttl: None };
-        RunFunctionResponse { meta: Some(meta), ..RunFunctionResponse::default() }
+        RunFunctionResponse { meta: Some(meta), ..RunFunctionResponse::default() }.into()
     })
 }
 
@@ -97,7 +97,7 @@ async fn small_requests_are_answered_by_the_thread_that_has_read_them() {
     let (sender, threads) = std::sync::mpsc::channel();
     let function: Function = Arc::new(move |_| {
         let _ = sender.send(std::thread::current().id());
-        RunFunctionResponse::default()
+        RunFunctionResponse::default().into()
     });
     let server = Running::start(function, &Options { at_once: 1024, ..options() }).await;
     let mut client = server.client();

@@ -161,14 +161,14 @@ fn response(request: &view::RunFunctionRequest) -> view::RunFunctionResponse {
 
 /// Answers with the tag.
 pub(crate) fn echo() -> Function {
-    Arc::new(|request| response(&request))
+    Arc::new(|request| response(&request).into())
 }
 
 /// Answers with the tag and one result of this severity.
 pub(crate) fn complaining(severity: Severity) -> Function {
     Arc::new(move |request| {
         let result = view::Result { severity: severity.into(), ..view::Result::default() };
-        view::RunFunctionResponse { results: vec![result], ..response(&request) }
+        view::RunFunctionResponse { results: vec![result], ..response(&request) }.into()
     })
 }
 
@@ -176,7 +176,7 @@ pub(crate) fn complaining(severity: Severity) -> Function {
 pub(crate) fn touchy() -> Function {
     Arc::new(|request| {
         assert_ne!(request.tag(), "panic", "as told");
-        response(&request)
+        response(&request).into()
     })
 }
 
@@ -199,7 +199,7 @@ impl Gate {
             let _opened = changed
                 .wait_timeout_while(open.lock().unwrap(), BOUND, |open| !*open)
                 .expect("no thread panics here");
-            response(&request)
+            response(&request).into()
         });
         (gate, function)
     }

@@ -7,6 +7,7 @@
 //! | `grpc_server_msg_received_total`, `grpc_server_msg_sent_total` | as started | messages |
 //! | `function_inference_run_duration_seconds` | | a histogram of the function's own time |
 //! | `function_inference_results_total` | `severity` | results given to Crossplane |
+//! | `function_inference_known_total` | | calls answered with what was decided for an earlier one |
 //! | `function_inference_build_info` | `version` | always 1 |
 
 use std::time::Duration;
@@ -19,7 +20,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use self::calls::Calls;
-use crate::protocol::view::{RunFunctionResponse, Severity};
+use super::Answered;
+use crate::protocol::view::Severity;
 
 pub(super) mod calls;
 pub(super) mod listener;
@@ -34,6 +36,7 @@ pub(super) struct Metrics {
     pub(super) calls: Calls,
     run_duration: Histogram,
     results: Family<ResultLabels, Counter>,
+    known: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -65,12 +68,13 @@ impl Metrics {
         for severity in [Severity::Fatal, Severity::Warning, Severity::Normal] {
             drop(results.get_or_create(&ResultLabels { severity: SeverityLabel(severity) }));
         }
-        Self { calls: Calls::new(), run_duration: Histogram::new(DURATION_BUCKETS_SECONDS), results }
+        let run_duration = Histogram::new(DURATION_BUCKETS_SECONDS);
+        Self { calls: Calls::new(), run_duration, results, known: Counter::default() }
     }
 
     /// What a scrape sees.
     pub(super) fn registry(&self) -> Registry {
-        let Self { calls, run_duration, results } = self;
+        let Self { calls, run_duration, results, known } = self;
         let mut registry = Registry::default();
         calls.register(&mut registry);
         // The encoder ends each help text with a full stop, and each counter's name with `_total`.
@@ -81,6 +85,11 @@ impl Metrics {
             run_duration.clone(),
         );
         own.register("results", "Total number of results given to Crossplane", results.clone());
+        own.register(
+            "known",
+            "Total number of calls answered with what was decided for an earlier one",
+            known.clone(),
+        );
         let build = Family::<BuildLabels, ConstGauge>::new_with_constructor(|| ConstGauge::new(1));
         drop(build.get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") }));
         own.register("build_info", "The version that is running", build);
@@ -88,8 +97,10 @@ impl Metrics {
     }
 
     /// One call of the function.
-    pub(super) fn ran(&self, duration: Duration, response: &RunFunctionResponse) {
+    pub(super) fn ran(&self, duration: Duration, answered: &Answered) {
+        let Answered { response, is_known } = answered;
         self.run_duration.observe(duration.as_secs_f64());
+        self.known.inc_by(u64::from(*is_known));
         for result in &response.results {
             self.results.get_or_create(&ResultLabels { severity: SeverityLabel(result.severity()) }).inc();
         }

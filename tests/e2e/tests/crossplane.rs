@@ -207,6 +207,9 @@ async fn live_and_rest(stage: &Stage) -> Result<String> {
         );
     }
 
+    for model in &models {
+        is_known_at_rest(stage, model).await?;
+    }
     let changed = Instant::now();
     for model in &models {
         follows_a_change(stage, model).await?;
@@ -259,6 +262,21 @@ fn says_what_it_promises(live: &Value, model: &Model, example: &str) -> Result<(
         ensure!(seen == (status, reason), "{kind} is {seen:?}, not {status}, {reason}");
     }
     Ok(())
+}
+
+/// Crossplane asks again whenever anything has changed, and what is of no interest changes nothing that was decided.
+async fn is_known_at_rest(stage: &Stage, model: &Model) -> Result<()> {
+    let before = stage.crossplane.function.calls(&model.xr)?;
+    let mut noted = model.xr.clone();
+    set(&mut noted, "metadata.annotations", json!({"example.org/note": "of no interest"}));
+    stage.cluster().apply(&noted, APPLICATION).await?;
+    let what = format!("the answer to a call for {} is known", describe(&model.xr));
+    until(&what, LIMIT, async || {
+        let known = stage.crossplane.function.known(&model.xr)?;
+        let since = known.get(before..).unwrap_or_default();
+        Ok(if since.contains(&true) { Look::Ok(()) } else { Look::Err(format!("{} calls", since.len())) })
+    })
+    .await
 }
 
 /// A new image reaches the object on the target cluster, and the pods.

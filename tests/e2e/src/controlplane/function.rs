@@ -59,13 +59,18 @@ impl Function {
 
     /// How often it has been called for a composite resource.
     pub fn calls(&self, xr: &Value) -> Result<usize> {
+        Ok(self.known(xr)?.len())
+    }
+
+    /// Of each of these calls, whether the answer was known from an earlier one.
+    pub fn known(&self, xr: &Value) -> Result<Vec<bool>> {
         let whose = ["/metadata/namespace", "/metadata/name"].map(|pointer| text(xr, pointer));
         let log = self.server.log()?;
         let calls = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter(|line| {
             text(line, "/message") == "ran"
                 && ["/xr-namespace", "/xr-name"].map(|key| text(line, key)) == whose
         });
-        Ok(calls.count())
+        Ok(calls.map(|line| line["known"] == true).collect())
     }
 }
 

@@ -48,7 +48,7 @@ impl Played {
             metrics_address: None,
             grace: limits::GRACE,
         };
-        let server = Server::bind(Arc::new(move |request| answer(&request)), &options).await?;
+        let server = Server::bind(Arc::new(move |request| answer(&request).into()), &options).await?;
         let endpoint = server.address();
         let (running, stopped) = shutdown::channel();
         // Whether it failed is seen by what is not composed.

@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::api::settings::{GatewayChoice, Settings, Transport, Ttl};
+pub use self::memory::Memory;
+use crate::api::settings::Ttl;
 use crate::api::{self, Problem, cluster_extension};
 use crate::cluster;
-use crate::compose::{ComposeError, compose};
-use crate::deliver::{self, GATEWAY_CLASSES, GATEWAYS, Lookup, Means, deliver};
-use crate::kinds::Foreign;
+use crate::compose::ComposeError;
 use crate::observe;
-use crate::plan::keys::Key;
-use crate::plan::plan;
 use crate::protocol::view::{
     Condition, Ready, ResponseMeta, Result as Outcome, RunFunctionRequest, RunFunctionResponse, Status,
 };
 use crate::protocol::{Fault, StructError, desired, join, look_into};
-use crate::report::{self, ConditionType, Event, Report, Severity, Truth, report};
+use crate::report::{self, Event, Severity, Truth};
+
+mod memory;
+mod model_stack;
 
 /// What Crossplane's client receives at most, and no flag of it changes that (crossplane v2.3, grpc-go's default).
 pub const RESPONSE_LIMIT: usize = 4 * 1024 * 1024;
@@ -103,6 +103,11 @@ impl Job {
 
 /// Answers one call.
 pub fn run(request: &RunFunctionRequest) -> RunFunctionResponse {
+    run_again(request, &Memory::default()).0
+}
+
+/// Answers one of many calls, and says whether the answer was known from an earlier one.
+pub fn run_again(request: &RunFunctionRequest, memory: &Memory) -> (RunFunctionResponse, bool) {
     let passed_through = RunFunctionResponse {
         meta: Some(ResponseMeta::new(request.tag(), TTL_WITHOUT_SETTINGS)),
         desired: request.desired.clone(),
@@ -115,118 +120,15 @@ pub fn run(request: &RunFunctionRequest) -> RunFunctionResponse {
     let answered = input
         .and_then(|input| match (job, input) {
             (Job::ClusterExtension, Some(input)) => {
-                cluster_extension(request, &input, passed_through.clone())
+                Ok((cluster_extension(request, &input, passed_through.clone())?, false))
             }
-            (_, input) => model_stack(request, input.as_ref(), passed_through.clone()),
+            (_, input) => model_stack::answer(request, input.as_ref(), passed_through.clone(), memory),
         })
-        .and_then(|response| match response.size() {
+        .and_then(|(response, is_known)| match response.size() {
             bytes if bytes > RESPONSE_LIMIT => Err(FunctionError::TooLarge { bytes, others }),
-            _ => Ok(response),
+            _ => Ok((response, is_known)),
         });
-    answered.unwrap_or_else(|error| fatal(passed_through, job, &error))
-}
-
-fn model_stack(
-    request: &RunFunctionRequest,
-    input: Option<&api::Document>,
-    mut response: RunFunctionResponse,
-) -> Result<RunFunctionResponse, FunctionError> {
-    let composite = request.observed_composite().ok_or(FunctionError::NoComposite)?;
-    let document = document("the composite resource", &composite)?;
-    let settings = api::read(&document, input).map_err(FunctionError::InvalidSpec)?;
-    refuse_taken_keys(&request.desired, |key| Key::parse(key).map(Key::as_str))?;
-
-    let objects = observed_objects(request, |key| Key::parse(key).is_some());
-    let mut observed = observe::read(&composite, objects.iter().map(|(key, bytes)| (*key, bytes.as_ref())))?;
-    let gateways = discovered(&settings).map(|lookup| {
-        let found = request.required(GATEWAYS);
-        if let Some(found) = &found {
-            observed.find_gateways(&settings.transport, found);
-        }
-        let Lookup { api_version, kind, namespace, labels } = lookup;
-        let requirements = response.requirements.get_or_insert_default();
-        requirements.labelled(GATEWAYS, api_version, kind, namespace, labels);
-        found.unwrap_or_default()
-    });
-    // After an error Crossplane asks for nothing.
-    let mut is_asking = gateways.is_some() && observed.gateways.is_none();
-    if let Some(Lookup { api_version, kind, namespace, labels }) = classes(&settings) {
-        match request.required(GATEWAY_CLASSES) {
-            Some(found) => observed.find_classes(&found),
-            None => is_asking = true,
-        }
-        let requirements = response.requirements.get_or_insert_default();
-        requirements.labelled(GATEWAY_CLASSES, api_version, kind, namespace, labels);
-    }
-    if settings.transport == Transport::Direct {
-        for key in Key::FOREIGN {
-            if let Some(found) = request.required(key.as_str()) {
-                observed.look_up(key, found.first().map(Bytes::as_ref))?;
-            }
-        }
-    }
-    let plan = plan(&settings, &observed).map_err(FunctionError::InvalidSpec)?;
-    let found_here = gateways.filter(|_| settings.transport == Transport::Direct);
-    if let (Some(found), Some(chosen)) = (&found_here, plan.gateway()) {
-        observed.look_up_among(Key::Gateway, chosen, found)?;
-    }
-
-    let Report { ready, conditions, status, events, incomplete, settled } = report(&plan, &observed);
-    if plan.forgets_route(&observed) && !is_asking {
-        let why = conditions.into_iter().find(|condition| condition.kind == ConditionType::GatewayReady);
-        return Err(FunctionError::RouteForgotten(why.map(|why| why.message).unwrap_or_default()));
-    }
-    let mut part = desired::Part::default();
-    for composed in compose(&plan)? {
-        let key = composed.key;
-        match deliver(&plan, composed) {
-            Means::Composed(object) => {
-                let ready = readiness(ready.get(&key) == Some(&true));
-                part.resource(key.as_str(), &object, ready)
-                    .map_err(|source| FunctionError::Write { what: key.as_str(), source })?;
-            }
-            // They are among what was found, and asking for them by name would depend on the answer.
-            Means::LookedUp(_) if key == Key::GatewayClass || key == Key::Gateway && found_here.is_some() => {
-            }
-            Means::LeftOut => {}
-            Means::LookedUp(foreign) => {
-                let Foreign { api_version, kind, metadata } = *foreign;
-                let requirements = response.requirements.get_or_insert_default();
-                let name = metadata.name.unwrap_or_default();
-                requirements.one(key.as_str(), api_version, kind, metadata.namespace, name);
-            }
-        }
-    }
-    let Settings { composite, ttl, .. } = &settings;
-    part.status(&composite.api_version, &composite.kind, &status, &request.desired)
-        .map_err(|source| FunctionError::Write { what: "the composite's status", source })?;
-
-    if incomplete {
-        part.unready();
-    }
-
-    response.meta = Some(meta(request, *ttl, settled));
-    response.desired.push(part.encode());
-    response.conditions = conditions.iter().map(condition).collect();
-    response.results = events.into_iter().map(outcome).collect();
-    Ok(response)
-}
-
-/// Where the Gateways can be seen, where one of them is to be found.
-fn discovered(settings: &Settings) -> Option<Lookup> {
-    match settings.routing.as_ref()?.gateway {
-        GatewayChoice::Named(_) => None,
-        GatewayChoice::Discovered(_) => {
-            Some(deliver::gateways(&settings.transport, settings.composite.namespace.as_deref()))
-        }
-    }
-}
-
-/// Where the Gateways' classes can be seen, where one of them is to say what implements the Gateway. On another cluster an
-/// Object looks at the one.
-fn classes(settings: &Settings) -> Option<Lookup> {
-    let is_told = settings.routing.as_ref()?.implementation.is_none();
-    (is_told && settings.transport == Transport::Direct).then(deliver::gateway_classes)
+    answered.unwrap_or_else(|error| (fatal(passed_through, job, &error), false))
 }
 
 fn cluster_extension(
