@@ -116,7 +116,7 @@ fn full_stack(managers: usize, replicas: u32) -> Result<RunFunctionRequest> {
     })?;
     for object in preview.observed.values_mut() {
         if let Some(live) = object.pointer_mut("/status/atProvider/manifest") {
-            if live.pointer("/status/availableReplicas").is_some() {
+            if live.get("kind") == Some(&json!("VLLMRuntime")) {
                 for at in ["/spec/deploymentConfig/replicas", "/status/replicas", "/status/availableReplicas"]
                 {
                     *live.pointer_mut(at).context("the model server says nothing of its replicas")? =

@@ -3,7 +3,7 @@
 
 #![allow(clippy::doc_markdown, reason = "these comments are the schema's descriptions, which are plain text")]
 
-use serde_json::Value;
+use serde_json_borrow::Value;
 
 use super::body_based_router::{self, BodyBasedRouter, ExtensionGateway};
 use super::model_stack::{GROUP, Ttl, VERSION};
@@ -100,12 +100,12 @@ object! {
 }
 
 /// Whether that is an Input of this kind, right or wrong.
-pub fn is_asked_for(input: &Document) -> bool {
+pub fn is_asked_for(input: &Document<'_>) -> bool {
     input.kind.as_str() == Some(KIND)
 }
 
 /// Reads a cluster's composite resource and the step's Input.
-pub fn read(composite: &Document, input: &Document) -> Result<Extension, Vec<Problem>> {
+pub fn read(composite: &Document<'_>, input: &Document<'_>) -> Result<Extension, Vec<Problem>> {
     let (spec, router, mut input_problems) = read_spec(input)?;
     if input_problems.doubt(&Path::dotted("specPath")) {
         return Err(input_problems.in_order(ExtensionSpec::SHAPE));
@@ -121,7 +121,7 @@ pub fn read(composite: &Document, input: &Document) -> Result<Extension, Vec<Pro
 }
 
 /// Every problem of an Input that can be seen without a composite.
-pub(super) fn read_input(input: &Document) -> Vec<Problem> {
+pub(super) fn read_input(input: &Document<'_>) -> Vec<Problem> {
     match read_spec(input) {
         Ok((_, _, problems)) => problems.in_order(ExtensionSpec::SHAPE),
         Err(problems) => problems,
@@ -134,7 +134,7 @@ pub(super) const fn input_fields() -> &'static Shape {
 }
 
 /// Where the fields of a cluster's composite are that are ours, and which there are.
-pub(super) fn block_fields(input: &Document) -> (Path, &'static Shape) {
+pub(super) fn block_fields(input: &Document<'_>) -> (Path, &'static Shape) {
     let spec = read_spec(input).map(|(spec, _, _)| spec).unwrap_or_default();
     (Path::dotted(base(&spec)).join(&Path::dotted(BLOCK)), Block::SHAPE)
 }
@@ -144,7 +144,7 @@ fn base(spec: &ExtensionSpec) -> &str {
 }
 
 /// The Input's fields, those about the router completed: all of its problems can be seen without a composite.
-fn read_spec(input: &Document) -> Result<(ExtensionSpec, Router, Problems), Vec<Problem>> {
+fn read_spec(input: &Document<'_>) -> Result<(ExtensionSpec, Router, Problems), Vec<Problem>> {
     let mut problems = Problems::new(Source::Input, Path::dotted("spec"));
     let known = format!("{GROUP}/{VERSION}");
     if input.api_version.as_str() != Some(&known) {
@@ -174,7 +174,7 @@ fn release(spec: &ExtensionSpec) -> InferenceRelease {
 }
 
 fn settle(
-    composite: &Document,
+    composite: &Document<'_>,
     spec: ExtensionSpec,
     router: Router,
     problems: &mut Problems,
@@ -271,7 +271,7 @@ fn settle(
     Some(extension)
 }
 
-fn config_name(value: &Value, path: Path, want: &str, problems: &mut Problems) -> Option<String> {
+fn config_name(value: &Value<'_>, path: Path, want: &str, problems: &mut Problems) -> Option<String> {
     let name = value.as_str().filter(|name| name.len() <= values::DNS_NAME_MAX && values::is_dns_name(name));
     if name.is_none() {
         problems.add_at(path, shown(value), want);
@@ -280,8 +280,9 @@ fn config_name(value: &Value, path: Path, want: &str, problems: &mut Problems) -
 }
 
 /// The flag, unless it is true.
-fn missing(apps: &Value, base: &str, flag: &str) -> Option<MissingFlag> {
-    let value = flag.split('.').try_fold(apps, |value, field| value.get(field)).cloned().unwrap_or_default();
+fn missing(apps: &Value<'_>, base: &str, flag: &str) -> Option<MissingFlag> {
+    let value = flag.split('.').try_fold(apps, |value, field| value.as_object()?.get(field));
+    let value = value.cloned().unwrap_or_default();
     (value.as_bool() != Some(true))
         .then(|| MissingFlag { path: format!("{base}.{flag}"), seen: shown(&value) })
 }

@@ -1,23 +1,20 @@
 use serde_json::{Value, json};
 
 use super::cluster_extension::{is_asked_for, read};
+use super::fixtures::document;
 use super::settings::{
     Caller, Chart, Delivery, Extension, GatewayPlace, InferenceRelease, MissingFlag, ProviderConfigKind,
     Router, Target, Wanted,
 };
 use super::{Document, composite_fields, problems, read_input};
 
-fn document(value: Value) -> Document {
-    value.into()
-}
-
-fn input(spec: &Value) -> Document {
+fn input(spec: &Value) -> Document<'static> {
     document(json!({
         "apiVersion": "inference.fn.crossplane.io/v1beta1", "kind": "ClusterExtension", "spec": spec,
     }))
 }
 
-fn cluster(apps: &Value) -> Document {
+fn cluster(apps: &Value) -> Document<'static> {
     document(json!({
         "apiVersion": "example.com/v1", "kind": "Cluster",
         "metadata": {"name": "gpu", "namespace": "clusters"},
@@ -33,7 +30,7 @@ fn wanted(extension: Extension) -> Wanted {
     extension.wanted.unwrap()
 }
 
-fn sentences(composite: &Document, input: &Document) -> Vec<String> {
+fn sentences(composite: &Document<'_>, input: &Document<'_>) -> Vec<String> {
     problems(composite, Some(input)).iter().map(ToString::to_string).collect()
 }
 

@@ -225,8 +225,7 @@ fn base(source: Source, path: &str) -> (Value, Value) {
 }
 
 fn verdict(xr: &Value, input: &Value) -> Result<Settings, Vec<String>> {
-    let document = |value: &Value| Document::from(value.clone());
-    read(&document(xr), Some(&document(input)))
+    read(&Document::from(xr), Some(&Document::from(input)))
         .map_err(|found| found.iter().map(ToString::to_string).collect())
 }
 

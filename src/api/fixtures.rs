@@ -9,7 +9,12 @@ use super::settings::{
     Monitors, Network, Picker, PriorityHook, ProviderConfigKind, Replicas, RouteBy, Routing, Runtime,
     Scaling, Settings, Target, Toggle, Transport, Ttl,
 };
-use super::{Duration, Host, ModelName, Namespace};
+use super::{Document, Duration, Host, ModelName, Namespace};
+
+/// What was written, for as long as a test may need it.
+pub(crate) fn document(value: serde_json::Value) -> Document<'static> {
+    Document::from(&*Box::leak(Box::new(value)))
+}
 
 /// A model as the shortest manifest on the default platform asks for it.
 pub(crate) fn llm() -> Settings {

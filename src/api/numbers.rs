@@ -2,7 +2,7 @@
 //!
 //! A type carries its bounds once: its schema and its reader both take them from here.
 
-use serde_json::Value;
+use serde_json_borrow::Value;
 
 use super::problem::Problems;
 use super::reading::{Node, Read};
@@ -26,7 +26,7 @@ impl<const MIN: i64, const MAX: i64> Read for Int<MIN, MAX> {
 }
 
 /// `2.0` is a whole number to the API server too.
-fn whole(value: &Value) -> Option<i64> {
+fn whole(value: &Value<'_>) -> Option<i64> {
     value.as_i64().or_else(|| value.as_f64().filter(|it| it.fract() == 0.0)?.to_string().parse().ok())
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use serde_json::Value;
+use serde_json_borrow::Value;
 
 use super::shape::Shape;
 
@@ -100,18 +100,18 @@ impl fmt::Display for Problem {
 }
 
 /// A value as a problem shows it: short, and never more than one line.
-pub(super) fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value<'_>) -> String {
     const MAX: usize = 64;
     match value {
         Value::Null => "missing".to_owned(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::Array(entries) => format!("a list of {}", entries.len()),
         Value::Object(_) => "an object".to_owned(),
-        Value::String(text) if hides_credentials(text) => {
+        Value::Str(text) if hides_credentials(text) => {
             "a URL with credentials, which is not shown".to_owned()
         }
-        Value::String(text) if text.chars().count() <= MAX => value.to_string(),
-        Value::String(text) => {
+        Value::Str(text) if text.chars().count() <= MAX => value.to_string(),
+        Value::Str(text) => {
             let start: String = text.chars().take(MAX).collect();
             let mut shown = Value::from(start).to_string();
             // Infallible: writing into a String.
@@ -187,8 +187,6 @@ impl Problems {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::{Path, Problems, Source, Step, shown};
 
     #[test]
@@ -204,10 +202,11 @@ mod tests {
 
     #[test]
     fn values_are_shown_short_and_without_passwords() {
-        assert_eq!(shown(&json!("a\nb")), r#""a\nb""#);
-        assert_eq!(shown(&json!("http://me:secret@host")), "a URL with credentials, which is not shown");
+        let shown = |value: &str| shown(&value.into());
+        assert_eq!(shown("a\nb"), r#""a\nb""#);
+        assert_eq!(shown("http://me:secret@host"), "a URL with credentials, which is not shown");
         assert_eq!(
-            shown(&json!("a".repeat(70))),
+            shown(&"a".repeat(70)),
             format!(r#""{}" and more, 70 characters in all"#, "a".repeat(64))
         );
     }

@@ -1,6 +1,6 @@
 //! From what people wrote to `Settings`, or to everything that is wrong with it.
 
-use serde_json::Value;
+use serde_json_borrow::Value;
 
 use super::cluster_extension;
 use super::llm_inference::{self, Spec};
@@ -14,49 +14,46 @@ use super::values::{ModelName, Namespace};
 
 /// What is read of a Kubernetes object; the rest may be large, and is skipped.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Document {
+pub struct Document<'a> {
     /// Group and version.
-    pub api_version: Value,
+    pub api_version: Value<'a>,
     /// Kind.
-    pub kind: Value,
+    pub kind: Value<'a>,
     /// Name and namespace.
-    pub metadata: Metadata,
+    pub metadata: Metadata<'a>,
     /// What was asked for.
-    pub spec: Value,
+    pub spec: Value<'a>,
 }
 
 /// What is read of an object's metadata.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Metadata {
+pub struct Metadata<'a> {
     /// Its name.
-    pub name: Value,
+    pub name: Value<'a>,
     /// Its namespace; none for a cluster-scoped object.
-    pub namespace: Value,
+    pub namespace: Value<'a>,
     /// When it was created; none for a manifest that never was applied.
-    pub creation_timestamp: Value,
+    pub creation_timestamp: Value<'a>,
 }
 
 /// Metadata that is no object reads as none, and is reported by what is missing in it.
-impl From<Value> for Document {
-    fn from(mut whole: Value) -> Self {
-        fn take(object: &mut Value, field: &str) -> Value {
-            object.get_mut(field).map(Value::take).unwrap_or_default()
-        }
-        let mut metadata = take(&mut whole, "metadata");
+impl<'a> From<&'a serde_json::Value> for Document<'a> {
+    fn from(whole: &'a serde_json::Value) -> Self {
+        let at = |pointer| whole.pointer(pointer).map(Value::from).unwrap_or_default();
         Self {
-            api_version: take(&mut whole, "apiVersion"),
-            kind: take(&mut whole, "kind"),
+            api_version: at("/apiVersion"),
+            kind: at("/kind"),
             metadata: Metadata {
-                name: take(&mut metadata, "name"),
-                namespace: take(&mut metadata, "namespace"),
-                creation_timestamp: take(&mut metadata, "creationTimestamp"),
+                name: at("/metadata/name"),
+                namespace: at("/metadata/namespace"),
+                creation_timestamp: at("/metadata/creationTimestamp"),
             },
-            spec: take(&mut whole, "spec"),
+            spec: at("/spec"),
         }
     }
 }
 
-impl Document {
+impl Document<'_> {
     fn group_version_kind(&self) -> (&str, &str) {
         (self.api_version.as_str().unwrap_or_default(), self.kind.as_str().unwrap_or_default())
     }
@@ -65,7 +62,7 @@ impl Document {
 /// Reads a composite resource and the step's Input.
 ///
 /// Nothing else is looked at: what may not change on a live model is for those to refuse who see the live objects.
-pub fn read(composite: &Document, input: Option<&Document>) -> Result<Settings, Vec<Problem>> {
+pub fn read(composite: &Document<'_>, input: Option<&Document<'_>>) -> Result<Settings, Vec<Problem>> {
     let (stack, mut input_problems) = match input {
         Some(input) => read_stack(input)?,
         None => (StackSpec::default(), Problems::new(Source::Input, Path::dotted("spec"))),
@@ -100,7 +97,7 @@ pub fn read(composite: &Document, input: Option<&Document>) -> Result<Settings, 
 }
 
 /// Every problem of a composite and its Input, whichever job that asks for.
-pub fn problems(composite: &Document, input: Option<&Document>) -> Vec<Problem> {
+pub fn problems(composite: &Document<'_>, input: Option<&Document<'_>>) -> Vec<Problem> {
     match input {
         Some(input) if cluster_extension::is_asked_for(input) => {
             cluster_extension::read(composite, input).err().unwrap_or_default()
@@ -110,12 +107,12 @@ pub fn problems(composite: &Document, input: Option<&Document>) -> Vec<Problem> 
 }
 
 /// The fields below `spec` of such an Input.
-pub fn input_fields(input: &Document) -> &'static Shape {
+pub fn input_fields(input: &Document<'_>) -> &'static Shape {
     if cluster_extension::is_asked_for(input) { cluster_extension::input_fields() } else { StackSpec::SHAPE }
 }
 
 /// Where a composite's fields are that are ours, by its Input, and which there are.
-pub fn composite_fields(input: Option<&Document>) -> (Path, &'static Shape) {
+pub fn composite_fields(input: Option<&Document<'_>>) -> (Path, &'static Shape) {
     match input {
         Some(input) if cluster_extension::is_asked_for(input) => cluster_extension::block_fields(input),
         _ => {
@@ -128,7 +125,7 @@ pub fn composite_fields(input: Option<&Document>) -> (Path, &'static Shape) {
 }
 
 /// Every problem of an Input that can be seen without a composite.
-pub fn read_input(input: &Document) -> Vec<Problem> {
+pub fn read_input(input: &Document<'_>) -> Vec<Problem> {
     if cluster_extension::is_asked_for(input) {
         return cluster_extension::read_input(input);
     }
@@ -139,7 +136,7 @@ pub fn read_input(input: &Document) -> Vec<Problem> {
 }
 
 /// The Input's fields, or why it is no Input that could be read.
-fn read_stack(input: &Document) -> Result<(StackSpec, Problems), Vec<Problem>> {
+fn read_stack(input: &Document<'_>) -> Result<(StackSpec, Problems), Vec<Problem>> {
     let mut problems = Problems::new(Source::Input, Path::dotted("spec"));
     let known = format!("{}/{}", model_stack::GROUP, model_stack::VERSION);
     let (api_version, kind) = input.group_version_kind();
@@ -159,7 +156,7 @@ fn read_stack(input: &Document) -> Result<(StackSpec, Problems), Vec<Problem>> {
 }
 
 /// Who the composite is. Another kind than ours has to be meant.
-fn read_identity(composite: &Document, spec_path_is_set: bool, problems: &mut Problems) -> Option<Identity> {
+fn read_identity(composite: &Document<'_>, spec_path_is_set: bool, problems: &mut Problems) -> Option<Identity> {
     let group_version = format!("{}/{}", llm_inference::GROUP, llm_inference::VERSION);
     let (api_version, kind) = composite.group_version_kind();
     if !spec_path_is_set {
@@ -191,7 +188,7 @@ fn read_identity(composite: &Document, spec_path_is_set: bool, problems: &mut Pr
         problems.add_at(Path::dotted("metadata.name"), shown(&metadata.name), want);
     }
     let namespace = metadata.namespace.as_str().filter(|text| !text.is_empty());
-    let malformed = namespace.is_none() && !matches!(&metadata.namespace, Value::Null | Value::String(_));
+    let malformed = namespace.is_none() && !matches!(&metadata.namespace, Value::Null | Value::Str(_));
     if malformed || namespace.is_some_and(|text| Namespace::parse(text).is_none()) {
         let want = "must be a namespace: lower-case letters, digits and dashes";
         problems.add_at(Path::dotted("metadata.namespace"), shown(&metadata.namespace), want);
@@ -207,12 +204,12 @@ fn read_identity(composite: &Document, spec_path_is_set: bool, problems: &mut Pr
 }
 
 /// The value that the fields live in. `path` starts with `spec`.
-pub(super) fn fields_at<'a>(composite: &'a Document, path: &str) -> Option<&'a Value> {
+pub(super) fn fields_at<'a>(composite: &'a Document<'_>, path: &str) -> Option<&'a Value<'a>> {
     let mut steps = Path::dotted(path).0.into_iter();
     steps.next();
     let fields = steps.try_fold(&composite.spec, |value, step| match step {
-        Step::Field(field) => value.get(&field),
-        Step::Index(index) => value.get(index),
+        Step::Field(field) => value.as_object()?.get(&field),
+        Step::Index(index) => value.as_array()?.get(index),
     });
     fields.filter(|fields| !fields.is_null())
 }

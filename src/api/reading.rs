@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map as JsonMap, Value};
+use serde_json::Map as JsonMap;
+use serde_json_borrow::{ObjectAsVec, Value};
 
 use super::problem::{Path, Problems, Step, shown};
 use super::shape::Shape;
@@ -22,7 +23,7 @@ pub(super) trait Read: Sized {
 /// A value and where it stands.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node<'a> {
-    pub(super) value: &'a Value,
+    pub(super) value: &'a Value<'a>,
     trail: Trail<'a>,
 }
 
@@ -54,7 +55,7 @@ impl Trail<'_> {
 
 impl<'a> Node<'a> {
     /// The value that the fields of a document's type live in.
-    pub(super) fn root(value: &'a Value) -> Self {
+    pub(super) fn root(value: &'a Value<'a>) -> Self {
         Self { value, trail: Trail::Root }
     }
 
@@ -77,7 +78,7 @@ impl<'a> Node<'a> {
         problems.add(&self.path(), seen, want);
     }
 
-    pub(super) fn object(&self, problems: &mut Problems) -> Option<&'a JsonMap<String, Value>> {
+    pub(super) fn object(&self, problems: &mut Problems) -> Option<&'a ObjectAsVec<'a>> {
         let object = self.value.as_object();
         if object.is_none() {
             self.refuse(problems, "must be an object");
@@ -88,7 +89,7 @@ impl<'a> Node<'a> {
     /// One field of the object that this is. A null is no value: the API server drops it.
     pub(super) fn field<T: Read>(
         &self,
-        object: &JsonMap<String, Value>,
+        object: &ObjectAsVec<'_>,
         name: &str,
         problems: &mut Problems,
     ) -> Option<T> {
@@ -96,10 +97,15 @@ impl<'a> Node<'a> {
         T::read(Node { value, trail: Trail::Field(&self.trail, name) }, problems)
     }
 
+    /// Whether that field of the object that this is was written.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.value.as_object().and_then(|object| object.get(field)).is_some_and(|value| !value.is_null())
+    }
+
     /// A problem for each of those fields that is not there.
-    pub(super) fn require(&self, object: &JsonMap<String, Value>, names: &[&str], problems: &mut Problems) {
+    pub(super) fn require(&self, names: &[&str], problems: &mut Problems) {
         for name in names {
-            if object.get(*name).is_none_or(Value::is_null) {
+            if !self.has(name) {
                 problems.add(&self.path_of(name), "missing", "it is required");
             }
         }
@@ -149,13 +155,14 @@ impl<T: Read, const MAX: usize> Read for Named<T, MAX> {
 
     fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
         let List(list) = List::<T, MAX>::read(node, problems)?;
-        let name = |entry: &'_ Value| entry.get("name").and_then(Value::as_str).map(str::to_owned);
+        let name = |entry: &'_ Value<'_>| entry.as_object()?.get("name")?.as_str().map(str::to_owned);
         let names: Vec<_> = node.value.as_array().into_iter().flatten().map(name).collect();
         for (index, name) in names.iter().enumerate() {
-            if name.is_some() && names.iter().take(index).any(|earlier| earlier == name) {
+            let Some(name) = name else { continue };
+            if names.iter().take(index).flatten().any(|earlier| earlier == name) {
                 let entry = Trail::Index(&node.trail, index);
                 let path = Trail::Field(&entry, "name").path();
-                problems.add(&path, shown(&Value::from(name.clone())), "an earlier entry has that name");
+                problems.add(&path, shown(&Value::from(name.as_str())), "an earlier entry has that name");
             }
         }
         Some(Self(list))
@@ -164,13 +171,13 @@ impl<T: Read, const MAX: usize> Read for Named<T, MAX> {
 
 /// An object that somebody else understands.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Free(pub(super) JsonMap<String, Value>);
+pub(super) struct Free(pub(super) JsonMap<String, serde_json::Value>);
 
 impl Read for Free {
     const SHAPE: &'static Shape = &Shape::Leaf;
 
     fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
-        node.object(problems).cloned().map(Self)
+        node.object(problems).map(|object| Self(object.into()))
     }
 }
 
@@ -204,7 +211,7 @@ impl<K: KeyRule, V: Read, const MAX: usize> Read for Map<K, V, MAX> {
                 continue;
             }
             if let Some(value) = V::read(Node { value, trail }, problems) {
-                map.insert(key.clone(), value);
+                map.insert(key.to_owned(), value);
             }
         }
         Some(Self(map, std::marker::PhantomData))
@@ -243,7 +250,7 @@ macro_rules! object {
                 problems: &mut $crate::api::problem::Problems,
             ) -> Option<Self> {
                 let object = node.object(problems)?;
-                $(node.require(object, &[$($required),*], problems);)?
+                $(node.require(&[$($required),*], problems);)?
                 let read = Self { $($field: node.field(object, $json, problems),)* };
                 $($crate::api::rules::$twin(&read, node, problems);)?
                 Some(read)

@@ -106,8 +106,7 @@ const NEVER_REACHED: &str = "must be at most 0.9 where the metric is kv-cache: t
 
 /// Twin of `ENV_VARIABLE`.
 pub(super) fn env_variable(variable: &EnvVariable, node: Node<'_>, problems: &mut Problems) {
-    let written = |field| node.value.get(field).is_some_and(|value| !value.is_null());
-    match (written("value"), written("secretKeyRef")) {
+    match (node.has("value"), node.has("secretKeyRef")) {
         (true, true) => {
             problems.add(&node.path_of("secretKeyRef"), "set", "must be left out where there is a value");
         }
@@ -123,9 +122,8 @@ pub(super) fn env_variable(variable: &EnvVariable, node: Node<'_>, problems: &mu
 /// Twin of `TOLERATION`, which is what the API server asks of a pod.
 pub(super) fn toleration(toleration: &Toleration, node: Node<'_>, problems: &mut Problems) {
     let Toleration { key, operator, value, effect, toleration_seconds } = toleration;
-    let written = |field| node.value.get(field).is_some_and(|value| !value.is_null());
     let exists = *operator == Some(Operator::Exists);
-    if key.is_none() && !written("key") && !exists {
+    if key.is_none() && !node.has("key") && !exists {
         let seen = if operator.is_some() { "Equal" } else { "missing" };
         problems.add(&node.path_of("operator"), seen, "must be Exists where there is no key");
     }

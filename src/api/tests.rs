@@ -3,12 +3,9 @@
 
 use serde_json::{Value, json};
 
+use super::fixtures::document;
 use super::settings::{RouteBy, Settings, Target, Transport};
-use super::{Document, Host, read};
-
-fn document(value: Value) -> Document {
-    value.into()
-}
+use super::{Host, read};
 
 /// A composite with the least that is needed, and these fields.
 pub(super) fn composite(fields: Value) -> Value {

@@ -73,7 +73,14 @@ struct Report {
 struct Input<'a> {
     document: &'a yaml::Document,
     root: &'a Node,
-    value: api::Document,
+    /// Without nulls.
+    json: Value,
+}
+
+impl Input<'_> {
+    fn read(&self) -> api::Document<'_> {
+        api::Document::from(&self.json)
+    }
 }
 
 fn check(documents: &[yaml::Document], report: &mut Report) {
@@ -92,7 +99,7 @@ fn check(documents: &[yaml::Document], report: &mut Report) {
             if let Some(first) = inputs.get(found) {
                 let reference = |field: &str| document.string(&format!("spec.compositeTypeRef.{field}"));
                 let kind = reference("apiVersion").zip(reference("kind"));
-                composed_kinds.extend(kind.map(|kind| (kind, cluster_extension::is_asked_for(&first.value))));
+                composed_kinds.extend(kind.map(|kind| (kind, cluster_extension::is_asked_for(&first.read()))));
             }
         } else {
             composites.push((document, api_version, kind));
@@ -102,7 +109,7 @@ fn check(documents: &[yaml::Document], report: &mut Report) {
     let mut lines = BTreeSet::new();
     for input in &inputs {
         report.checked += 1;
-        for problem in api::read_input(&input.value) {
+        for problem in api::read_input(&input.read()) {
             lines.insert(Line::new(input.document, input.root, &problem.path, problem.sentence()));
         }
         unknown_fields(input.document, input.root, &ROOT_OF_INPUT, &mut lines);
@@ -110,14 +117,14 @@ fn check(documents: &[yaml::Document], report: &mut Report) {
             unknown(
                 input.document,
                 fields,
-                api::input_fields(&input.value),
+                api::input_fields(&input.read()),
                 &mut Path::dotted("spec"),
                 &mut lines,
             );
         }
     }
     let (extensions, stacks): (Vec<_>, Vec<_>) =
-        inputs.iter().partition(|input| cluster_extension::is_asked_for(&input.value));
+        inputs.iter().partition(|input| cluster_extension::is_asked_for(&input.read()));
     // Which one a manifest would meet is for the cluster to say.
     if extensions.len() > 1 || stacks.len() > 1 {
         report
@@ -140,8 +147,9 @@ fn check(documents: &[yaml::Document], report: &mut Report) {
             continue;
         }
         report.checked += 1;
-        let value = composite(&document.root, api_version == own_kind);
-        for problem in api::problems(&value, only.map(|input| &input.value)) {
+        let json = composite(&document.root, api_version == own_kind);
+        let input = only.map(Input::read);
+        for problem in api::problems(&api::Document::from(&json), input.as_ref()) {
             lines.insert(match (problem.source, only) {
                 (Source::Input, Some(input)) => {
                     Line::new(input.document, input.root, &problem.path, problem.sentence())
@@ -152,7 +160,7 @@ fn check(documents: &[yaml::Document], report: &mut Report) {
         if is_own {
             unknown_fields(document, &document.root, &ROOT_OF_COMPOSITE, &mut lines);
         }
-        let (mut base, shape) = api::composite_fields(only.map(|input| &input.value));
+        let (mut base, shape) = api::composite_fields(input.as_ref());
         if let Some(fields) = document.root.get(&base.to_string()) {
             unknown(document, fields, shape, &mut base, &mut lines);
         }
@@ -208,13 +216,13 @@ fn steps(document: &yaml::Document) -> impl Iterator<Item = &Node> {
 
 /// An Input of ours; other functions' are none of our business.
 fn input<'a>(document: &'a yaml::Document, root: &'a Node) -> Option<Input<'a>> {
-    let value = root.to_json_without_nulls();
-    let group = value.get("apiVersion")?.as_str()?.split('/').next()?;
-    (group == model_stack::GROUP).then(|| Input { document, root, value: api::Document::from(value) })
+    let json = root.to_json_without_nulls();
+    let group = json.get("apiVersion")?.as_str()?.split('/').next()?;
+    (group == model_stack::GROUP).then_some(Input { document, root, json })
 }
 
 /// A composite as the API server would hand it to the function.
-fn composite(root: &Node, is_llm_inference: bool) -> api::Document {
+fn composite(root: &Node, is_llm_inference: bool) -> Value {
     /// Where `kubectl` puts what names no namespace.
     const NAMESPACE: &str = "default";
     /// What the API server appends to `generateName`.
@@ -232,7 +240,7 @@ fn composite(root: &Node, is_llm_inference: bool) -> api::Document {
             metadata.entry("namespace").or_insert_with(|| json!(NAMESPACE));
         }
     }
-    api::Document::from(value)
+    value
 }
 
 const ROOT_OF_COMPOSITE: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];

@@ -92,15 +92,6 @@ enum Job {
     ClusterExtension,
 }
 
-impl Job {
-    fn of(input: Option<&api::Document>) -> Self {
-        match input {
-            Some(input) if cluster_extension::is_asked_for(input) => Self::ClusterExtension,
-            _ => Self::ModelStack,
-        }
-    }
-}
-
 /// Answers one call.
 pub fn run(request: &RunFunctionRequest) -> RunFunctionResponse {
     run_again(request, &Memory::default()).0
@@ -115,30 +106,33 @@ pub fn run_again(request: &RunFunctionRequest, memory: &Memory) -> (RunFunctionR
         ..RunFunctionResponse::default()
     };
     let others = passed_through.size();
-    let input = join(&request.input).map(|input| document("the Input", &input)).transpose();
-    let job = Job::of(input.as_ref().ok().and_then(Option::as_ref));
-    let answered = input
-        .and_then(|input| match (job, input) {
-            (Job::ClusterExtension, Some(input)) => {
-                Ok((cluster_extension(request, &input, passed_through.clone())?, false))
-            }
-            (_, input) => model_stack::answer(request, input.as_ref(), passed_through.clone(), memory),
-        })
-        .and_then(|(response, is_known)| match response.size() {
-            bytes if bytes > RESPONSE_LIMIT => Err(FunctionError::TooLarge { bytes, others }),
-            _ => Ok((response, is_known)),
-        });
-    answered.unwrap_or_else(|error| (fatal(passed_through, job, &error), false))
+    let answer = |input: Option<&api::Document<'_>>| match input {
+        Some(input) if cluster_extension::is_asked_for(input) => {
+            let answered = cluster_extension(request, input, passed_through.clone());
+            (Job::ClusterExtension, answered.map(|response| (response, false)))
+        }
+        _ => (Job::ModelStack, model_stack::answer(request, input, passed_through.clone(), memory)),
+    };
+    let (job, answered) = match join(&request.input) {
+        None => answer(None),
+        Some(input) => read("the Input", &input, |input| answer(Some(input)))
+            .unwrap_or_else(|error| (Job::ModelStack, Err(error))),
+    };
+    let fitting = answered.and_then(|(response, is_known)| match response.size() {
+        bytes if bytes > RESPONSE_LIMIT => Err(FunctionError::TooLarge { bytes, others }),
+        _ => Ok((response, is_known)),
+    });
+    fitting.unwrap_or_else(|error| (fatal(passed_through, job, &error), false))
 }
 
 fn cluster_extension(
     request: &RunFunctionRequest,
-    input: &api::Document,
+    input: &api::Document<'_>,
     mut response: RunFunctionResponse,
 ) -> Result<RunFunctionResponse, FunctionError> {
     let composite = request.observed_composite().ok_or(FunctionError::NoComposite)?;
-    let document = document("the composite resource", &composite)?;
-    let extension = cluster_extension::read(&document, input).map_err(FunctionError::InvalidSpec)?;
+    let extension = read("the composite resource", &composite, |it| cluster_extension::read(it, input))?
+        .map_err(FunctionError::InvalidSpec)?;
     refuse_taken_keys(&request.desired, |key| cluster::Key::parse(key).map(cluster::Key::as_str))?;
 
     let mut observed =
@@ -184,13 +178,18 @@ fn meta(request: &RunFunctionRequest, ttl: Ttl, settled: bool) -> ResponseMeta {
     ResponseMeta::new(request.tag(), Duration::from_millis(ttl.as_millis()))
 }
 
-fn document(what: &'static str, bytes: &[u8]) -> Result<api::Document, FunctionError> {
+/// What is made of a document, which borrows from its bytes.
+fn read<T>(
+    what: &'static str,
+    bytes: &[u8],
+    make: impl Fn(&api::Document<'_>) -> T,
+) -> Result<T, FunctionError> {
     let read = look_into(bytes, |document| {
         let [api_version, kind, metadata, spec] =
             document.fields(["apiVersion", "kind", "metadata", "spec"])?;
         let [name, namespace, creation_timestamp] =
             metadata.fields(["name", "namespace", "creationTimestamp"])?;
-        Ok(api::Document {
+        Ok(make(&api::Document {
             api_version: api_version.json()?,
             kind: kind.json()?,
             metadata: api::Metadata {
@@ -199,7 +198,7 @@ fn document(what: &'static str, bytes: &[u8]) -> Result<api::Document, FunctionE
                 creation_timestamp: creation_timestamp.json()?,
             },
             spec: spec.json()?,
-        })
+        }))
     });
     read.map_err(|source| FunctionError::Read { what, source })
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::memory::Memory;
 use super::{
-    FunctionError, condition, document, meta, observed_objects, outcome, readiness, refuse_taken_keys,
+    FunctionError, condition, meta, observed_objects, outcome, read, readiness, refuse_taken_keys,
 };
 use crate::api;
 use crate::api::settings::{GatewayChoice, Settings, Transport};
@@ -49,7 +49,7 @@ pub(super) struct Answer {
 /// Answers a call for a model's stack, and says whether the answer was known.
 pub(super) fn answer(
     request: &RunFunctionRequest,
-    input: Option<&api::Document>,
+    input: Option<&api::Document<'_>>,
     passed_through: RunFunctionResponse,
     memory: &Memory,
 ) -> Result<(RunFunctionResponse, bool), FunctionError> {
@@ -58,10 +58,10 @@ pub(super) fn answer(
 }
 
 /// Reads a request.
-fn ask(request: &RunFunctionRequest, input: Option<&api::Document>) -> Result<Question, FunctionError> {
+fn ask(request: &RunFunctionRequest, input: Option<&api::Document<'_>>) -> Result<Question, FunctionError> {
     let composite = request.observed_composite().ok_or(FunctionError::NoComposite)?;
-    let document = document("the composite resource", &composite)?;
-    let settings = api::read(&document, input).map_err(FunctionError::InvalidSpec)?;
+    let settings = read("the composite resource", &composite, |it| api::read(it, input))?
+        .map_err(FunctionError::InvalidSpec)?;
     refuse_taken_keys(&request.desired, |key| Key::parse(key).map(Key::as_str))?;
 
     let objects = observed_objects(request, |key| Key::parse(key).is_some());

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::de::{Error, Unexpected};
+use serde_json_borrow::Value;
 
 use super::error::{DEPTH_LIMIT, StructError};
 use super::json::{self, finite, from_struct, whole};
@@ -173,7 +174,7 @@ impl<'de> Item<'_, 'de> {
     }
 
     /// All of it, as JSON.
-    pub fn json(&self) -> Result<serde_json::Value, Fault> {
+    pub fn json(&self) -> Result<Value<'de>, Fault> {
         json::value(self.kind()?, DEPTH_LIMIT.saturating_sub(self.depth())).map_err(|why| self.fault(why))
     }
 

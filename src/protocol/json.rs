@@ -3,24 +3,27 @@
 //! Rules that are protobuf's: of a repeated key the last entry counts, a value without a kind is null, encodings of
 //! one message that follow each other merge. A rule of this project's: whole doubles read as integers.
 
-use serde_json::{Map, Value};
+use std::mem;
+
+use serde_json_borrow::{ObjectAsVec, Value};
 
 use super::error::{DEPTH_LIMIT, INTEGER_LIMIT, StructError};
 use super::value::{Kind, ObjectField, text};
 use super::wire::{Body, Payload};
 
 /// Reads the encoding of a `Struct`. See [`join`](super::join) for one that arrived in parts.
-pub fn from_struct(bytes: &[u8]) -> Result<Value, StructError> {
-    value(Kind::Object(Body::One(bytes)), DEPTH_LIMIT)
+pub fn from_struct(bytes: &[u8]) -> Result<serde_json::Value, StructError> {
+    Ok(value(Kind::Object(Body::One(bytes)), DEPTH_LIMIT)?.into())
 }
 
 /// What a `Value` holds, in which so many objects and lists may be entered.
-pub(super) fn value(kind: Kind<'_>, depth: u8) -> Result<Value, StructError> {
+pub(super) fn value(kind: Kind<'_>, depth: u8) -> Result<Value<'_>, StructError> {
     let deeper = || depth.checked_sub(1).ok_or(StructError::TooDeep);
     Ok(match kind {
         Kind::Null => Value::Null,
         Kind::Number(number) => match whole(finite(number)?)? {
-            Some(integer) => integer.into(),
+            // A number of that library that is made of an `i64` is a negative one to it.
+            Some(integer) => u64::try_from(integer).map_or_else(|_| integer.into(), Value::from),
             None => number.into(),
         },
         Kind::String(bytes) => text(bytes)?.into(),
@@ -31,31 +34,39 @@ pub(super) fn value(kind: Kind<'_>, depth: u8) -> Result<Value, StructError> {
 }
 
 /// Protobuf leaves the order of a map to the sender, and Go shuffles it at every call. What is told to be wrong with an
-/// object is the same at every call: the fault of the first key.
-fn object(body: Body<'_>, depth: u8) -> Result<Map<String, Value>, StructError> {
-    let mut object = Map::new();
+/// object is the same at every call: the fault of the first key; and so is the order in which keys are.
+fn object(body: Body<'_>, depth: u8) -> Result<ObjectAsVec<'_>, StructError> {
+    let mut object = Vec::new();
     let mut fault: Option<(&[u8], StructError)> = None;
     for entry in contents(body) {
         let ObjectField { key, value: body } = ObjectField::read(entry?)?;
         match field(key, body, depth) {
-            Ok((key, value)) => {
-                object.insert(key, value);
-            }
+            Ok(field) => object.push(field),
             Err(why) if fault.as_ref().is_none_or(|(first, _)| key < *first) => fault = Some((key, why)),
             Err(_) => {}
         }
     }
     match fault {
-        None => Ok(object),
+        None => {
+            object.sort_by_key(|(key, _)| *key);
+            object.dedup_by(|later, earlier| {
+                let same = later.0 == earlier.0;
+                if same {
+                    mem::swap(later, earlier);
+                }
+                same
+            });
+            Ok(object.into())
+        }
         Some((_, why)) => Err(why),
     }
 }
 
-fn field(key: &[u8], body: Body<'_>, depth: u8) -> Result<(String, Value), StructError> {
-    Ok((text(key)?.to_owned(), value(Kind::of(body)?, depth)?))
+fn field<'a>(key: &'a [u8], body: Body<'a>, depth: u8) -> Result<(&'a str, Value<'a>), StructError> {
+    Ok((text(key)?, value(Kind::of(body)?, depth)?))
 }
 
-fn list(body: Body<'_>, depth: u8) -> Result<Vec<Value>, StructError> {
+fn list(body: Body<'_>, depth: u8) -> Result<Vec<Value<'_>>, StructError> {
     contents(body).map(|item| value(Kind::of(Body::One(item?))?, depth)).collect()
 }
 

@@ -175,9 +175,10 @@ impl Preview {
     ///
     /// A function can name fields; only here it is known where they stand.
     pub fn problems(&self) -> Vec<String> {
-        let composite = api::Document::from(self.composite.object.clone());
+        let composite = api::Document::from(&self.composite.object);
         let problems = self.steps.iter().map(|step| {
-            let input = step.input.as_ref().map(|input| api::Document::from(input.root.to_json()));
+            let input = step.input.as_ref().map(|input| input.root.to_json());
+            let input = input.as_ref().map(api::Document::from);
             let problems = api::problems(&composite, input.as_ref());
             let places = problems.into_iter().map(|problem| {
                 let document = match (problem.source, &step.input) {
