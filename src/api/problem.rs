@@ -205,10 +205,7 @@ mod tests {
         let shown = |value: &str| shown(&value.into());
         assert_eq!(shown("a\nb"), r#""a\nb""#);
         assert_eq!(shown("http://me:secret@host"), "a URL with credentials, which is not shown");
-        assert_eq!(
-            shown(&"a".repeat(70)),
-            format!(r#""{}" and more, 70 characters in all"#, "a".repeat(64))
-        );
+        assert_eq!(shown(&"a".repeat(70)), format!(r#""{}" and more, 70 characters in all"#, "a".repeat(64)));
     }
 
     #[test]

@@ -156,7 +156,11 @@ fn read_stack(input: &Document<'_>) -> Result<(StackSpec, Problems), Vec<Problem
 }
 
 /// Who the composite is. Another kind than ours has to be meant.
-fn read_identity(composite: &Document<'_>, spec_path_is_set: bool, problems: &mut Problems) -> Option<Identity> {
+fn read_identity(
+    composite: &Document<'_>,
+    spec_path_is_set: bool,
+    problems: &mut Problems,
+) -> Option<Identity> {
     let group_version = format!("{}/{}", llm_inference::GROUP, llm_inference::VERSION);
     let (api_version, kind) = composite.group_version_kind();
     if !spec_path_is_set {

@@ -99,7 +99,8 @@ fn check(documents: &[yaml::Document], report: &mut Report) {
             if let Some(first) = inputs.get(found) {
                 let reference = |field: &str| document.string(&format!("spec.compositeTypeRef.{field}"));
                 let kind = reference("apiVersion").zip(reference("kind"));
-                composed_kinds.extend(kind.map(|kind| (kind, cluster_extension::is_asked_for(&first.read()))));
+                composed_kinds
+                    .extend(kind.map(|kind| (kind, cluster_extension::is_asked_for(&first.read()))));
             }
         } else {
             composites.push((document, api_version, kind));

@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::function::{self, Memory};
 use crate::server::{Address, Answered, MessageSize, Options, Server, Transport, limits, shutdown};
 
-/// What the answers that are remembered may take together: those for some four hundred models.
+/// What the answers that are remembered may take together: those for some three hundred full stacks.
 const REMEMBERED: usize = 16 * 1024 * 1024;
 
 /// How to serve.

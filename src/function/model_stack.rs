@@ -5,9 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::memory::Memory;
-use super::{
-    FunctionError, condition, meta, observed_objects, outcome, read, readiness, refuse_taken_keys,
-};
+use super::{FunctionError, condition, meta, observed_objects, outcome, read, readiness, refuse_taken_keys};
 use crate::api;
 use crate::api::settings::{GatewayChoice, Settings, Transport};
 use crate::compose::compose;
@@ -138,7 +136,8 @@ fn decide(question: &Question) -> Result<Answer, FunctionError> {
         }
     }
     Ok(Answer {
-        resources: part.encode(),
+        // It may be kept for long: without the room that it was written into.
+        resources: Bytes::copy_from_slice(&part.encode()),
         requirements,
         status,
         conditions: conditions.iter().map(condition).collect(),

@@ -52,7 +52,8 @@ impl Runner {
             (answered, duration)
         };
         if small {
-            // Nothing that a panic may leave half done is used again: the request goes with it.
+            // Nothing that a panic may leave half done is used again: the request goes with it, and only what was answered
+            // is remembered.
             return catch_unwind(AssertUnwindSafe(run)).ok();
         }
         // Beside the threads that serve sockets: a request of many megabytes must not hold up health checks, signals

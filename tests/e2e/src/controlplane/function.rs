@@ -70,7 +70,7 @@ impl Function {
             text(line, "/message") == "ran"
                 && ["/xr-namespace", "/xr-name"].map(|key| text(line, key)) == whose
         });
-        Ok(calls.map(|line| line["known"] == true).collect())
+        Ok(calls.map(|line| line.get("known") == Some(&Value::Bool(true))).collect())
     }
 }
 
