@@ -166,6 +166,27 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_remembered_that_would_keep_the_request() {
+        let memory = Memory::of(1 << 20);
+        let mut composite = model("llama");
+        composite["spec"] =
+            json!({"model": "meta-llama/Llama-3.3-70B-Instruct", "host": "llama.example.com"});
+        let asked = |discovery| {
+            let input = to_struct(&json!({
+                "apiVersion": "inference.fn.crossplane.io/v1beta1",
+                "kind": "ModelStack",
+                "spec": {"target": "Direct", "gateway": {"discovery": discovery}},
+            }));
+            let request =
+                view::RunFunctionRequest { input: vec![input.unwrap().into()], ..about(&composite) };
+            assert!(run(&request).results.is_empty(), "{:?}", run(&request).results);
+            [(); 2].map(|()| knows(&memory, &request))
+        };
+        assert_eq!(asked(true), [false, false], "Gateways come with the request");
+        assert_eq!(asked(false), [false, true]);
+    }
+
+    #[test]
     fn errors_are_not_remembered() {
         let memory = Memory::of(1 << 20);
         let mut composite = model("llama");

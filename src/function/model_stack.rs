@@ -52,6 +52,9 @@ pub(super) fn answer(
     memory: &Memory,
 ) -> Result<(RunFunctionResponse, bool), FunctionError> {
     let question = ask(request, input)?;
+    // What was found is a part of the request, and would keep all of it.
+    let none = Memory::default();
+    let memory = if question.found_here.is_some() { &none } else { memory };
     memory.answer(question, decide, |question, answer| respond(request, question, answer, passed_through))
 }
 
