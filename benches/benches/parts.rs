@@ -7,7 +7,7 @@ use std::hint::black_box;
 use benches::workload::Workload;
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use function_inference::function;
+use function_inference::function::{self, Memory};
 use function_inference::protocol::official;
 use function_inference::protocol::view::RunFunctionRequest;
 use prost::Message;
@@ -28,6 +28,10 @@ fn parts(criterion: &mut Criterion) {
         });
         let request = RunFunctionRequest::decode(wire.clone()).expect("the request is whole");
         group.bench_function("answer", |bencher| bencher.iter(|| function::run(black_box(&request))));
+        let memory = Memory::of(1024 * 1024);
+        group.bench_function("answer, known", |bencher| {
+            bencher.iter(|| function::run_again(black_box(&request), &memory));
+        });
         let response = function::run(&request);
         group.bench_function("write", |bencher| {
             bencher.iter_batched(

@@ -207,5 +207,9 @@ mod tests {
         assert!(cache.weight() <= ROOM as u64, "{}", cache.weight());
         assert!(cache.len() > 10, "{}", cache.len());
         assert_eq!(rounds[0], 0, "each is asked for the first time");
+        assert!(
+            rounds[2] > 0,
+            "a part stays, where the least recently used would be gone each time: {rounds:?}"
+        );
     }
 }
