@@ -9,11 +9,12 @@ use std::task::{Context, Poll};
 use std::thread;
 
 use bytes::Bytes;
+use function_inference::protocol::caller;
 use function_inference::protocol::official::RunFunctionResponse;
 #[cfg(target_os = "linux")]
 use function_inference::server::limits::MEMORY_UNDER_LOAD;
 use prost::Message;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tonic::codegen::http::uri::PathAndQuery;
@@ -209,6 +210,26 @@ async fn logs_are_json_and_say_more_when_asked() {
     let process = Process::start(&["-d", "--insecure", "--metrics-address="], &[("DEBUG", "false")]);
     soon(process.client().run_function(request("the tag"))).await.unwrap();
     await_line(&process.log, "ran");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_known_is_counted_and_logged() {
+    let process = Process::start(&["-d", "--insecure", "--metrics-address=127.0.0.1:0"], &[]);
+    let composite = json!({
+        "apiVersion": "inference.devopstoolkit.ai/v1alpha1",
+        "kind": "LLMInference",
+        "metadata": {"name": "llama", "namespace": "team"},
+        "spec": {"model": "meta-llama/Llama-3.3-70B-Instruct", "providerConfigName": "gpu-cluster"},
+    });
+    let mut request = request_about("LLMInference", "llama");
+    let observed = request.observed.as_mut().unwrap().composite.as_mut().unwrap();
+    observed.resource = composite.as_object().map(caller::to_struct);
+    for known in [false, true] {
+        soon(process.client().run_function(request.clone())).await.unwrap();
+        assert_eq!(await_line(&process.log, "ran")["known"], known);
+    }
+    let counted = samples(process.metrics_address.unwrap(), "function_inference_known_total").await;
+    assert_eq!(counted, ["function_inference_known_total 1"]);
 }
 
 /// What the process has ever held at once, in bytes (Linux, `proc_pid_status(5)`).
