@@ -18,7 +18,8 @@ use crate::api::settings::Composite;
 /// which its resources are 20 (resident memory of a process that remembers 400 of them).
 const BESIDE_RESOURCES: usize = 28 * 1024;
 
-/// For how many stacks that is expected to suffice. It may be more, and the room then grows.
+/// About how many stacks there are to be in a memory. The library keeps them in parts of at least 32, each with its share of
+/// the room, and one that is larger than such a share is not kept.
 const STACKS: usize = 256;
 
 /// The last answers, by the composite that they were for. By default there is no memory.
@@ -80,6 +81,7 @@ mod tests {
 
     use super::Memory;
     use crate::function::{run, run_again};
+    use crate::protocol::official::RunFunctionResponse;
     use crate::protocol::{caller, to_struct, view};
 
     fn model(name: &str) -> Value {
@@ -153,16 +155,19 @@ mod tests {
         let memory = Memory::of(1 << 20);
         let mut request = about(&model("llama"));
         assert!(!knows(&memory, &request));
-        let (before, _) = run_again(&request, &memory);
         request.meta = Some(view::RequestMeta { tag: "another tag".to_owned(), capabilities: vec![] });
         let theirs = json!({"status": {"theirs": "stays"}});
         let composite = view::ObservedResource { resource: vec![to_struct(&theirs).unwrap().into()] };
         let state = view::ObservedState { composite: Some(composite), resources: vec![] };
         request.desired = vec![state.encode_to_vec().into()];
         assert!(knows(&memory, &request));
-        let (after, _) = run_again(&request, &memory);
-        assert_eq!(after.meta.unwrap().tag, "another tag");
-        assert_ne!(after.desired, before.desired, "what another step says of the composite is there");
+        let (response, _) = run_again(&request, &memory);
+        let response = RunFunctionResponse::decode(response.encode_to_vec().as_slice()).unwrap();
+        assert_eq!(response.meta.unwrap().tag, "another tag");
+        let composite = response.desired.unwrap().composite.unwrap().resource.unwrap();
+        let status = &caller::from_struct(composite)["status"];
+        assert_eq!(status["theirs"], "stays", "what another step says of the composite");
+        assert_eq!(status["modelName"], "meta-llama/Llama-3.3-70B-Instruct", "beside what we say of it");
     }
 
     #[test]
